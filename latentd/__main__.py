@@ -1,0 +1,5 @@
+"""`python -m latentd` is the command `latentd`."""
+
+from latentd.cli import main
+
+main()

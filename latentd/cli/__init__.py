@@ -1,0 +1,67 @@
+"""The command line: one file per command, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from latentd import __version__
+from latentd.errors import LatentdError
+
+# Command -> one line for `latentd --help`. The command itself is `command` in latentd/cli/NAME.py.
+COMMANDS = {
+    "run": "Play: start the daemon.",
+    "demo": "See and hear it at once: JACK, amSynth, the daemon, notes and a gesture.",
+    "decode": "Print the patch at a pad point; no synth needed.",
+    "encode": "Print the pad point of presets or banks.",
+    "status": "Ask a running daemon for its counters and latencies.",
+    "monitor": "Show the messages that arrive, and what the mappings make of them.",
+    "check": "Check configuration and mapping files; list every mistake.",
+    "ports": "List MIDI ports (JACK and ALSA) and network addresses to aim a controller at.",
+    "doctor": "Find out what keeps this machine from playing, and the next step.",
+    "midimap": "Print or install the controllers file that lets MIDI reach all of amSynth's parameters.",
+    "train": "Make a model from preset banks (needs the offline extra).",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"latentd.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="latentd")
+def cli() -> None:
+    """Play amSynth's whole sound from one point on a pad."""
+
+
+def main() -> None:
+    """Entry point: every error a user can meet becomes one line and an exit code; tracebacks are for bugs."""
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except LatentdError as error:
+        click.echo(f"latentd: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output left (`latentd decode … | head`): not an error, and nothing more to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

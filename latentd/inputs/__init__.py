@@ -1,0 +1,1 @@
+"""Inputs: OSC, TUIO and MIDI bytes become points."""

@@ -1,0 +1,1 @@
+"""The offline half: banks to dataset to model. Never imported by the daemon."""

@@ -1,0 +1,25 @@
+"""The one thing that inputs hand to the engine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Point(NamedTuple):
+    """The newest position of one source, in the source's own range (`gesture` brings it to the pad's 0..1).
+
+    Attributes:
+        x, y: position; None while that axis has not been heard yet. For a relative source the sum of the
+            movements since the point was last taken.
+        touch: True on, False off, None when the source has no touch.
+        source: the name of the mapping that understood the message.
+        t: monotonic seconds at which the last datagram or MIDI message of it arrived.
+        relative: x and y are movements, not positions.
+    """
+
+    x: float | None
+    y: float | None
+    touch: bool | None
+    source: str
+    t: float
+    relative: bool = False
