@@ -1,0 +1,133 @@
+"""What amSynth really holds, asked of amSynth itself: the tests' judge, sharing no code with latentd.
+
+amSynth is an NSM client. Opening an EMPTY session folder loads nothing and only moves the session there; saving then
+writes the parameters that sound now. So reading does not touch them (measured with amSynth 1.13.2).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+# An exponent is how amSynth writes values next to nothing: 6.95688e-09.
+_LINE = re.compile(r"<parameter> (\w+) ([-+0-9.e]+)")
+
+Patch = dict[str, float]
+
+
+def message(address: str, *args: str | int) -> bytes:
+    """One OSC message as bytes; strings and integers only."""
+    builder = OscMessageBuilder(address)
+    for arg in args:
+        builder.add_arg(arg)
+    return bytes(builder.build().dgram)
+
+
+def parse_bank(text: str, preset_number: int) -> Patch:
+    """Values of one preset of a bank file, by parameter name."""
+    presets = text.split("<preset> <name>")[1:]
+    return {name: float(value) for name, value in _LINE.findall(presets[preset_number])}
+
+
+class Oracle:
+    """An NSM server of the test's own: start amSynth with `NSM_URL=oracle.url`, then `read()` what it holds."""
+
+    def __init__(self, limit_s: float = 20.0) -> None:
+        self._limit_s = limit_s
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"osc.udp://127.0.0.1:{self._socket.getsockname()[1]}/"
+        self.synth: tuple[str, int] | None = None
+
+    def __enter__(self) -> Oracle:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def answer(self) -> tuple[str, int]:
+        """Wait for amSynth's announcement and answer it; the synth's address. Needed once for every amSynth."""
+        _, self.synth = self._wait("/nsm/server/announce", None)
+        self._socket.sendto(message("/reply", "/nsm/server/announce", "Hello.", "oracle", ""), self.synth)
+        return self.synth
+
+    def read(self) -> Patch:
+        """All 41 values that amSynth holds now, in its own units."""
+        synth = self.synth or self.answer()
+        with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
+            self._ask(synth, "/nsm/client/open", folder, "oracle", "oracle")
+            self._ask(synth, "/nsm/client/save")
+            return _saved(Path(folder))
+
+    def load(self, folder: Path) -> None:
+        """Make amSynth open a session folder that holds `bank` and `preset_number`."""
+        self._ask(self.synth or self.answer(), "/nsm/client/open", str(folder), "oracle", "oracle")
+
+    def _ask(self, synth: tuple[str, int], address: str, *args: str) -> None:
+        self._socket.sendto(message(address, *args), synth)
+        self._wait("/reply", address)
+
+    def _wait(self, address: str, first: str | None) -> tuple[OscMessage, tuple[str, int]]:
+        """The next datagram with this address and first argument; others are passed over."""
+        end = time.monotonic() + self._limit_s
+        while (left := end - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            datagram, sender = self._socket.recvfrom(65536)
+            heard = OscMessage(datagram)
+            if heard.address == address and (first is None or heard.params[0] == first):
+                return heard, sender
+        raise TimeoutError(f"no {address} {first or ''} within {self._limit_s} s")
+
+
+def read_beside(port: int, limit_s: float = 20.0) -> Patch:
+    """The same of an amSynth on this UDP port that answers to somebody else (a running latentd).
+
+    Anyone may send it requests, but its replies go to the server that it announced itself to; so the file is awaited.
+    That server may open its own folder in between: then nothing appears in ours, and we ask again.
+    """
+    end = time.monotonic() + limit_s
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        while time.monotonic() < end:
+            with tempfile.TemporaryDirectory(prefix="oracle-", ignore_cleanup_errors=True) as folder:
+                sock.sendto(message("/nsm/client/open", folder, "oracle", "oracle"), ("127.0.0.1", port))
+                sock.sendto(message("/nsm/client/save"), ("127.0.0.1", port))
+                if _appears(Path(folder), min(end, time.monotonic() + 1.0)):
+                    return _saved(Path(folder))
+    raise TimeoutError(f"amSynth on UDP port {port} saved nothing within {limit_s} s")
+
+
+def udp_port(pid: int) -> int:
+    """The UDP port of a running amSynth, asked of the system (it has exactly one)."""
+    sockets = {path.readlink().name for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()}
+    for line in Path(f"/proc/{pid}/net/udp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if f"socket:[{fields[9]}]" in sockets:
+            return int(fields[1].split(":")[1], 16)
+    raise LookupError(f"process {pid} has no UDP socket")
+
+
+def _appears(folder: Path, end: float) -> bool:
+    """Wait for the session: amSynth writes `preset_number` after `bank`, so with it the bank is whole."""
+    number = folder / "preset_number"
+    while time.monotonic() < end:
+        if number.exists() and number.read_text().strip():
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def _saved(folder: Path) -> Patch:
+    number = int((folder / "preset_number").read_text())
+    patch = parse_bank((folder / "bank").read_text(encoding="utf-8", errors="replace"), number)
+    assert len(patch) == 41, f"amSynth saved {len(patch)} parameters, not 41"
+    return patch
