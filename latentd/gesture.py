@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from latentd.documents import Strict
+from latentd.pad import CENTRE, XY, clip
+from latentd.point import Point
 
 
 class Filter(Strict):
@@ -40,3 +44,231 @@ class GestureSettings(Strict):
         if value[0] == value[1]:
             raise ValueError("the two ends of a range must differ")
         return value
+
+
+# A source without touch counts as let go after this long without a message.
+RELEASE_S = 0.5
+# Input counts as stopped after this long without a message: 100 ms is four frames of the slowest usual sender (40 Hz).
+STILL_S = 0.1
+# Once input stopped, the filter closes in at this cutoff, so that rest is reached in about 0.1 s.
+_STILL_CUTOFF_HZ = 12.0
+# Below this distance the filter snaps to the input: a quarter of the finest pad in use (14 bits is 6e-5).
+_SNAP = 1.5e-5
+# How close a `soft` source must come to the present point before it takes over.
+_PICKUP = 0.04
+# Time between steps while the filter is still closing in.
+_STEP_S = 0.004
+
+
+class Axis:
+    """One-euro filter of one coordinate. A fresh one and a reset one behave alike; time 0.0 is a time."""
+
+    __slots__ = ("_primed", "_raw", "_settings", "_speed", "_t", "value")
+
+    def __init__(self, settings: Filter) -> None:
+        self._settings = settings
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next sample passes unchanged."""
+        self._primed = False
+        self._raw = self._speed = self._t = self.value = 0.0
+
+    def step(self, raw: float, t: float, fast: bool = False) -> float:
+        """Feed one sample taken at `t` (monotonic s); `fast` closes in on an input that stopped."""
+        if not self._primed:
+            self._primed, self._raw, self._t, self.value = True, raw, t, raw
+            return raw
+        dt = t - self._t
+        if dt <= 0.0:  # two samples of one instant: the newer replaces, speed unknown
+            self._raw = raw
+            return self.value
+        settings = self._settings
+        speed = (raw - self._raw) / dt
+        self._speed += _alpha(settings.derivative_cutoff_hz, dt) * (speed - self._speed)
+        cutoff = settings.min_cutoff_hz + settings.beta * abs(self._speed)
+        if fast:
+            cutoff = max(cutoff, _STILL_CUTOFF_HZ)
+        self.value += _alpha(cutoff, dt) * (raw - self.value)
+        if abs(raw - self.value) < _SNAP:
+            self.value = raw
+        self._raw, self._t = raw, t
+        return self.value
+
+
+def _alpha(cutoff_hz: float, dt: float) -> float:
+    """Smoothing factor of a first-order low pass sampled `dt` seconds apart."""
+    r = 2.0 * math.pi * cutoff_hz * dt
+    return r / (r + 1.0)
+
+
+class _Source:
+    """One device's present state: where it points, whether it is touched, when it last spoke."""
+
+    __slots__ = ("_settings", "filters", "last_t", "picked_up", "raw", "since", "touch")
+
+    def __init__(self, settings: GestureSettings) -> None:
+        self._settings = settings
+        self.raw: XY | None = None  # on the pad, before the filter
+        self.touch: bool | None = None
+        self.last_t = -math.inf
+        self.since = -math.inf  # when it became active
+        self.picked_up = settings.pickup == "jump"
+        filter_ = settings.filter
+        self.filters = (Axis(filter_), Axis(filter_)) if filter_ else None
+
+    @property
+    def priority(self) -> int:
+        return self._settings.priority
+
+    def hear(self, point: Point, present: XY, leads: bool) -> None:
+        """Take the newest point of this source; `present` is where the pad's point is."""
+        was_active = self.active(point.t)
+        if point.touch is not None:
+            self.touch = point.touch
+        self.last_t = point.t
+        if self.touch is False:
+            return  # many devices send a last, meaningless position when they are let go
+        if not was_active:
+            self.since = point.t
+            self.reset_filter()
+        previous = self.raw
+        # Movements go on from where the point is; positions are what they are, whoever leads.
+        keep = previous is not None and (leads or not point.relative)
+        self.raw = self._place(point, previous if keep and previous is not None else present)
+        if not self.picked_up:
+            self.picked_up = _near_or_crossed(previous, self.raw, present)
+
+    def _place(self, point: Point, previous: XY) -> XY:
+        s = self._settings
+        x, y = (point.y, point.x) if s.swap else (point.x, point.y)
+        if point.relative:
+            dx = _scaled(x or 0.0, s.range_x, s.invert_x, relative=True)
+            dy = _scaled(y or 0.0, s.range_y, s.invert_y, relative=True)
+            return clip(previous[0] + dx), clip(previous[1] + dy)
+        return (
+            previous[0] if x is None else self._shape(_scaled(x, s.range_x, s.invert_x)),
+            previous[1] if y is None else self._shape(_scaled(y, s.range_y, s.invert_y)),
+        )
+
+    def _shape(self, value: float) -> float:
+        """Dead zone and curve, both around the centre; 0 and 1 stay where they are."""
+        s = self._settings
+        if s.dead_zone == 0.0 and s.curve == 1.0:
+            return value
+        offset = 2.0 * value - 1.0
+        beyond = max(abs(offset) - 2.0 * s.dead_zone, 0.0) / (1.0 - 2.0 * s.dead_zone)
+        return float(0.5 + 0.5 * math.copysign(beyond**s.curve, offset))
+
+    def active(self, now: float) -> bool:
+        """Touched; or, without touch or with a timeout, heard recently enough."""
+        if self.touch is False or self.last_t == -math.inf:
+            return False
+        limit = self._settings.timeout_s
+        if limit is None and self.touch is None:
+            limit = RELEASE_S
+        return limit is None or now - self.last_t < limit
+
+    def release(self) -> None:
+        """Another source leads now: a soft one must be picked up again."""
+        self.picked_up = self._settings.pickup == "jump"
+
+    def reset_filter(self) -> None:
+        for axis in self.filters or ():
+            axis.reset()
+
+    def filtered(self, now: float) -> XY:
+        """The filtered pad point at `now`; the input counts as repeated until it is heard again."""
+        assert self.raw is not None
+        if self.filters is None:
+            return self.raw
+        fast = now - self.last_t >= STILL_S
+        return self.filters[0].step(self.raw[0], now, fast), self.filters[1].step(self.raw[1], now, fast)
+
+
+def _scaled(value: float, ends: tuple[float, float], invert: bool, relative: bool = False) -> float:
+    low, high = ends
+    scaled = (value if relative else value - low) / (high - low)
+    if invert:
+        scaled = -scaled if relative else 1.0 - scaled
+    return scaled if relative else clip(scaled)
+
+
+def _near_or_crossed(previous: XY | None, raw: XY, present: XY) -> bool:
+    near = all(abs(a - b) <= _PICKUP for a, b in zip(raw, present, strict=True))
+    if near or previous is None:
+        return near
+    return all(min(p, r) <= at <= max(p, r) for p, r, at in zip(previous, raw, present, strict=True))
+
+
+class Gesture:
+    """Many sources in, one pad point out.
+
+    Lead rule: of the active sources the one of highest priority leads; among equals the one that leads keeps the
+    lead until it is let go, then the one that became active last takes over. Let go, the point stays where it is.
+    """
+
+    def __init__(self, settings: dict[str, GestureSettings]) -> None:
+        self._sources = {name: _Source(s) for name, s in settings.items()}
+        self._leader: _Source | None = None
+        self.xy: XY = CENTRE
+        self.still = True
+
+    @property
+    def leader(self) -> str:
+        """The name of the source that leads or led last; empty before the first point."""
+        return next((name for name, source in self._sources.items() if source is self._leader), "")
+
+    @property
+    def touched(self) -> bool | None:
+        """The leader's touch; None when it has none or nothing leads."""
+        return self._leader.touch if self._leader else None
+
+    def step(self, points: Sequence[Point], now: float) -> bool:
+        """Take the new points; move `xy` and `still`. Returns True when a point was used."""
+        used = False
+        for point in points:
+            source = self._sources.get(point.source)
+            if source is not None:
+                source.hear(point, self.xy, source is self._leader)
+        leader = self._choose(now)
+        if leader is not self._leader and leader is not None:
+            if self._leader is not None:
+                self._leader.release()
+            leader.reset_filter()
+            self._leader = leader
+        if self._leader is not None and self._leader.raw is not None:
+            moved = self._leader.filtered(now)
+            used = moved != self.xy
+            self.xy = moved
+            self.still = now - self._leader.last_t >= STILL_S and moved == self._leader.raw
+        return used
+
+    def settle_at(self, xy: XY) -> None:
+        """Another hand (a landmark, a glide) put the point here: no source leads until it is heard again."""
+        self.xy = xy
+        for source in self._sources.values():
+            source.last_t = -math.inf
+        if self._leader is not None:
+            self._leader.release()
+            self._leader = None
+        self.still = True
+
+    def next_step(self, now: float) -> float | None:
+        """When `step` wants a call without new points; None once everything rests."""
+        leader = self._leader
+        if leader is None or self.still:
+            return None
+        if self.xy != leader.raw:
+            return now + _STEP_S
+        return max(leader.last_t + STILL_S, now)
+
+    def _choose(self, now: float) -> _Source | None:
+        active = [s for s in self._sources.values() if s.raw is not None and s.picked_up and s.active(now)]
+        if not active:
+            return None
+        top = max(s.priority for s in active)
+        rivals = [s for s in active if s.priority == top]
+        if self._leader in rivals:
+            return self._leader
+        return max(rivals, key=lambda s: s.since)
