@@ -31,6 +31,8 @@ class Output(Protocol):
     reachable: NDArray[np.bool_]
     # Shortest time between two `send` calls that makes sense, seconds.
     interval_s: float
+    # Most values a second that this way in takes, where the configuration names no budget; None: no limit of its own.
+    budget_per_s: float | None
 
     def send(self, changes: Sequence[Change], now: float) -> None:
         """Take the new values; write them now if the way is free, else as soon as it is."""
