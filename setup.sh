@@ -1,0 +1,290 @@
+#!/usr/bin/env bash
+# Set latentd up on Debian or Raspberry Pi OS: play it, prove it, or keep it. Safe to run twice.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")" > /dev/null
+
+usage() {
+    cat << 'END'
+Usage: ./setup.sh demo [OPTION...]   install what is missing, then play (options go to `latentd demo`)
+       ./setup.sh test               install what is missing, then run every check and test
+       ./setup.sh install            a permanent rig: JACK, amSynth and latentd at every login or boot
+       ./setup.sh uninstall          take the permanent rig away again
+END
+}
+
+readonly PLAY_PACKAGES=(jackd2 amsynth)
+readonly TEST_PACKAGES=(pipewire pipewire-bin pipewire-jack wireplumber dbus-x11 dbus-daemon systemd shellcheck)
+# python-rtmidi has no wheel for some machines; it is built from source there.
+readonly BUILD_PACKAGES=(g++ pkg-config python3-dev libasound2-dev libjack-jackd2-dev)
+readonly TEST_PROGRAMS=(jackd amsynth pipewire pw-jack pw-cli wireplumber dbus-run-session systemd-analyze shellcheck)
+
+readonly CONSTRAINTS=tests/constraints.txt
+readonly LOG="$PWD/build/setup.log" # what apt and pip say; named when they fail
+readonly UNITS="${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user"
+readonly SETTINGS="${XDG_CONFIG_HOME:-$HOME/.config}/latentd/rig.env"
+
+say() { printf '==> %s\n' "$*"; }
+
+die() {
+    printf 'setup.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# quietly WHAT COMMAND...: run it with its output in the log, shown in part only when it fails.
+quietly() {
+    local what=$1
+    shift
+    if ! "$@" >> "$LOG" 2>&1; then
+        tail -n 15 "$LOG" >&2
+        die "$what failed; everything it said is in $LOG"
+    fi
+}
+
+# --- system packages ---------------------------------------------------------------------------------------------
+
+as_root() {
+    if [ "$EUID" -eq 0 ]; then env "$@"; else sudo env "$@"; fi
+}
+
+installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2> /dev/null)" = installed ]
+}
+
+apt_updated=no
+need_packages() {
+    local package missing=()
+    command -v apt-get > /dev/null || die "no apt-get here; install by hand: $*"
+    for package in "$@"; do installed "$package" || missing+=("$package"); done
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    if [ "$EUID" -ne 0 ] && ! command -v sudo > /dev/null; then
+        die "neither root nor sudo; let root run: apt-get install --no-install-recommends ${missing[*]}"
+    fi
+    if [ "$apt_updated" = no ]; then
+        say "Refreshing the package lists"
+        quietly "apt-get update" as_root apt-get -o DPkg::Lock::Timeout=300 update
+        apt_updated=yes
+    fi
+    say "Installing ${missing[*]}"
+    quietly "installing ${missing[*]}" as_root DEBIAN_FRONTEND=noninteractive \
+        apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${missing[@]}"
+}
+
+# --- Python ------------------------------------------------------------------------------------------------------
+
+need_python() {
+    command -v python3 > /dev/null || need_packages python3 python3-venv
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        die "Python 3.11 or newer is needed, this is $(python3 -V); Debian 12 and Raspberry Pi OS 12 have it"
+    python3 -c 'import ensurepip, venv' 2> /dev/null || need_packages python3-venv
+}
+
+# fill_venv VENV EXTRAS CONSTRAINTS: latentd, editable, in a virtual environment; a no-op where that is already so.
+fill_venv() {
+    local venv=$1 extras=$2 constraints=$3 wanted
+    wanted=$(
+        python3 -V
+        printf '%s\n' "$PWD" "$extras"
+        cat pyproject.toml "$constraints"
+    )
+    if [ "$(cat "$venv/installed.txt" 2> /dev/null)" = "$wanted" ]; then return; fi
+    # A moved checkout or another Python leaves a broken environment behind: make it anew.
+    if [ "$(head -n 2 "$venv/installed.txt" 2> /dev/null)" != "$(head -n 2 <<< "$wanted")" ]; then
+        quietly "python3 -m venv $venv" python3 -m venv --clear "$venv"
+    fi
+    printf '%s\n' "$(head -n 2 <<< "$wanted")" > "$venv/installed.txt"
+    say "Installing latentd${extras:+ with its extras $extras} into $venv"
+    if ! pip_install "$venv" "$constraints" --only-binary :all: python-rtmidi >> "$LOG" 2>&1; then
+        need_packages "${BUILD_PACKAGES[@]}"
+    fi
+    quietly "pip install" pip_install "$venv" "$constraints" -e ".${extras:+[$extras]}"
+    printf '%s\n' "$wanted" > "$venv/installed.txt"
+}
+
+pip_install() {
+    local venv=$1 constraints=$2
+    shift 2
+    "$venv/bin/python" -m pip --disable-pip-version-check install --no-input -c "$constraints" "$@"
+}
+
+# The play environment never takes away what `setup.sh test` put there.
+need_latentd() {
+    need_python
+    if [ -d .venv ] && sed -n 3p .venv/installed.txt 2> /dev/null | grep -q dev; then
+        fill_venv .venv dev,offline "$CONSTRAINTS"
+    else
+        fill_venv .venv "" "$CONSTRAINTS"
+    fi
+}
+
+# --- test --------------------------------------------------------------------------------------------------------
+
+failed=()
+times=()
+
+# stage NAME COMMAND...: run it, note how long it took, go on when it fails.
+stage() {
+    local name=$1 start=$SECONDS result=ok
+    shift
+    say "$name"
+    "$@" || {
+        failed+=("$name")
+        result=FAILED
+    }
+    times+=("$(printf '%5d s  %-6s  %s' "$((SECONDS - start))" "$result" "$name")")
+}
+
+need_test_tools() {
+    local program
+    need_packages "${PLAY_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    for program in "${TEST_PROGRAMS[@]}"; do
+        command -v "$program" > /dev/null || die "$program is missing although its package is installed"
+    done
+    need_python
+    fill_venv .venv dev,offline "$CONSTRAINTS"
+}
+
+# The minimal install: no torch, and on Python 3.11 the oldest packages that pyproject.toml allows (newer Pythons have
+# no wheels of those).
+need_minimal_venv() {
+    local constraints=$CONSTRAINTS
+    if python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+        constraints=tests/constraints-lowest.txt
+    fi
+    fill_venv .venv-minimal test "$constraints"
+}
+
+run_tests() {
+    local start=$SECONDS python=.venv/bin/python
+    need_test_tools
+    need_minimal_venv
+    times+=("$(printf '%5d s  %-6s  %s' "$((SECONDS - start))" ok "installing")")
+    stage "Lint" $python -m ruff check .
+    stage "Format" $python -m ruff format --check .
+    stage "Types" $python -m mypy
+    stage "Shell scripts" shellcheck setup.sh .ci/run
+    stage "Pure tests" $python -m pytest -q -m "not real and not offline"
+    stage "Tests on the real synth" $python -m pytest -q -m real
+    stage "Offline tests" $python -m pytest -q -m offline
+    stage "Pure tests on the minimal install" .venv-minimal/bin/python -m pytest -q -m "not real and not offline"
+    printf '\n'
+    printf '%s\n' "${times[@]}"
+    if [ "${#failed[@]}" -gt 0 ]; then die "failed: $(printf '%s; ' "${failed[@]}")see above"; fi
+    say "All green in $SECONDS s"
+}
+
+# --- install -----------------------------------------------------------------------------------------------------
+
+readonly UNIT_NAMES=(latentd-jack.service latentd-amsynth.service latentd.service latentd.target)
+
+# The units are written for /opt/latentd; the installed copies name this checkout. systemd reads % and \ in them.
+write_units() {
+    local unit text here=${PWD//\\/\\\\}
+    here=${here//%/%%}
+    mkdir -p "$UNITS"
+    for unit in "${UNIT_NAMES[@]}"; do
+        text=$(< "systemd/$unit")
+        printf '%s\n' "${text//\/opt\/latentd/"$here"}" > "$UNITS/$unit"
+    done
+    say "Wrote ${UNIT_NAMES[*]} to $UNITS"
+}
+
+# The settings file is the user's: written once, with the sound card and the JACK found now.
+write_settings() {
+    local card driver="dummy -r 48000 -p 128" jack=jackd
+    if [ -e "$SETTINGS" ]; then
+        say "Kept your settings in $SETTINGS"
+        return
+    fi
+    card=$(.venv/bin/python -c 'from latentd.machine import best_card; print(best_card() or "")')
+    [ -z "$card" ] || driver="alsa -d hw:$card -r 48000 -p 128 -n 2"
+    if .venv/bin/python -c 'import sys; from latentd.machine import jack_is_pipewire; sys.exit(not jack_is_pipewire())'; then
+        jack=pipewire
+    fi
+    mkdir -p "$(dirname "$SETTINGS")"
+    sed -e "s|^LATENTD_JACK=.*|LATENTD_JACK=$jack|" -e "s|^JACKD_OPTIONS=.*|JACKD_OPTIONS=-R -P 70 -d $driver|" \
+        systemd/rig.env > "$SETTINGS"
+    say "Wrote $SETTINGS: JACK from $jack, sound card ${card:-none found, a silent dummy}"
+}
+
+user_systemd() { systemctl --user show-environment > /dev/null 2>&1; }
+
+install_rig() {
+    need_packages "${PLAY_PACKAGES[@]}"
+    need_latentd
+    .venv/bin/latentd midimap --install
+    write_units
+    write_settings
+    if user_systemd; then
+        quietly "systemctl --user daemon-reload" systemctl --user daemon-reload
+        quietly "systemctl --user enable" systemctl --user enable "${UNIT_NAMES[@]}"
+        quietly "systemctl --user restart" systemctl --user restart latentd.target
+        say "Enabled and started"
+    else
+        say "No systemd user manager in this session: log in as the player, then say"
+        printf '    systemctl --user daemon-reload && systemctl --user enable --now %s\n' "${UNIT_NAMES[*]}"
+    fi
+    next_steps
+}
+
+next_steps() {
+    cat << END
+
+See it     systemctl --user status 'latentd*'  and  journalctl --user -u latentd -f
+           .venv/bin/latentd status  and  .venv/bin/latentd doctor
+Play it    .venv/bin/latentd ports  says where to aim a phone or a pad
+Settings   $SETTINGS, then: systemctl --user restart latentd.target
+At boot    sudo loginctl enable-linger $(id -un)  (else it starts when you log in)
+Undo       ./setup.sh uninstall
+END
+    if [ "$(ulimit -r)" = 0 ]; then
+        cat << END
+Real time  sudo dpkg-reconfigure -p high jackd2 (answer yes), sudo usermod -aG audio $(id -un), then log in again:
+           without it JACK crackles under load
+END
+    fi
+}
+
+uninstall_rig() {
+    local unit
+    if user_systemd; then
+        systemctl --user disable --now "${UNIT_NAMES[@]}" >> "$LOG" 2>&1 || true # not there: nothing to stop
+    fi
+    for unit in "${UNIT_NAMES[@]}"; do rm -f "$UNITS/$unit"; done
+    if user_systemd; then quietly "systemctl --user daemon-reload" systemctl --user daemon-reload; fi
+    say "Took the units away; $SETTINGS and amSynth's controllers file stay"
+}
+
+# --- the commands ------------------------------------------------------------------------------------------------
+
+demo() {
+    need_packages "${PLAY_PACKAGES[@]}"
+    need_latentd
+    exec .venv/bin/latentd demo "$@"
+}
+
+main() {
+    local command=${1:-}
+    [ $# -eq 0 ] || shift
+    case $command in
+        demo | test | install | uninstall)
+            mkdir -p "$(dirname "$LOG")"
+            : > "$LOG"
+            ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        *)
+            usage >&2
+            exit 2
+            ;;
+    esac
+    case $command in
+        demo) demo "$@" ;;
+        test) run_tests ;;
+        install) install_rig ;;
+        uninstall) uninstall_rig ;;
+    esac
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then main "$@"; fi
