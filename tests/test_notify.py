@@ -1,0 +1,81 @@
+"""What systemd hears, through a real datagram socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from latentd import notify
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The service manager's end of the socket."""
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(path))
+        receiver.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        yield receiver
+
+
+def test_each_message_arrives_as_systemd_spells_it(manager: socket.socket) -> None:
+    notify.ready()
+    notify.alive()
+    notify.status("250 points/s\nREADY=0")
+    notify.stopping()
+    heard = [manager.recv(100) for _ in range(4)]
+    assert heard == [b"READY=1", b"WATCHDOG=1", b"STATUS=250 points/s READY=0", b"STOPPING=1"]
+
+
+def test_an_abstract_socket_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"latentd-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(b"\0" + name.encode())
+        receiver.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", "@" + name)
+        notify.ready()
+        assert receiver.recv(100) == b"READY=1"
+
+
+@pytest.mark.parametrize("address", ["", "/nowhere/at/all", "vsock:2:1234", "relative", "/" + "x" * 500])
+def test_nothing_happens_without_a_manager(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    notify.ready()
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    notify.alive()
+
+
+def test_a_manager_that_stopped_reading_does_not_block_us(manager: socket.socket) -> None:
+    for _ in range(5000):  # far beyond any socket's queue
+        notify.alive()
+    manager.close()
+    notify.stopping()
+
+
+@pytest.mark.parametrize(
+    ("limit", "pid", "expected"),
+    [
+        ("10000000", None, 5.0),
+        ("10000000", "own", 5.0),
+        ("10000000", "1", None),
+        ("0", None, None),
+        ("", None, None),
+        ("soon", None, None),
+        ("-5", None, None),
+        (None, None, None),
+    ],
+)
+def test_watchdog_interval_is_half_of_what_systemd_allows(
+    limit: str | None, pid: str | None, expected: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("WATCHDOG_USEC", limit), ("WATCHDOG_PID", str(os.getpid()) if pid == "own" else pid)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    assert notify.interval_s() == expected
