@@ -16,7 +16,7 @@ readonly PLAY_PACKAGES=(jackd2 amsynth)
 readonly TEST_PACKAGES=(pipewire pipewire-bin pipewire-jack wireplumber dbus-x11 dbus-daemon systemd shellcheck)
 # python-rtmidi has no wheel for some machines; it is built from source there.
 readonly BUILD_PACKAGES=(g++ pkg-config python3-dev libasound2-dev libjack-jackd2-dev)
-readonly TEST_PROGRAMS=(jackd amsynth pipewire pw-jack pw-cli wireplumber dbus-run-session systemd-analyze shellcheck)
+readonly TEST_PROGRAMS=(jackd jack_lsp amsynth pipewire pw-jack pw-cli wireplumber dbus-run-session systemd-analyze shellcheck)
 
 readonly CONSTRAINTS=tests/constraints.txt
 readonly LOG="$PWD/build/setup.log" # what apt and pip say; named when they fail
@@ -136,6 +136,7 @@ stage() {
 need_test_tools() {
     local program
     need_packages "${PLAY_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    command -v jack_lsp > /dev/null || need_packages jack-example-tools # a part of jackd2 until Debian 12
     for program in "${TEST_PROGRAMS[@]}"; do
         command -v "$program" > /dev/null || die "$program is missing although its package is installed"
     done
