@@ -28,6 +28,8 @@ WEIGHT: Array = np.array([_AUDIBLE.get(name, 1.0) for name in NAMES])
 _LONGEST_STEP_S = 0.02
 # A value may jitter by this part of the output's resolution beyond the rounding border without being sent again.
 _DEAD_BAND = 0.1
+# The rate of a parameter that needs no ramp: all of its range within a nanosecond.
+JUMP = 1e9
 # Outputs finer than this are told the value itself, coarser ones the value that they can hold.
 _FINE = 1e-4
 
@@ -70,11 +72,11 @@ def _known(name: str) -> None:
 
 
 def rates(settings: ShapingSettings) -> Array:
-    """Fastest change of each parameter (41,), params a second; infinite where a jump is fine."""
+    """Fastest change of each parameter (41,), params a second; `JUMP` where a jump is fine."""
     seconds = {Motion.TIMBRE: settings.timbre_s, Motion.PITCH: settings.pitch_s, Motion.TIME: settings.time_s}
     full = np.array([settings.slew.get(p.name, seconds.get(p.motion, 0.0)) for p in PARAMETERS])
     with np.errstate(divide="ignore"):
-        return np.where(STEPPED | (full == 0.0), math.inf, 1.0 / full)
+        return np.where(STEPPED | (full == 0.0), JUMP, 1.0 / full)
 
 
 class Budget:
@@ -242,15 +244,15 @@ class Shaping:
         if not away.any():
             self._note = False
             return math.inf
-        ready = away & (now - self._flipped >= self._settings.dwell_s)
+        ready = away & (now >= self._flipped + self._settings.dwell_s)
         if self._settings.switch_on_note and not self._note:
             return math.inf
-        self._note = False
         wanted = np.floor(goal / self._steps + 0.5) * self._steps
         np.copyto(value, wanted, where=ready)
         self._flipped[ready] = now
         waiting = away & ~ready
-        return float(self._flipped[waiting].min()) + self._settings.dwell_s if waiting.any() else math.inf
+        self._note = bool(waiting.any())  # the note still counts for what its dwell holds back
+        return float(self._flipped[waiting].min()) + self._settings.dwell_s if self._note else math.inf
 
     def _due(self, value: Array, still: bool, now: float) -> list[Change]:
         """What differs from what the synth was told, most audible first, as much as the budget allows."""
