@@ -182,7 +182,7 @@ class _Source:
         assert self.raw is not None
         if self.filters is None:
             return self.raw
-        fast = now - self.last_t >= STILL_S
+        fast = now >= self.last_t + STILL_S
         return self.filters[0].step(self.raw[0], now, fast), self.filters[1].step(self.raw[1], now, fast)
 
 
@@ -241,7 +241,7 @@ class Gesture:
             moved = self._leader.filtered(now)
             used = moved != self.xy
             self.xy = moved
-            self.still = now - self._leader.last_t >= STILL_S and moved == self._leader.raw
+            self.still = now >= self._leader.last_t + STILL_S and moved == self._leader.raw
         return used
 
     def settle_at(self, xy: XY) -> None:

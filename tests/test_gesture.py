@@ -1,0 +1,221 @@
+"""From device numbers to one pad point: ranges, filter, touch, lead, pickup. Time is an argument throughout."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latentd.gesture import RELEASE_S, STILL_S, Axis, Filter, Gesture, GestureSettings
+from latentd.pad import CENTRE
+from latentd.point import Point
+
+
+def gesture(**sources: GestureSettings) -> Gesture:
+    return Gesture(sources)
+
+
+def plain(**given_settings: object) -> GestureSettings:
+    """Settings without a filter, so that positions arrive to the digit."""
+    return GestureSettings.model_validate({"filter": None, **given_settings})
+
+
+def at(x: float | None, y: float | None, t: float, source: str = "a", touch: bool | None = None) -> Point:
+    return Point(x, y, touch, source, t)
+
+
+@pytest.mark.parametrize(
+    ("settings_", "sent", "expected"),
+    [
+        ({}, (0.25, 0.75), (0.25, 0.75)),
+        ({"invert_y": True}, (0.25, 0.75), (0.25, 0.25)),
+        ({"swap": True}, (0.25, 0.75), (0.75, 0.25)),
+        ({"swap": True, "invert_x": True}, (0.25, 0.75), (0.25, 0.25)),
+        ({"range_x": (-1.0, 1.0), "range_y": (0.0, 127.0)}, (0.0, 127.0), (0.5, 1.0)),
+        ({"range_x": (200.0, -200.0)}, (200.0, 0.5), (0.0, 0.5)),
+        ({}, (7.0, -3.0), (1.0, 0.0)),
+        ({"dead_zone": 0.1}, (0.55, 0.45), (0.5, 0.5)),
+        ({"dead_zone": 0.1}, (1.0, 0.0), (1.0, 0.0)),
+        ({"curve": 2.0}, (0.75, 0.25), (0.625, 0.375)),
+    ],
+)
+def test_a_device_is_brought_to_the_pad(
+    settings_: dict[str, object], sent: tuple[float, float], expected: tuple[float, float]
+) -> None:
+    g = gesture(a=plain(**settings_))
+    g.step([at(*sent, 1.0)], 1.0)
+    assert g.xy == pytest.approx(expected)
+
+
+def test_an_axis_not_heard_yet_keeps_the_present_coordinate() -> None:
+    g = gesture(a=plain())
+    g.step([at(0.9, None, 1.0)], 1.0)
+    assert g.xy == pytest.approx((0.9, CENTRE[1]))
+
+
+def test_movements_add_up_from_where_the_point_is_even_after_another_source_led() -> None:
+    g = gesture(knobs=plain(), pad=plain())
+    g.step([Point(0.1, 0.0, None, "knobs", 1.0, relative=True)], 1.0)
+    assert g.xy == pytest.approx((0.6, 0.5))
+    g.step([at(0.2, 0.2, 3.0, "pad")], 3.0)
+    g.step([Point(0.1, 0.1, None, "knobs", 5.0, relative=True)], 5.0)
+    assert g.xy == pytest.approx((0.3, 0.3))
+
+
+def test_after_input_stops_the_point_is_exactly_the_last_one() -> None:
+    g = gesture(a=GestureSettings())
+    g.step([at(0.1, 0.1, 0.0)], 0.0)
+    g.step([at(0.9, 0.3, 0.02)], 0.02)
+    assert g.xy != (0.9, 0.3), "the filter smooths a jump"
+    now = 0.02
+    while (due := g.next_step(now)) is not None:
+        assert due <= 0.02 + 1.0, "the filter has to come to rest"
+        now = max(due, now + 1e-4)
+        g.step([], now)
+    assert g.xy == (0.9, 0.3)
+    assert g.still
+
+
+def test_still_begins_only_after_a_rest() -> None:
+    g = gesture(a=plain())
+    g.step([at(0.4, 0.4, 10.0)], 10.0)
+    assert not g.still
+    assert g.next_step(10.0) == pytest.approx(10.0 + STILL_S)
+    g.step([], 10.0 + STILL_S)
+    assert g.still
+    assert g.next_step(11.0) is None
+
+
+def test_a_lift_does_not_move_the_point() -> None:
+    g = gesture(a=plain())
+    g.step([at(0.8, 0.8, 1.0, touch=True)], 1.0)
+    g.step([at(0.0, 0.0, 1.1, touch=False)], 1.1)
+    assert g.xy == pytest.approx((0.8, 0.8))
+
+
+def test_the_first_touched_source_leads_until_it_lifts_then_the_other() -> None:
+    g = gesture(a=plain(), b=plain())
+    g.step([at(0.1, 0.1, 1.0, "a", True)], 1.0)
+    g.step([at(0.9, 0.9, 1.1, "b", True)], 1.1)
+    assert g.leader == "a"
+    assert g.xy == pytest.approx((0.1, 0.1))
+    g.step([at(0.1, 0.1, 1.2, "a", False)], 1.2)
+    assert g.leader == "b"
+    assert g.xy == pytest.approx((0.9, 0.9))
+
+
+def test_a_higher_priority_takes_the_lead_at_once() -> None:
+    g = gesture(installation=plain(), hand=plain(priority=5))
+    g.step([at(0.1, 0.1, 1.0, "installation")], 1.0)
+    g.step([at(0.7, 0.7, 1.01, "hand")], 1.01)
+    assert g.leader == "hand"
+
+
+def test_a_source_without_touch_lets_go_by_silence() -> None:
+    g = gesture(a=plain(), b=plain())
+    g.step([at(0.1, 0.1, 1.0, "a")], 1.0)
+    g.step([at(0.9, 0.9, 1.2, "b")], 1.2)
+    assert g.leader == "a"
+    late = 1.0 + RELEASE_S + 0.01
+    g.step([at(0.9, 0.9, late, "b")], late)
+    assert g.leader == "b"
+
+
+def test_a_timeout_counts_as_a_lift() -> None:
+    g = gesture(a=plain(timeout_s=2.0), b=plain())
+    g.step([at(0.1, 0.1, 1.0, "a", True)], 1.0)
+    g.step([at(0.9, 0.9, 2.9, "b", True)], 2.9)
+    assert g.leader == "a"
+    g.step([at(0.9, 0.9, 3.1, "b", True)], 3.1)
+    assert g.leader == "b"
+
+
+def test_a_soft_source_takes_over_only_near_the_point_or_across_it() -> None:
+    g = gesture(pad=plain(), knobs=plain(pickup="soft"))
+    g.step([at(0.5, 0.5, 1.0, "pad")], 1.0)
+    g.step([at(0.1, 0.5, 3.0, "knobs")], 3.0)
+    assert g.leader == "pad"
+    assert g.xy == pytest.approx((0.5, 0.5))
+    g.step([at(0.49, 0.5, 3.1, "knobs")], 3.1)
+    assert g.leader == "knobs"
+
+
+def test_a_soft_source_that_sweeps_across_the_point_takes_over() -> None:
+    g = gesture(pad=plain(), knobs=plain(pickup="soft"))
+    g.step([at(0.5, 0.5, 1.0, "pad")], 1.0)
+    g.step([at(0.3, 0.45, 3.0, "knobs")], 3.0)
+    g.step([at(0.7, 0.55, 3.02, "knobs")], 3.02)
+    assert g.xy == pytest.approx((0.7, 0.55))
+
+
+def test_after_a_landmark_no_source_leads_until_it_is_heard() -> None:
+    g = gesture(a=plain())
+    g.step([at(0.1, 0.1, 1.0, touch=True)], 1.0)
+    g.settle_at((0.7, 0.7))
+    g.step([], 1.1)
+    assert g.xy == (0.7, 0.7)
+    g.step([at(0.2, 0.2, 1.2, touch=True)], 1.2)
+    assert g.xy == pytest.approx((0.2, 0.2))
+
+
+def test_a_reset_filter_is_a_fresh_filter_and_zero_is_a_time() -> None:
+    used, fresh = Axis(Filter()), Axis(Filter())
+    for i in range(20):
+        used.step(0.9, 5.0 + 0.01 * i)
+    used.reset()
+    samples = [(0.0, 0.0), (0.01, 0.2), (0.02, 0.4), (0.03, 0.4)]
+    assert [used.step(v, t) for t, v in samples] == [fresh.step(v, t) for t, v in samples]
+
+
+def test_the_filter_is_the_published_one() -> None:
+    """Casiez, Roussel and Vogel 2012, with the speed taken from raw samples; computed by hand for two steps."""
+    axis = Axis(Filter(min_cutoff_hz=1.0, beta=0.5, derivative_cutoff_hz=1.0))
+
+    def alpha(cutoff: float, dt: float) -> float:
+        tau = 1.0 / (2.0 * math.pi * cutoff)
+        return 1.0 / (1.0 + tau / dt)
+
+    assert axis.step(0.2, 0.0) == 0.2
+    speed = alpha(1.0, 0.1) * (0.6 - 0.2) / 0.1
+    expected = 0.2 + alpha(1.0 + 0.5 * speed, 0.1) * (0.6 - 0.2)
+    assert axis.step(0.6, 0.1) == pytest.approx(expected)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "c"]),
+            st.none() | st.floats(-1e9, 1e9),
+            st.none() | st.floats(-1e9, 1e9),
+            st.sampled_from([None, True, False]),
+            st.floats(0.0, 2.0),
+            st.booleans(),
+        ),
+        max_size=40,
+    )
+)
+def test_p4_whatever_arrives_the_point_stays_on_the_pad_and_comes_to_rest(
+    events: list[tuple[str, float | None, float | None, bool | None, float, bool]],
+) -> None:
+    g = gesture(a=GestureSettings(), b=plain(curve=3.0, dead_zone=0.2), c=GestureSettings(pickup="soft", priority=1))
+    now = 0.0
+    for source, x, y, touch, wait_s, relative in events:
+        now += wait_s
+        g.step([Point(x, y, touch, source, now, relative)], now)
+        assert 0.0 <= g.xy[0] <= 1.0
+        assert 0.0 <= g.xy[1] <= 1.0
+    for _ in range(2000):
+        due = g.next_step(now)
+        if due is None:
+            break
+        now = max(due, now + 1e-4)
+        g.step([], now)
+    assert g.next_step(now) is None
+
+
+def test_the_two_ends_of_a_range_must_differ() -> None:
+    with pytest.raises(ValueError, match="must differ"):
+        GestureSettings(range_x=(1.0, 1.0))
