@@ -1,0 +1,151 @@
+"""The configuration: one complete file of defaults that is its documentation, a user's file, and --set on top."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, field_validator
+
+from latentd.documents import Strict, parse_document
+from latentd.errors import UserError
+from latentd.shaping import ShapingSettings
+
+OutputName = Literal["auto", "osc", "jack", "alsa", "print"]
+
+
+class JackSettings(Strict):
+    """The `jack:` section."""
+
+    client: str = Field(default="latentd", min_length=1, max_length=60, description="name of the JACK client")
+    playback: str = Field(default="amsynth:midi_in", description="port that latentd:midi_out connects to")
+    sources: list[str] = Field(default_factory=list, description="ports to connect to latentd:midi_in, as patterns")
+
+
+class AlsaSettings(Strict):
+    """The `alsa:` section."""
+
+    out: str = Field(default="", description="part of the name of the ALSA port to play into")
+    inputs: list[str] = Field(default_factory=list, description="parts of the names of ALSA ports to listen to")
+
+
+class Config(Strict):
+    """Everything that can be set. latentd/defaults.yaml says what each key is for."""
+
+    listen: str = "127.0.0.1:8000"
+    allow: list[str] = Field(default_factory=list)
+    feedback_port: int = Field(default=9000, ge=1, le=65535)
+    model: str = "first"
+    mappings: list[str] = Field(default_factory=lambda: ["xy", "touchosc-mk2", "tuio"])
+    output: OutputName = "auto"
+    controllers: str = ""
+    state: str = ""
+    jack: JackSettings = Field(default_factory=JackSettings)
+    alsa: AlsaSettings = Field(default_factory=AlsaSettings)
+    shaping: ShapingSettings = Field(default_factory=ShapingSettings)
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        split_address(value)
+        return value
+
+    @field_validator("allow")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)
+        return value
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and UDP port to listen on."""
+        return split_address(self.listen)
+
+    @property
+    def state_folder(self) -> Path:
+        """Where landmarks, saved patches and the synth's remembered address are kept."""
+        if self.state:
+            return Path(self.state).expanduser()
+        base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+        return Path(base).expanduser() / "latentd"
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """`HOST:PORT` as a pair; the host is an IPv4 address or `localhost`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    host, _, port = text.rpartition(":")
+    host = "127.0.0.1" if host in ("", "localhost") else host
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"an address is HOST:PORT, for example 127.0.0.1:8000, not {text!r}")
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        raise ValueError(f"the host is an IPv4 address such as 0.0.0.0 or 127.0.0.1, not {host!r}") from None
+    return host, int(port)
+
+
+def default_file() -> str:
+    """The text of the complete configuration with every default and its explanation."""
+    return resources.files("latentd").joinpath("defaults.yaml").read_text(encoding="utf-8")
+
+
+def user_file() -> Path:
+    """Where a configuration is looked for when none is named."""
+    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser() / "latentd" / "config.yaml"
+
+
+def load_config(path: Path | None, settings: Sequence[str] = (), **options: Any) -> Config:
+    """Defaults, then the file (`path`, else the user's own if there is one), then `key.path=value`, then options.
+
+    Raises:
+        DocumentErrors: every mistake of the file, or of the settings and options.
+        UserError: a setting is not of the form key=value, or the file named cannot be read.
+    """
+    if path is None and user_file().exists():
+        path = user_file()
+    text, name = "", "options"
+    if path is not None:
+        name = str(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: {error}", "Check the file's name") from error
+        config = parse_document(text, name, Config)
+    extra = {key: value for key, value in options.items() if value not in (None, (), [])}
+    if not settings and not extra:
+        return config if path is not None else Config()
+    data: dict[str, Any] = yaml.safe_load(text) or {}
+    for setting in settings:
+        _set(data, setting)
+    data.update(extra)
+    return parse_document(yaml.safe_dump(data), name if path is not None and not extra else "options", Config)
+
+
+def _set(data: dict[str, Any], setting: str) -> None:
+    path, equals, value = setting.partition("=")
+    if not equals or not path:
+        raise UserError(f"--set {setting!r} is not KEY=VALUE", "For example --set shaping.timbre_s=0.2")
+    *folders, key = path.split(".")
+    section, model = data, Config
+    for folder in folders:
+        if folder not in model.model_fields:
+            near = difflib.get_close_matches(folder, model.model_fields, n=1)
+            raise UserError(f"--set {setting!r}: no section {folder!r}", f"Did you mean {near[0]!r}?" if near else "")
+        section = section.setdefault(folder, {})
+        if not isinstance(section, dict):
+            raise UserError(f"--set {setting!r}: {folder!r} holds a value, not keys", "Set it as a whole")
+    try:
+        section[key] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {setting!r}: the value is not valid YAML", "Quote it") from error

@@ -1,0 +1,98 @@
+"""The configuration: one file of defaults that is its documentation, the user's file, --set, options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from latentd.config import Config, default_file, load_config, split_address
+from latentd.documents import DocumentErrors, Strict, parse_document
+from latentd.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def _no_user_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nothing"))
+
+
+def test_the_file_of_defaults_is_complete_and_says_the_defaults() -> None:
+    config = parse_document(default_file(), "defaults.yaml", Config)
+    assert config == Config()
+    _names_every_key(yaml.safe_load(default_file()), Config)
+
+
+def _names_every_key(data: dict[str, object], model: type[Strict]) -> None:
+    assert set(data) == set(model.model_fields)
+    for key, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Strict):
+            value = data[key]
+            assert isinstance(value, dict)
+            _names_every_key(value, section)
+
+
+def test_options_win_over_settings_and_settings_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("model: mine\noutput: jack\nshaping: {timbre_s: 0.5, pitch_s: 0.6}\n")
+    config = load_config(path, ["shaping.timbre_s=0.2", "output=osc"], output="print", model=None)
+    assert (config.model, config.output) == ("mine", "print")
+    assert (config.shaping.timbre_s, config.shaping.pitch_s) == (0.2, 0.6)
+
+
+def test_the_users_own_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "latentd").mkdir()
+    (tmp_path / "latentd" / "config.yaml").write_text("listen: 127.0.0.1:9123\n")
+    assert load_config(None).address == ("127.0.0.1", 9123)
+
+
+def test_all_mistakes_of_a_file_are_listed_with_line_and_the_nearest_key(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "listen: nowhere\nmodle: x\nshaping:\n  dwell_s: -1\n  timbre: 3\noutput: ocs\nallow: [10.0.0.0/99]\n"
+    )
+    with pytest.raises(DocumentErrors) as caught:
+        load_config(path)
+    faults = caught.value.faults
+    assert len(faults) == 6
+    for line, words in [
+        (1, ("listen", "HOST:PORT")),
+        (2, ("modle", "did you mean model?")),
+        (4, ("shaping.dwell_s", "-1")),
+        (5, ("shaping.timbre", "did you mean timbre_s?")),
+        (6, ("output", "'ocs'", "did you mean osc?")),
+        (7, ("allow", "10.0.0.0/99")),
+    ]:
+        assert any(f":{line}: " in fault and all(word in fault for word in words) for fault in faults), (line, faults)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("shaping.timbre_s", "KEY=VALUE"),
+        ("shapnig.dwell_s=1", "Did you mean 'shaping'"),
+        ("shaping.dwel_s=1", "dwell_s"),
+    ],
+)
+def test_a_wrong_setting_names_the_right_one(setting: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_config(None, [setting])
+
+
+def test_a_missing_file_is_one_clear_line() -> None:
+    with pytest.raises(UserError, match="no-such-file"):
+        load_config(Path("no-such-file.yaml"))
+
+
+@pytest.mark.parametrize("text", ["", "host:port", "127.0.0.1:0", "127.0.0.1:70000", "example.org:8000", "::1:80"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"HOST:PORT|IPv4"):
+        split_address(text)
+
+
+def test_addresses() -> None:
+    assert split_address("localhost:8000") == ("127.0.0.1", 8000)
+    assert split_address("0.0.0.0:9") == ("0.0.0.0", 9)
+    assert split_address("9000") == ("127.0.0.1", 9000)
