@@ -1,0 +1,236 @@
+"""Mapping files: which messages of a device are x, y and touch. The models here are the file format and its schema."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, field_validator, model_validator
+
+from latentd import shipped
+from latentd.documents import Strict, read_document
+from latentd.errors import UserError
+from latentd.gesture import GestureSettings
+from latentd.inputs.controls import CODINGS, Bend, Cc, Control, Difference, Nrpn, Pressure
+
+__all__ = ["CODINGS", "DeviceMapping", "MappingFile", "load_mapping", "shipped_mappings"]
+
+Index = Annotated[int, Field(ge=0, le=1023, strict=True, description="position of an argument, counted from 0")]
+Note = Annotated[int, Field(ge=0, le=127, strict=True)]
+Channel = Annotated[int, Field(ge=1, le=16, strict=True)]
+
+
+class OscMessage(Strict):
+    """One OSC message of the device: its address, and which of its arguments are what."""
+
+    address: str = Field(pattern=r"^/\S*$", max_length=200, description="may hold wildcards: /ZIGSIM/*/touch01")
+    x: Index | None = Field(default=None, description="the argument that is x")
+    y: Index | None = Field(default=None, description="the argument that is y")
+    touch: StrictBool | Index | None = Field(
+        default=None, description="the argument that is touch; or on / off: this message itself says so"
+    )
+    touch_above: float = Field(default=0.5, description="a touch argument above this is on")
+    finger: list[Index] = Field(default=[], max_length=4, description="the arguments that tell fingers apart")
+    only: dict[Annotated[int, Field(ge=0, le=1023)], StrictInt | StrictStr] = Field(
+        default={}, description="argument -> value: messages with another value there are for somebody else"
+    )
+    untagged: str | None = Field(
+        default=None, pattern="^[ifhd]{1,32}$", description="argument types, for senders that leave the type tags out"
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> OscMessage:
+        if self.x is None and self.y is None and self.touch is None:
+            raise ValueError("must name at least one of x, y, touch")
+        return self
+
+
+class OscSection(Strict):
+    """`osc:`, messages of one device."""
+
+    messages: list[OscMessage] = Field(min_length=1, max_length=32)
+    relative: bool = Field(default=False, description="x and y are movements, not positions")
+    step: float = Field(default=1.0, gt=0.0, le=1e6, description="pad widths for a movement of 1")
+    lead: Literal["first", "newest"] = Field(default="first", description="which of several fingers leads")
+
+
+class TuioSection(Strict):
+    """`tuio:`, the cursors of TUIO 1.1 (/tuio/2Dcur) or the pointers of TUIO 2.0 (/tuio2/ptr)."""
+
+    version: Literal[1, 2] = Field(default=1, description="1 for TUIO 1.1, 2 for TUIO 2.0")
+
+
+def _control_tag(value: Any) -> str | None:
+    """The kind of a control, told by the key that only it has, or by the nearest to one."""
+    if isinstance(value, Control):
+        return f"#{value.key}"
+    if not isinstance(value, dict):
+        return None
+    keys = [str(key) for key in value]
+    near = (difflib.get_close_matches(key, _KINDS, n=1) for key in keys)
+    found = next((key for key in keys if key in _KINDS), None) or next((n[0] for n in near if n), None)
+    return f"#{_KINDS[found]}" if found else None
+
+
+_KINDS = {"cc": "cc", "nrpn": "nrpn", "bend": "bend", "pressure": "pressure", "plus": "plus", "minus": "plus"}
+_NO_KIND = "must be a control: a map with one of the keys cc, nrpn, bend, pressure, or plus and minus"
+
+Axis = Annotated[
+    Annotated[Cc, Tag("#cc")]
+    | Annotated[Nrpn, Tag("#nrpn")]
+    | Annotated[Bend, Tag("#bend")]
+    | Annotated[Pressure, Tag("#pressure")]
+    | Annotated[Difference, Tag("#plus")],
+    Discriminator(_control_tag, custom_error_type="control", custom_error_message=_NO_KIND),
+]
+
+
+class MidiTouch(Strict):
+    """`touch:`, what says that the pad is touched: a note, a control change or pressure."""
+
+    note: Note | list[Note] | Literal["any"] | None = Field(
+        default=None, description="on while this note, one of these, or any sounds"
+    )
+    cc: Annotated[int, Field(ge=0, le=127, strict=True)] | None = Field(
+        default=None, description="number of the control"
+    )
+    pressure: Literal[True] | None = Field(default=None, description="channel pressure")
+    on_from: int = Field(default=64, ge=1, le=127, description="smallest value of cc or pressure that is on")
+    channel: Channel | None = Field(default=None, description="if another than the section's")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> MidiTouch:
+        if sum(value is not None for value in (self.note, self.cc, self.pressure)) != 1:
+            raise ValueError("must have exactly one of note, cc, pressure")
+        return self
+
+
+class Pads(Strict):
+    """`pads:`, drum pads as a grid: the lowest note at the bottom left, then to the right, then up."""
+
+    lowest: int = Field(ge=0, le=127, strict=True, description="note of the pad at the bottom left")
+    columns: int = Field(ge=2, le=64, strict=True)
+    rows: int = Field(ge=2, le=64, strict=True)
+    row_step: int | None = Field(
+        default=None, ge=1, le=64, description="notes from a row to the next; default: columns"
+    )
+
+    @model_validator(mode="after")
+    def _inside_midi(self) -> Pads:
+        highest = self.lowest + (self.rows - 1) * (self.row_step or self.columns) + self.columns - 1
+        if highest > 127:
+            raise ValueError(f"the last pad would be note {highest}, above 127")
+        return self
+
+
+class MidiSection(Strict):
+    """`midi:`, two controls, or a grid of pads."""
+
+    port: str | None = Field(default=None, min_length=1, description="part of the port's name; default: any port")
+    channel: Channel | None = Field(default=None, description="1 to 16; default: any channel")
+    x: Axis | None = None
+    y: Axis | None = None
+    touch: MidiTouch | None = None
+    pads: Pads | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> MidiSection:
+        if self.pads is not None:
+            if self.x or self.y or self.touch:
+                raise ValueError("pads already are x, y and touch: leave these out")
+        elif self.x is None or self.y is None:
+            raise ValueError("must have x and y, or pads")
+        elif self.x.relative_axis != self.y.relative_axis:
+            raise ValueError("x and y must both be relative, or neither")
+        return self
+
+
+class MpeSection(Strict):
+    """`mpe:`, the note of one zone that started last."""
+
+    port: str | None = Field(default=None, min_length=1, description="part of the port's name; default: any port")
+    zone: Literal["lower", "upper"] = Field(default="lower", description="lower: manager channel 1; upper: 16")
+    members: int = Field(default=15, ge=1, le=15, description="member channels, until the device sets them (RPN 6)")
+    bend_semitones: float = Field(default=48.0, gt=0.0, le=96.0, description="until the device sets it (RPN 0)")
+    x: Literal["bend", "pitch", "slide", "pressure"] = Field(
+        default="pitch", description="pitch: note and bend, bend: the bend alone (semitones); slide, pressure: 0 to 1"
+    )
+    y: Literal["bend", "pitch", "slide", "pressure"] = Field(default="slide", description="as x; slide is CC 74")
+
+
+class LinnStrumentSection(Strict):
+    """`linnstrument:`, the LinnStrument's User Firmware Mode: x over the whole width, y over all rows."""
+
+    port: str | None = Field(default=None, min_length=1, description="part of the port's name; default: any port")
+    rows: int = Field(default=8, ge=1, le=8, description="rows, from the bottom, that make up y")
+    width: int = Field(default=4265, ge=1, le=16383, description="x at the right edge")
+
+
+_SECTIONS = ("osc", "tuio", "midi", "mpe", "linnstrument")
+
+
+class MappingFile(Strict):
+    """One device: exactly one of the sections osc, tuio, midi, mpe, linnstrument, and how to read its numbers."""
+
+    title: str = Field(min_length=1, max_length=100, description="the device and the part of it, in a few words")
+    osc: OscSection | None = None
+    tuio: TuioSection | None = None
+    midi: MidiSection | None = None
+    mpe: MpeSection | None = None
+    linnstrument: LinnStrumentSection | None = None
+    gesture: GestureSettings = Field(default_factory=GestureSettings)
+
+    @field_validator("title")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if not value.isprintable() or "|" in value:
+            raise ValueError("must be one line without |")
+        return value
+
+    @model_validator(mode="after")
+    def _one_section(self) -> MappingFile:
+        if sum(getattr(self, name) is not None for name in _SECTIONS) != 1:
+            raise ValueError(f"must have exactly one of the sections {', '.join(_SECTIONS)}")
+        return self
+
+
+@dataclass(frozen=True)
+class DeviceMapping:
+    """One mapping file, read and found sound."""
+
+    name: str  # the file's name without its ending; names the source of its points
+    path: Path
+    file: MappingFile
+
+    @property
+    def gesture(self) -> GestureSettings:
+        """How this device's numbers become pad points."""
+        return self.file.gesture
+
+
+def shipped_mappings() -> list[Path]:
+    """The mapping files that come with latentd, by name."""
+    return sorted(shipped.folder("mappings").glob("*.yaml"))
+
+
+def load_mapping(name_or_path: str) -> DeviceMapping:
+    """A shipped mapping by its name (`touchosc-mk2`), or any file by its path.
+
+    Raises:
+        DocumentErrors: every mistake in the file.
+        UserError: there is no such mapping.
+    """
+    path = Path(name_or_path)
+    if re.fullmatch(r"[\w-]+", name_or_path):
+        known = {p.stem: p for p in shipped_mappings()}
+        if name_or_path not in known:
+            near = difflib.get_close_matches(name_or_path, known, n=3)
+            advice = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+            raise UserError(
+                f"No mapping is called {name_or_path!r}; {advice}", "A file of your own needs its ending .yaml"
+            )
+        path = known[name_or_path]
+    return DeviceMapping(path.stem, path, read_document(path, MappingFile))

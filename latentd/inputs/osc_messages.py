@@ -1,0 +1,100 @@
+"""OSC messages to points, as the `osc:` section of a mapping says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from latentd.inputs.mapping import OscMessage, OscSection
+from latentd.inputs.source import ABSURD, Fingers, Source
+from latentd.osc import Malformed, Message, read_untagged
+from latentd.status import Counters
+
+
+class Unusable(Exception):
+    """An argument is missing, not a number, not finite or absurd."""
+
+
+def number(args: tuple[object, ...], index: int) -> float:
+    """Argument `index` as a number, whichever numeric type the sender chose.
+
+    Raises:
+        Unusable: it is none.
+    """
+    if index >= len(args):
+        raise Unusable
+    value = args[index]
+    if not isinstance(value, (float, int)) or not -ABSURD <= value <= ABSURD:  # not so either for NaN
+        raise Unusable
+    return float(value)
+
+
+class OscReader:
+    """One message of a mapping: reads its arguments into the mapping's source."""
+
+    __slots__ = ("_counters", "_fingers", "_message", "_only", "_plain", "_source", "_step")
+
+    def __init__(
+        self, section: OscSection, message: OscMessage, source: Source, fingers: Fingers, counters: Counters
+    ) -> None:
+        self._message = message
+        self._source = source
+        self._fingers = fingers
+        self._counters = counters
+        self._step = section.step if section.relative else 1.0
+        self._only = tuple(message.only.items())
+        self._plain = not message.only and not message.finger and message.touch is None and self._step == 1.0
+
+    def hear(self, message: Message, now: float) -> bool:
+        """Use one message of the right address; False when it is for somebody else."""
+        args = message.args
+        spec = self._message
+        try:
+            if self._plain and args:  # the usual case, kept short
+                x = None if spec.x is None else number(args, spec.x)
+                y = None if spec.y is None else number(args, spec.y)
+                self._source.hear(x, y, None, now)
+                return True
+            if message.untagged is not None:
+                if spec.untagged is None:
+                    return False
+                args = read_untagged(message.untagged, spec.untagged)
+            if not self._meant(args):
+                return False
+            self._use(args, now)
+        except (Unusable, Malformed):
+            self._counters.malformed += 1
+        return True
+
+    def _meant(self, args: tuple[object, ...]) -> bool:
+        """An empty message says nothing about x or y; another value where `only` wants one is another control."""
+        if not args and not isinstance(self._message.touch, bool):
+            return False
+        return all(i < len(args) and args[i] == wanted for i, wanted in self._only)
+
+    def _use(self, args: tuple[object, ...], now: float) -> None:
+        spec = self._message
+        touch = spec.touch
+        if touch is not None and not isinstance(touch, bool):
+            touch = number(args, touch) > spec.touch_above
+        x = y = None
+        # With the touch gone, many senders send no position, or a meaningless one.
+        if touch is not False or _has(args, spec.x, spec.y):
+            x = None if spec.x is None else number(args, spec.x) * self._step
+            y = None if spec.y is None else number(args, spec.y) * self._step
+        if not spec.finger:
+            self._source.hear(x, y, touch, now)
+            return
+        finger = _finger(args, spec.finger)
+        if touch is False:
+            self._fingers.lift(finger)
+        else:
+            self._fingers.put(finger, x, y)
+        self._fingers.tell(now)
+
+
+def _has(args: tuple[object, ...], x: int | None, y: int | None) -> bool:
+    return max(x or 0, y or 0) < len(args)
+
+
+def _finger(args: tuple[object, ...], indexes: list[int]) -> Hashable:
+    return tuple(number(args, index) for index in indexes)

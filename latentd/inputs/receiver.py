@@ -1,0 +1,118 @@
+"""All inputs at once: messages in, the newest point of every source out. Pure: no socket, no clock, no queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from latentd import osc
+from latentd.inputs.controls import HALF_WAITS_S
+from latentd.inputs.linnstrument import LinnStrumentReader
+from latentd.inputs.mapping import DeviceMapping
+from latentd.inputs.midi import BadMidi, parse
+from latentd.inputs.midi_controls import MidiReader
+from latentd.inputs.mpe import MpeReader
+from latentd.inputs.osc_messages import OscReader
+from latentd.inputs.source import Fingers, Source
+from latentd.inputs.tuio import Tuio11, Tuio20
+from latentd.osc import Message
+from latentd.point import Point
+from latentd.status import Counters
+
+_Hear = Callable[[Message, float], bool]
+_Reader = MidiReader | MpeReader | LinnStrumentReader
+
+# Addresses whose readers are known. Cleared when full, so that made-up addresses cannot grow it.
+_MAX_KNOWN = 1_024
+
+
+class Inputs:
+    """Every mapping's readers and sources.
+
+    Counts what is malformed or superseded. What nobody here wants (the methods return False) is for the caller to
+    offer elsewhere and to count.
+    """
+
+    def __init__(self, mappings: Sequence[DeviceMapping], counters: Counters) -> None:
+        self._counters = counters
+        self._sources: list[Source] = []
+        self._routes: list[tuple[str, _Hear]] = []  # address as the mapping has it, wildcards and all
+        self._known: dict[str, tuple[_Hear, ...]] = {}
+        self._midi: list[tuple[str | None, _Reader]] = []  # part of the port's name in lower case, or any
+        self._pairs: list[MidiReader] = []
+        for mapping in mappings:
+            self._add(mapping)
+
+    def osc(self, message: Message, now: float) -> bool:
+        """Use one OSC message that arrived at `now` (monotonic s). True when some mapping wanted it."""
+        readers = self._known.get(message.address)
+        if readers is None:
+            readers = self._find(message.address)
+        used = False
+        for hear in readers:
+            if hear(message, now):
+                used = True
+        return used
+
+    def midi(self, data: bytes, port: str, now: float) -> bool:
+        """Use one MIDI event, or several in a row, that came in on `port`. True when some mapping wanted it."""
+        port = port.lower()
+        readers = [reader for wanted, reader in self._midi if wanted is None or wanted in port]
+        used = False
+        try:
+            for message in parse(data):
+                for reader in readers:
+                    used = reader.hear(message, now) or used
+        except BadMidi:
+            self._counters.malformed += 1
+        return used
+
+    def take(self, now: float | None = None) -> list[Point]:
+        """The newest point of every source that changed since the last call.
+
+        With `now`, halves of 14-bit values that have waited in vain for the other half are used first.
+        """
+        if now is not None:
+            for pair in self._pairs:
+                pair.late(now)
+        return [point for source in self._sources if (point := source.take()) is not None]
+
+    def due(self) -> float | None:
+        """When `take` wants a call although nothing came in, for a half that may be alone; None: never."""
+        waits = [since for pair in self._pairs if (since := pair.waits_since) is not None]
+        return min(waits) + HALF_WAITS_S if waits else None
+
+    def _find(self, address: str) -> tuple[_Hear, ...]:
+        """Who reads this address: incoming patterns name literal addresses, our wildcards incoming literal ones."""
+        if osc.is_pattern(address):
+            readers = tuple(h for mine, h in self._routes if not osc.is_pattern(mine) and osc.matches(address, mine))
+        else:
+            readers = tuple(h for mine, h in self._routes if mine == address or osc.matches(mine, address))
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        self._known[address] = readers
+        return readers
+
+    def _add(self, mapping: DeviceMapping) -> None:
+        file = mapping.file
+        relative = file.osc.relative if file.osc else bool(file.midi and file.midi.x and file.midi.x.relative_axis)
+        source = Source(mapping.name, self._counters, relative)
+        self._sources.append(source)
+        if file.osc:
+            fingers = Fingers(source, newest=file.osc.lead == "newest")
+            for message in file.osc.messages:
+                reader = OscReader(file.osc, message, source, fingers, self._counters)
+                self._routes.append((message.address, reader.hear))
+        if file.tuio:
+            tuio = (Tuio11 if file.tuio.version == 1 else Tuio20)(source, self._counters)
+            self._routes += tuio.routes().items()
+        if file.midi:
+            pair = MidiReader(file.midi, source)
+            self._pairs.append(pair)
+            self._listen(file.midi.port, pair)
+        if file.mpe:
+            self._listen(file.mpe.port, MpeReader(file.mpe, source))
+        if file.linnstrument:
+            self._listen(file.linnstrument.port, LinnStrumentReader(file.linnstrument, source))
+
+    def _listen(self, port: str | None, reader: _Reader) -> None:
+        self._midi.append((port.lower() if port else None, reader))
