@@ -1,0 +1,116 @@
+"""The dry run: one JSON line for every send, instead of a synth."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import threading
+from collections.abc import Sequence
+from typing import TextIO
+
+import numpy as np
+
+from latentd.amsynth import COUNT, MINIMUM, NAMES, SPAN, Array
+from latentd.outputs import Change
+
+# Lines that wait for a slow reader; further ones are lost and counted.
+_MOST_WAITING = 256
+_CLOSE_S = 1.0
+_LOW: list[float] = MINIMUM.tolist()
+_SPAN: list[float] = SPAN.tolist()
+
+# Changes at a time, or the bytes of a MIDI message.
+Line = tuple[float, dict[int, float]] | tuple[int, int, int]
+
+
+class Print:
+    """Writes `{"t": seconds, "changes": {parameter: value in the synth's units}}` and `{"midi": [bytes]}` lines.
+
+    A thread of its own formats and writes, so that a pipe that nobody reads stops this thread and never the engine.
+    """
+
+    name = "print"
+    interval_s = 0.004
+    budget_per_s = None
+
+    def __init__(self, stream: TextIO) -> None:
+        self.resolution: Array = np.full(COUNT, 1e-6)
+        self.reachable = np.ones(COUNT, dtype=np.bool_)
+        self._stream = stream
+        self._state: dict[int, float] = {}
+        self._lines: queue.Queue[Line | None] = queue.Queue(_MOST_WAITING)
+        self._written = 0
+        self._lost = 0
+        self._broken = False
+        self._thread = threading.Thread(target=self._work, name="latentd-print", daemon=True)
+        self._thread.start()
+
+    def send(self, changes: Sequence[Change], now: float) -> None:
+        """Print the new values."""
+        if changes:
+            self._state.update(changes)
+            self._put((now, dict(changes)))
+
+    def resend_all(self, now: float) -> None:
+        """Print every value ever sent."""
+        if self._state:
+            self._put((now, dict(self._state)))
+
+    def note(self, status: int, data1: int, data2: int) -> bool:
+        """Print a note or channel message."""
+        self._put((status, data1, data2))
+        return True
+
+    def poll(self, now: float) -> float | None:
+        """Nothing to look after."""
+        return None
+
+    def settled(self) -> bool:
+        """True: nobody answers a print."""
+        return True
+
+    def filenos(self) -> Sequence[int]:
+        """None."""
+        return ()
+
+    def facts(self) -> dict[str, object]:
+        """For status: lines written and lost; connected until the reader closed the pipe."""
+        return {"connected": not self._broken, "written": self._written, "lost": self._lost}
+
+    def close(self) -> None:
+        """Write what waits, for at most a second."""
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(None)
+        self._thread.join(_CLOSE_S)
+
+    def _put(self, line: Line) -> None:
+        if self._broken:
+            self._lost += 1
+            return
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self._lost += 1
+
+    def _work(self) -> None:
+        """The thread: until `close`, or until the reader has gone."""
+        while (line := self._lines.get()) is not None:
+            try:
+                self._stream.write(json.dumps(_readable(line)) + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):  # a broken pipe, a closed stream
+                self._broken = True
+                return
+            self._written += 1
+
+
+def _readable(line: Line) -> dict[str, object]:
+    """Times to microseconds, parameters by name and in the synth's units."""
+    if len(line) == 3:
+        return {"midi": list(line)}
+    now, changes = line
+    return {
+        "t": round(now, 6),
+        "changes": {NAMES[i]: round(_LOW[i] + float(value) * _SPAN[i], 6) for i, value in changes.items()},
+    }
