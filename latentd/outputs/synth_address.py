@@ -1,0 +1,93 @@
+"""Where a running amSynth listens: told by its announcement, remembered in a file, or asked of the system.
+
+amSynth announces itself once, at its start, and takes the answer at any later time (measured with 1.13.2). So a daemon
+that missed the announcement may still greet it, if it knows the UDP port.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import socket
+from pathlib import Path
+
+Address = tuple[str, int]
+
+_MOST_BYTES = 4096
+_NSM_URL = re.compile(rb"NSM_URL=osc\.udp://([^/:]+|\[[^/\]]+\]):(\d+)/?")
+
+
+def is_local(host: str) -> bool:
+    """True for an IPv4 address of this machine: only such an amSynth can read our patch files."""
+    try:
+        address = ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    if address.is_loopback:
+        return True
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))  # the system lets us bind to its own addresses alone
+        except OSError:
+            return False
+    return not (address.is_unspecified or address.is_multicast)
+
+
+def remember(path: Path, address: Address) -> None:
+    """Write the address for the next daemon, in one step.
+
+    Raises:
+        OSError: the state folder cannot be written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.new")
+    aside.write_text(json.dumps({"host": address[0], "port": address[1]}) + "\n", encoding="utf-8")
+    aside.replace(path)
+
+
+def recall(path: Path) -> Address | None:
+    """The remembered address; None where there is none, or the file holds anything but an address of this machine."""
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.read(_MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    host, port = found.get("host"), found.get("port")
+    if not isinstance(host, str) or not is_local(host):
+        return None
+    return (host, port) if type(port) is int and 0 < port < 65536 else None
+
+
+def running(port: int) -> list[Address]:
+    """Addresses of the amSynths of this user that were started with `NSM_URL` naming this UDP port of ours.
+
+    Reads /proc (a few milliseconds): not for the engine's thread.
+    """
+    found: list[Address] = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and process.name != str(os.getpid()):
+            try:
+                if (process / "comm").read_bytes() == b"amsynth\n" and _is_for(process, port):
+                    found += (("127.0.0.1", number) for number in _udp_ports(process))
+            except OSError:
+                continue  # it ended meanwhile, or belongs to another user
+    return found
+
+
+def _is_for(process: Path, port: int) -> bool:
+    for entry in (process / "environ").read_bytes().split(b"\0"):
+        if matched := _NSM_URL.fullmatch(entry):
+            host = matched[1].decode(errors="replace")
+            return int(matched[2]) == port and (host in ("localhost", socket.gethostname()) or is_local(host))
+    return False
+
+
+def _udp_ports(process: Path) -> list[int]:
+    """The process's bound IPv4 UDP ports: socket inodes of its descriptors, looked up in the table of its network."""
+    inodes = {os.readlink(entry) for entry in (process / "fd").iterdir()}  # noqa: PTH115 - "socket:[N]" is no path
+    rows = [line.split() for line in (process / "net" / "udp").read_text().splitlines()[1:]]
+    return [int(row[1].split(":")[1], 16) for row in rows if f"socket:[{row[9]}]" in inodes]
