@@ -72,7 +72,7 @@ class AmsynthOsc:
 
     name = "osc"
     interval_s = 0.004
-    budget_per_s = None  # a patch costs the same however many of its values are new
+    budget_per_s: float | None = None  # a patch costs the same however many of its values are new
 
     def __init__(
         self, sendto: SendTo, folder: Path, remembered: Path, submit: Submit = run_now, port: int | None = None

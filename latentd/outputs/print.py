@@ -32,7 +32,7 @@ class Print:
 
     name = "print"
     interval_s = 0.004
-    budget_per_s = None
+    budget_per_s: float | None = None
 
     def __init__(self, stream: TextIO) -> None:
         self.resolution: Array = np.full(COUNT, 1e-6)
