@@ -177,10 +177,12 @@ run_tests() {
 
 readonly UNIT_NAMES=(latentd-jack.service latentd-amsynth.service latentd.service latentd.target)
 
-# The units are written for /opt/latentd; the installed copies name this checkout. systemd reads % and \ in them.
+# The units are written for /opt/latentd; the installed copies name this checkout, spelt as systemd reads it.
 write_units() {
-    local unit text here=${PWD//\\/\\\\}
-    here=${here//%/%%}
+    local unit text here=${PWD//%/%%}
+    case $PWD in
+        *[\"\'\\]*) die "systemd starts no program below a folder with a quote or backslash in its name: move $PWD" ;;
+    esac
     mkdir -p "$UNITS"
     for unit in "${UNIT_NAMES[@]}"; do
         text=$(< "systemd/$unit")
@@ -198,12 +200,12 @@ write_settings() {
     fi
     card=$(.venv/bin/python -c 'from latentd.machine import best_card; print(best_card() or "")')
     [ -z "$card" ] || driver="alsa -d hw:$card -r 48000 -p 128 -n 2"
-    if .venv/bin/python -c 'import sys; from latentd.machine import jack_is_pipewire; sys.exit(not jack_is_pipewire())'; then
-        jack=pipewire
-    fi
     mkdir -p "$(dirname "$SETTINGS")"
-    sed -e "s|^LATENTD_JACK=.*|LATENTD_JACK=$jack|" -e "s|^JACKD_OPTIONS=.*|JACKD_OPTIONS=-R -P 70 -d $driver|" \
-        systemd/rig.env > "$SETTINGS"
+    sed "s|^JACKD_OPTIONS=.*|JACKD_OPTIONS=-R -P 70 -d $driver|" systemd/rig.env > "$SETTINGS"
+    if [ "$(.venv/bin/python -c 'from latentd.machine import jack_is_pipewire; print(jack_is_pipewire())')" = True ]; then
+        jack=pipewire
+        sed -i -e 's|^LATENTD_JACK=.*|LATENTD_JACK=pipewire|' -e 's|^#LD_LIBRARY_PATH|LD_LIBRARY_PATH|' "$SETTINGS"
+    fi
     say "Wrote $SETTINGS: JACK from $jack, sound card ${card:-none found, a silent dummy}"
 }
 

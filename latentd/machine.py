@@ -1,0 +1,181 @@
+"""What this machine offers a rig: sound cards, JACK, real-time limits, network addresses. Reads; changes nothing.
+
+Sources: the kernel's /proc/asound and /sys/devices/system/cpu, `netdevice(7)` for addresses. Every function takes the
+place it reads as an argument, so that tests can show it other machines.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import fcntl
+import json
+import os
+import re
+import resource
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ASOUND = Path("/proc/asound")
+CPUS = Path("/sys/devices/system/cpu")
+_SIOCGIFADDR = 0x8915
+# libjack waits for ever on a server that accepts but never answers: its questions are asked in a child.
+_JACK_LIMIT_S = 5.0
+
+
+class Card(NamedTuple):
+    """A sound card that can play; `name` is what `hw:NAME` takes."""
+
+    name: str
+    usb: bool
+
+
+def playback_cards(asound: Path = ASOUND) -> list[Card]:
+    """Sound cards with an output, in the kernel's order; a USB keyboard, which is a card without one, is left out."""
+    folders = sorted(asound.glob("card[0-9]*"), key=lambda f: int(f.name[4:]))
+    return [
+        Card((folder / "id").read_text(encoding="utf-8").strip(), (folder / "usbid").exists())
+        for folder in folders
+        if any(folder.glob("pcm*p")) and (folder / "id").exists()
+    ]
+
+
+def best_card(asound: Path = ASOUND) -> str | None:
+    """The card to play on: USB first, a screen's loudspeaker last."""
+    cards = sorted(playback_cards(asound), key=lambda card: (not card.usb, "hdmi" in card.name.lower()))
+    return cards[0].name if cards else None
+
+
+def libjack() -> str | None:
+    """File name of the JACK library that programs get here, PipeWire's or JACK's own; None without one."""
+    return ctypes.util.find_library("jack")
+
+
+def jack_is_pipewire() -> bool:
+    """True when PipeWire runs for this user and its JACK library is there to use."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    runs = bool(runtime) and (Path(runtime) / "pipewire-0").is_socket()
+    return runs and any(Path("/usr/lib").glob("*/pipewire-0.3/jack/libjack.so.0"))
+
+
+class JackFacts(NamedTuple):
+    """A JACK server that answered."""
+
+    version: str  # of the library; PipeWire's names PipeWire
+    rate_hz: int
+    frames: int  # of a period
+    realtime: bool
+    midi_sources: list[str]  # ports that send MIDI
+    midi_sinks: list[str]  # ports that take it
+
+
+def ask_jack(limit_s: float = _JACK_LIMIT_S) -> JackFacts | str:
+    """The server that a client would find now, or why there is none. Never starts one, takes at most `limit_s`."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _ASK_JACK], capture_output=True, timeout=limit_s, text=True, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"the server did not answer within {limit_s:g} s"
+    # libjack itself may write to standard output: ours is the last line.
+    last = done.stdout.strip().rpartition("\n")[2]
+    if done.returncode or not last.startswith("{"):
+        return last or "no server is running"
+    return JackFacts(**json.loads(last))
+
+
+_ASK_JACK = """
+import json, sys
+try:
+    import jack
+    client = jack.Client("latentd-look", no_start_server=True)
+    print(json.dumps({
+        "version": jack.version_string(), "rate_hz": client.samplerate, "frames": client.blocksize,
+        "realtime": bool(client.realtime),
+        "midi_sources": [p.name for p in client.get_ports(is_midi=True, is_output=True)],
+        "midi_sinks": [p.name for p in client.get_ports(is_midi=True, is_input=True)],
+    }))
+    client.close()
+except OSError as error:
+    print(error)
+    sys.exit(1)
+except jack.JackError:
+    print("no server is running")
+    sys.exit(1)
+"""
+
+
+def alsa_midi_ports() -> tuple[list[str], list[str]] | str:
+    """Names of the ALSA MIDI ports that send and that take, or why there are none."""
+    if not Path("/dev/snd/seq").exists():
+        return "no ALSA sequencer (/dev/snd/seq)"
+    import rtmidi
+
+    ends: list[Any] = []
+    try:
+        ends = [kind(rtmidi.API_LINUX_ALSA, "latentd-look") for kind in (rtmidi.MidiIn, rtmidi.MidiOut)]
+        sources, sinks = ([name for name in end.get_ports() if "latentd-look" not in name] for end in ends)
+    except (rtmidi.RtMidiError, SystemError) as error:
+        return f"the ALSA sequencer refuses: {error}"
+    finally:
+        for end in ends:
+            end.delete()
+    return sources, sinks
+
+
+def amsynth_version() -> str | None:
+    """Version of the amsynth on PATH; None without one, "" when it does not say."""
+    program = shutil.which("amsynth")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run([program, "-v"], capture_output=True, timeout=5, text=True, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"amsynth\s+v?([0-9][\w.]*)", done.stdout)
+    return found.group(1) if found else ""
+
+
+class Limits(NamedTuple):
+    """What the kernel lets this user's programs ask for."""
+
+    realtime_priority: int
+    locked_bytes: int  # -1: any
+
+
+def limits() -> Limits:
+    """Hard limits, which is as far as jackd and its clients can go."""
+    return Limits(resource.getrlimit(resource.RLIMIT_RTPRIO)[1], resource.getrlimit(resource.RLIMIT_MEMLOCK)[1])
+
+
+def governors(cpus: Path = CPUS) -> set[str]:
+    """How the kernel picks the processors' speed; empty where it has no choice."""
+    return {f.read_text(encoding="ascii").strip() for f in cpus.glob("cpu[0-9]*/cpufreq/scaling_governor")}
+
+
+def is_tmpfs(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
+    """True when the folder lies in memory, by the longest mount point above it."""
+    best, kind = -1, ""
+    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
+        _, point, filesystem, *_ = line.split(" ")
+        if folder.resolve().is_relative_to(point) and len(point) >= best:
+            best, kind = len(point), filesystem
+    return kind in ("tmpfs", "ramfs")
+
+
+def addresses() -> list[tuple[str, str]]:
+    """Network interfaces with their IPv4 addresses, this machine's inner one last. Asks the kernel, sends nothing."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("256s", os.fsencode(name)[:15])
+            try:
+                answer = fcntl.ioctl(any_socket, _SIOCGIFADDR, request)
+            except OSError:
+                continue  # an interface without an address
+            found.append((name, socket.inet_ntoa(answer[20:24])))
+    return sorted(found, key=lambda pair: pair[1].startswith("127."))

@@ -1,0 +1,58 @@
+"""What latentd finds out about JACK, on real servers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import pytest
+
+from latentd import machine
+from tests import rig
+
+pytestmark = pytest.mark.real
+
+
+def enter(monkeypatch: pytest.MonkeyPatch, env: Mapping[str, str]) -> None:
+    """Make `env` this process's environment."""
+    for name in set(os.environ) - set(env):
+        monkeypatch.delenv(name)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_running_server_tells_its_settings_and_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    with rig.jackd() as server, rig.amsynth(server) as synth:
+        enter(monkeypatch, server.env)
+        facts = machine.ask_jack()
+        assert isinstance(facts, machine.JackFacts), facts
+        assert (facts.rate_hz, facts.realtime) == (48000, False)
+        assert synth.midi_in in facts.midi_sinks
+        assert not any("audio" in port or "L out" in port for port in facts.midi_sources)
+
+
+def test_no_server_is_said_and_none_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "latentd-nobody")
+    assert machine.ask_jack() == "no server is running"
+
+
+def test_a_server_that_hangs_does_not_hang_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    with rig.jackd() as server:
+        enter(monkeypatch, server.env)
+        server.main.pause()
+        try:
+            assert machine.ask_jack(limit_s=1.0) == "the server did not answer within 1 s"
+        finally:
+            server.main.resume()
+
+
+def test_pipewires_jack_is_told_from_jackds(monkeypatch: pytest.MonkeyPatch) -> None:
+    with rig.pipewire() as server, monkeypatch.context() as inside:
+        enter(inside, server.env)
+        assert machine.jack_is_pipewire()
+        facts = machine.ask_jack()
+        assert isinstance(facts, machine.JackFacts), facts
+        assert "PipeWire" in facts.version
+    with rig.jackd() as server:
+        enter(monkeypatch, server.env | {"XDG_RUNTIME_DIR": "/run"})
+        assert not machine.jack_is_pipewire()

@@ -1,0 +1,82 @@
+"""The rig's systemd units as `setup.sh install` writes them, judged by systemd itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.rig import need
+
+pytestmark = pytest.mark.real
+TOP = Path(__file__).resolve().parents[2]
+
+
+def shell(script: str, checkout: Path, config: Path) -> subprocess.CompletedProcess[str]:
+    """Run bash lines that may call the functions of the checkout's setup.sh."""
+    env = os.environ | {"XDG_CONFIG_HOME": str(config), "XDG_RUNTIME_DIR": str(config)}
+    argv = ["bash", "-c", f"source ./setup.sh; {script}"]
+    return subprocess.run(argv, cwd=checkout, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(params=["latentd", "my 100% synth at $HOME"])
+def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """What the units need of a checkout, also under a name that systemd and the shell could misread."""
+    top = tmp_path / str(request.param)
+    shutil.copytree(TOP / "systemd", top / "systemd")
+    shutil.copy(TOP / "setup.sh", top)
+    program = top / ".venv" / "bin" / "latentd"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    return top
+
+
+def test_systemd_has_nothing_to_say_about_the_installed_units(checkout: Path, tmp_path: Path) -> None:
+    need("systemd-analyze", "jackd", "amsynth")
+    done = shell("write_units", checkout, tmp_path)
+    assert done.returncode == 0, done.stderr
+    units = sorted((tmp_path / "systemd" / "user").iterdir())
+    assert [unit.name for unit in units] == [
+        "latentd-amsynth.service", "latentd-jack.service", "latentd.service", "latentd.target",
+    ]  # fmt: skip
+    verdict = verify(units, tmp_path)
+    assert (verdict.returncode, verdict.stdout + verdict.stderr) == (0, "")
+
+
+def verify(units: list[Path], runtime: Path) -> subprocess.CompletedProcess[str]:
+    argv = ["systemd-analyze", "--user", "verify", *map(str, units)]
+    env = os.environ | {"XDG_RUNTIME_DIR": str(runtime)}
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_judge_sees_a_unit_whose_program_is_missing(checkout: Path, tmp_path: Path) -> None:
+    assert shell("write_units", checkout, tmp_path).returncode == 0
+    (checkout / ".venv" / "bin" / "latentd").unlink()
+    verdict = verify([tmp_path / "systemd" / "user" / "latentd.service"], tmp_path)
+    assert "latentd" in verdict.stderr
+    assert verdict.returncode != 0
+
+
+def test_a_folder_that_systemd_refuses_is_refused_by_setup(checkout: Path, tmp_path: Path) -> None:
+    moved = checkout.rename(tmp_path / "the synth's")
+    done = shell("write_units", moved, tmp_path)
+    assert done.returncode == 1
+    assert "the synth's" in done.stderr
+    assert not (tmp_path / "systemd").exists()
+
+
+def test_uninstall_takes_every_unit_away(checkout: Path, tmp_path: Path) -> None:
+    assert shell("write_units", checkout, tmp_path).returncode == 0
+    done = shell("main uninstall", checkout, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "systemd" / "user").iterdir()) == []
+
+
+def test_an_unknown_command_shows_the_usage(tmp_path: Path) -> None:
+    done = shell("main nonsense", TOP, tmp_path)
+    assert done.returncode == 2
+    assert "setup.sh demo" in done.stderr
