@@ -1,0 +1,216 @@
+"""What is wrong with a YAML document, as one plain line for each mistake: key, value found, what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, Tag
+
+Fault = tuple[int, str]  # line from 1, message
+Keys = tuple[str | int, ...]  # way into a document: keys of maps as text, indexes of lists as numbers
+
+# Pydantic's kind of error -> what is allowed. Kinds that are not here keep pydantic's words.
+_ALLOWED = {
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a map",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "literal_error": "must be {expected}",
+}
+
+
+class Places:
+    """The line of every key and item of a document."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Keys, int] = {(): 1}
+        self._seen: set[int] = set()
+        self.aliases = False
+
+    def index(self, node: yaml.Node, at: Keys = ()) -> list[Fault]:
+        """Note the lines below `node`; returns the keys that stand twice, and the aliases."""
+        if id(node) in self._seen:
+            self.aliases = True
+            return [(self.line(at), f"{dotted(at)}: an alias (*); write the value out")]
+        self._seen.add(id(node))
+        found: list[Fault] = []
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                where = (*at, str(key.value))
+                line = key.start_mark.line + 1
+                if where in self._lines:
+                    found.append((line, f"{dotted(where)}: stands twice, first in line {self._lines[where]}"))
+                self._lines[where] = line
+                found += self.index(value, where)
+        elif isinstance(node, yaml.SequenceNode):
+            for i, value in enumerate(node.value):
+                self._lines[*at, i] = value.start_mark.line + 1
+                found += self.index(value, (*at, i))
+        return found
+
+    def line(self, at: Keys) -> int:
+        """The line of a key or item, or of the nearest one around it."""
+        return next(self._lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in self._lines)
+
+
+class _Mistake:
+    """One of pydantic's errors, told in the document's own keys."""
+
+    def __init__(self, item: Mapping[str, Any], data: Any, model: type[BaseModel]) -> None:
+        self.kind: str = item["type"]
+        self.input = item.get("input")
+        self.context: Mapping[str, Any] = item.get("ctx", {})
+        self.message: str = item["msg"]
+        self.at, self.branched, self.annotation = _locate(item["loc"], data, model)
+
+    def allowed(self) -> str:
+        """What would be right."""
+        if self.kind in ("model_type", "model_attributes_type"):
+            return f"must be a map with keys such as {', '.join(_keys(self.annotation)[:8])}"
+        if self.kind in _ALLOWED:
+            return _ALLOWED[self.kind].format(**self.context)
+        message = self.message.removeprefix("Value error, ")
+        return message[:1].lower() + message[1:]
+
+    def choices(self) -> list[str]:
+        """The words that would be right, where only certain ones are."""
+        expected = str(self.context.get("expected", "")) if self.kind == "literal_error" else ""
+        return [part.strip(" '") for part in expected.replace(" or ", ",").split(",") if part.strip(" '")]
+
+
+def describe(items: Iterable[Mapping[str, Any]], data: Any, model: type[BaseModel], places: Places) -> list[Fault]:
+    """The errors of pydantic as lines for people. `data` is what was validated."""
+    mistakes = [_Mistake(item, data, model) for item in items]
+    unknown = [m for m in mistakes if m.kind == "extra_forbidden"]
+    meant = {(*m.at[:-1], near) for m in unknown for near in _near(m)}
+    faults: list[Fault] = [(places.line(m.at), _unknown(m)) for m in unknown]
+    for at in dict.fromkeys(m.at for m in mistakes if m.kind != "extra_forbidden"):
+        here = [m for m in mistakes if m.at == at and m.kind != "extra_forbidden"]
+        if here[0].kind == "missing":
+            if at not in meant:  # else the misspelled key was reported already
+                faults.append((places.line(at), f"{dotted(at)}: missing"))
+        elif not _told_deeper(here, mistakes):
+            faults.append((places.line(at), _wrong(here)))
+    return faults
+
+
+def _told_deeper(here: Sequence[_Mistake], mistakes: Sequence[_Mistake]) -> bool:
+    """Of a choice between kinds of value, the branch that got furthest says best what is wrong."""
+    at = here[0].at
+    return all(m.branched for m in here) and any(len(m.at) > len(at) and m.at[: len(at)] == at for m in mistakes)
+
+
+def _wrong(here: Sequence[_Mistake]) -> str:
+    """One line for one value, whatever the number of kinds that it could have been."""
+    first = here[0]
+    allowed = ", or ".join(dict.fromkeys(m.allowed() for m in here))
+    near = difflib.get_close_matches(str(first.input), [c for m in here for c in m.choices()], n=1)
+    # A rule about a whole section names keys itself: showing the section's content would hide it.
+    whole = first.kind == "value_error" and isinstance(first.input, Mapping)
+    shown = "" if whole else f"found {_shown(first.input)}; "
+    return f"{dotted(first.at)}: {shown}{allowed}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _unknown(mistake: _Mistake) -> str:
+    known = _keys(mistake.annotation)
+    near = _near(mistake)
+    advice = f"; did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}" if known else ""
+    return f"{dotted(mistake.at)}: unknown key{advice}"
+
+
+def _near(mistake: _Mistake) -> list[str]:
+    """The key that an unknown one was meant to be, if it looks like one."""
+    return difflib.get_close_matches(str(mistake.at[-1]), _keys(mistake.annotation), n=1)
+
+
+def _locate(loc: Sequence[str | int], data: Any, model: type[BaseModel]) -> tuple[Keys, bool, Any]:
+    """The place in the document, whether a union was chosen from there, and the annotation around the place.
+
+    Pydantic puts the names of union branches and of helpers into its locations: what is not in the data is one of
+    these, unless it is the last part, which may be a key that is missing.
+    """
+    at: list[str | int] = []
+    annotation: Any = model
+    around: Any = model
+    branched = False
+    for part in loc:
+        if isinstance(data, Mapping) and part in data:
+            around, annotation = annotation, _inside(annotation, part)
+            data = data[part]
+            at.append(str(part))
+            branched = False
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            around, annotation = annotation, _inside(annotation, part)
+            data = data[part]
+            at.append(part)
+            branched = False
+        elif isinstance(data, Mapping) and str(part) in _keys(annotation):  # a missing key
+            return (*at, str(part)), False, annotation
+        else:
+            annotation = _tagged(annotation, part) or annotation
+            branched = True
+    extra = annotation is None  # the last key is not one of the model's
+    return tuple(at), branched, around if extra else annotation
+
+
+def _inside(annotation: Any, part: str | int) -> Any:
+    """The annotation of one key or item; None where the models know no such key."""
+    models = _models(annotation)
+    if isinstance(part, str) and models:
+        fields = (item for model in models for item in model.model_fields.items())
+        return next((field.annotation for key, field in fields if (field.alias or key) == part), None)
+    args = [arg for arg in get_args(annotation) if arg is not type(None)]
+    return args[-1] if args else None
+
+
+def _tagged(annotation: Any, tag: str | int) -> Any:
+    """The branch of a union that carries this tag."""
+    if any(isinstance(arg, Tag) and arg.tag == tag for arg in get_args(annotation)):
+        return get_args(annotation)[0]
+    return next((found for arg in get_args(annotation) if (found := _tagged(arg, tag)) is not None), None)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The models inside an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for arg in get_args(annotation) for model in _models(arg)]
+
+
+def _keys(annotation: Any) -> list[str]:
+    """The keys that the models inside an annotation know, in their order."""
+    fields = (item for model in _models(annotation) for item in model.model_fields.items())
+    return list(dict.fromkeys(field.alias or key for key, field in fields))
+
+
+def dotted(at: Keys) -> str:
+    """`osc.messages[0].x`."""
+    text = ""
+    for part in at:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "the file"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
