@@ -219,12 +219,12 @@ install_rig() {
     write_settings
     if user_systemd; then
         quietly "systemctl --user daemon-reload" systemctl --user daemon-reload
-        quietly "systemctl --user enable" systemctl --user enable "${UNIT_NAMES[@]}"
+        quietly "systemctl --user enable" systemctl --user enable latentd.target
         quietly "systemctl --user restart" systemctl --user restart latentd.target
         say "Enabled and started"
     else
-        say "No systemd user manager in this session: log in as the player, then say"
-        printf '    systemctl --user daemon-reload && systemctl --user enable --now %s\n' "${UNIT_NAMES[*]}"
+        say "No systemd for users answers here; once it does, start the rig with"
+        printf '    systemctl --user daemon-reload && systemctl --user enable --now latentd.target\n'
     fi
     next_steps
 }
@@ -250,7 +250,7 @@ END
 uninstall_rig() {
     local unit
     if user_systemd; then
-        systemctl --user disable --now "${UNIT_NAMES[@]}" >> "$LOG" 2>&1 || true # not there: nothing to stop
+        systemctl --user disable --now latentd.target >> "$LOG" 2>&1 || true # not there: nothing to stop
     fi
     for unit in "${UNIT_NAMES[@]}"; do rm -f "$UNITS/$unit"; done
     if user_systemd; then quietly "systemctl --user daemon-reload" systemctl --user daemon-reload; fi
