@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the JACK port's process imports this package and shall stay small: no numpy there
+    import numpy as np
+    from numpy.typing import NDArray
 
-from latentd.amsynth import Array
+    from latentd.amsynth import Array
 
 
 class Change(NamedTuple):
