@@ -1,0 +1,179 @@
+"""From a latent point to a patch and back: two small networks and the layout of their columns. numpy only. Pure.
+
+A patch is learned as columns: first one for each continuous parameter (its value 0..1 in the synth's range), then for
+each category one column a class (one-hot). Parameters that are not learned have constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentd import amsynth
+from latentd.amsynth import Array, Kind
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which parameter each column stands for, as indices into `amsynth.PARAMETERS`.
+
+    Raises:
+        ValueError: a parameter twice, or one of the wrong kind for its place.
+    """
+
+    continuous: tuple[int, ...]
+    categories: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        learned = self.continuous + self.categories
+        if len(set(learned)) != len(learned):
+            raise ValueError("a parameter has two places in the columns")
+        for i in learned:
+            parameter = amsynth.PARAMETERS[i]
+            if (parameter.kind is Kind.CATEGORY) != (i in self.categories):
+                raise ValueError(f"{parameter.name} is {parameter.kind.value}, which its columns do not fit")
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Number of classes of each category."""
+        return tuple(amsynth.PARAMETERS[i].count for i in self.categories)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """First column of each category."""
+        ends = np.cumsum([len(self.continuous), *self.classes])
+        return tuple(int(end) for end in ends[:-1])
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return len(self.continuous) + sum(self.classes)
+
+    def slices(self) -> list[slice]:
+        """The columns of each category."""
+        return [slice(start, start + n) for start, n in zip(self.starts, self.classes, strict=True)]
+
+    def class_of(self, params: Array) -> Indices:
+        """The class (..., categories) of each category in params (..., 41)."""
+        chosen = list(self.categories)
+        return np.rint(params[..., chosen] / amsynth.PARAMS_STEP[chosen]).astype(np.intp)
+
+    def encode(self, params: Array) -> Array:
+        """Params (n, 41) as columns (n, width): values 0..1, then one-hot."""
+        columns = np.zeros((len(params), self.width))
+        columns[:, : len(self.continuous)] = params[:, list(self.continuous)]
+        rows = np.arange(len(params))[:, None]
+        columns[rows, np.array(self.starts, dtype=np.intp) + self.class_of(params)] = 1.0
+        return columns
+
+
+@dataclass(frozen=True)
+class Network:
+    """Dense layers with a leaky ReLU between them: each `(weight (out, in), bias (out,))`."""
+
+    layers: tuple[tuple[Array, Array], ...]
+    slope: float  # of the leaky ReLU below zero, 0..1
+
+    @property
+    def inputs(self) -> int:
+        """Width of the first layer's input."""
+        return int(self.layers[0][0].shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """Width of the last layer's output."""
+        return int(self.layers[-1][0].shape[0])
+
+    def __call__(self, x: Array) -> Array:
+        """(n, inputs) to (n, outputs); nothing squashes the output."""
+        *hidden, (weight, bias) = self.layers
+        for w, b in hidden:
+            x = x @ w.T + b
+            x = np.maximum(x, self.slope * x)
+        return x @ weight.T + bias
+
+
+class Encoder:
+    """Places patches in the latent space by their parameters alone."""
+
+    def __init__(self, layout: Layout, network: Network) -> None:
+        self.layout = layout
+        self._network = network
+
+    def encode(self, params: Array) -> Array:
+        """Params (n, 41) to latent points (n, 2)."""
+        return self._network(self.layout.encode(params))
+
+
+class Decoder:
+    """Turns latent points into params. One thread at a time: `decode` works in buffers of its own.
+
+    Attributes:
+        categories: the category parameters it chooses, as indices into `amsynth.PARAMETERS`: the order of `held`.
+        margin: by how much (in logits) another class must beat the held one, so that jitter at a border flips nothing.
+    """
+
+    def __init__(self, layout: Layout, network: Network, constants: Array, margin: float) -> None:
+        """`constants`: params (41,); only the places that `layout` leaves out are used."""
+        self.layout = layout
+        self.categories = layout.categories
+        self.margin = margin
+        self._network = network
+        self._constants = constants.copy()
+        self._continuous: Indices = np.array(layout.continuous, dtype=np.intp)
+        self._chosen: Indices = np.array(layout.categories, dtype=np.intp)
+        self._starts: Indices = np.array(layout.starts, dtype=np.intp)
+        self._steps = amsynth.PARAMS_STEP[self._chosen]
+        self._make_buffers()
+
+    def _make_buffers(self) -> None:
+        """Scores end with one column of -inf, which fills the short rows of a rectangle (categories, most classes)."""
+        width, widest = self.layout.width, max(self.layout.classes, default=1)
+        self._hidden = [np.empty(len(bias)) for _, bias in self._network.layers[:-1]]
+        self._bent = [np.empty(len(bias)) for _, bias in self._network.layers[:-1]]
+        self._scores = np.full(width + 1, -np.inf)
+        self._output = self._scores[:width]
+        self._values = np.empty(len(self._continuous))
+        self._rows: Indices = np.full((len(self._chosen), widest), width, dtype=np.intp)
+        for row, columns in zip(self._rows, self.layout.slices(), strict=True):
+            row[: columns.stop - columns.start] = np.arange(columns.start, columns.stop)
+
+    def decode(self, z: Array, held: Sequence[int] | Indices | None = None) -> Array:
+        """One latent point (2,) to params (41,), a new array; about 15 us.
+
+        Categories lie exactly on a class, other stepped parameters are left unrounded, continuous ones are within 0..1.
+        `held`: the present class of each category, in the order of `categories`; it is kept unless beaten by `margin`.
+        """
+        x = z
+        layers = self._network.layers
+        for (weight, bias), hidden, bent in zip(layers, self._hidden, self._bent, strict=False):
+            np.dot(weight, x, out=hidden)
+            np.add(hidden, bias, out=hidden)
+            np.multiply(hidden, self._network.slope, out=bent)
+            x = np.maximum(hidden, bent, out=bent)
+        weight, bias = layers[-1]
+        np.dot(weight, x, out=self._output)
+        np.add(self._output, bias, out=self._output)
+        if held is not None:
+            self._scores[self._starts + held] += self.margin
+        params = self._constants.copy()
+        values = np.multiply(self._output[: len(self._values)], 0.5, out=self._values)
+        np.tanh(values, out=values)  # the logistic function, in a form that cannot overflow
+        np.multiply(values, 0.5, out=values)
+        params[self._continuous] = np.add(values, 0.5, out=values)
+        params[self._chosen] = self._scores[self._rows].argmax(axis=1) * self._steps
+        return params
+
+    def decode_many(self, zs: Array) -> Array:
+        """Latent points (n, 2) to params (n, 41), each as `decode` without `held` gives it."""
+        scores = self._network(zs)
+        params = np.tile(self._constants, (len(zs), 1))
+        params[:, self._continuous] = np.tanh(scores[:, : len(self._continuous)] * 0.5) * 0.5 + 0.5
+        for i, columns in zip(self.categories, self.layout.slices(), strict=True):
+            params[:, i] = scores[:, columns].argmax(axis=1) * amsynth.PARAMS_STEP[i]
+        return params
