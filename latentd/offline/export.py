@@ -1,0 +1,165 @@
+"""A trained auto-encoder becomes a bundle: tensors, manifest, landmarks, loss curve and model card."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+from torch import nn
+
+from latentd import amsynth, bundle
+from latentd.amsynth import Array
+from latentd.decoder import Decoder, Encoder, Network
+from latentd.errors import UserError
+from latentd.offline import card
+from latentd.offline.corpus import PAPER_CONSTANTS, Corpus
+from latentd.offline.train import Epoch, Recipe, Trained
+from latentd.offline.vae import VAE
+
+BOX_SHARE = (2.0, 98.0)  # percentiles of the encoded corpus, on each axis: a few far outliers would shrink all the rest
+MARGIN = 0.2  # logits; on the shipped model half of all borders move by less than 1 % of the pad
+CURVE_FILE = "losses.csv"
+
+
+def export(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, name: str, parent: Path) -> Path:
+    """Write the bundle `parent/name`, whole or not at all, and return its folder. An older bundle there is replaced.
+
+    Raises:
+        UserError: the folder holds something that is not a bundle, or cannot be written.
+    """
+    folder = parent / name
+    if folder.exists() and not (folder / bundle.MODEL_FILE).is_file():
+        raise UserError(f"{folder}: exists and is not a model", "Choose another --name or --out")
+    aside = parent / f".{name}.{os.getpid()}"
+    try:
+        aside.mkdir(parents=True)
+        for file, data in _files(trained, recipe, rows, kept_aside, name).items():
+            (aside / file).write_bytes(data)
+        if folder.exists():
+            shutil.rmtree(folder)
+        aside.rename(folder)
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror or error}", "Choose another --out") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def networks(model: VAE) -> tuple[Network, Network]:
+    """Decoder and encoder (to the mean) as numpy networks."""
+    decoder = Network((_layer(model.decode_hidden), _layer(model.decode_output)), model.slope)
+    encoder = Network((_layer(model.encode_hidden), _layer(model.encode_mean)), model.slope)
+    return decoder, encoder
+
+
+def _files(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, name: str) -> dict[str, bytes]:
+    layout = trained.model.layout
+    decoder_net, encoder_net = networks(trained.model)
+    constants = {p: v for p, v in PAPER_CONSTANTS.items() if amsynth.INDEX[p] not in layout.continuous}
+    decoder = Decoder(layout, decoder_net, _constant_params(constants), MARGIN)
+    encoder = Encoder(layout, encoder_net)
+    points = encoder.encode(rows.params)
+    box = np.percentile(points, BOX_SHARE, axis=0)
+    files = {
+        bundle.DECODER_FILE: _tensors(decoder_net),
+        bundle.ENCODER_FILE: _tensors(encoder_net),
+        bundle.LANDMARKS_FILE: _landmarks(rows, points, box),
+    }
+    manifest = bundle.Manifest(
+        format=bundle.FORMAT,
+        name=name,
+        synth="amsynth 1.13",
+        parameters=bundle.parameter_facts(),
+        columns=bundle.Columns(
+            continuous=[amsynth.NAMES[i] for i in layout.continuous],
+            one_hot={amsynth.NAMES[i]: n for i, n in zip(layout.categories, layout.classes, strict=True)},
+        ),
+        constants=constants,
+        network=bundle.Net(slope=recipe.slope),
+        margin=MARGIN,
+        box=bundle.Box(
+            low=(float(box[0, 0]), float(box[0, 1])),
+            high=(float(box[1, 0]), float(box[1, 1])),
+            how=f"percentiles {BOX_SHARE[0]:g} and {BOX_SHARE[1]:g} of the encoded corpus on each axis",
+        ),
+        training=asdict(recipe),
+        corpus={"trained_on": rows.facts(), "kept_aside": kept_aside.facts()},
+        quality=_quality(trained.curve, decoder, encoder, rows, kept_aside),
+        sha256={file: bundle.digest(data) for file, data in files.items()},
+    )
+    files[bundle.MODEL_FILE] = _json(manifest.model_dump())
+    files[bundle.CARD_FILE] = card.text(manifest).encode()
+    files[CURVE_FILE] = _curve(trained.curve)
+    return files
+
+
+def _layer(linear: nn.Linear) -> tuple[Array, Array]:
+    return linear.weight.detach().numpy().astype(np.float64), linear.bias.detach().numpy().astype(np.float64)
+
+
+def _tensors(network: Network) -> bytes:
+    """Stored as the float32 that training had; exact."""
+    tensors = {}
+    for i, (weight, bias) in enumerate(network.layers):
+        tensors[f"{i}.weight"], tensors[f"{i}.bias"] = weight.astype(np.float32), bias.astype(np.float32)
+    data: bytes = save(tensors)
+    return data
+
+
+def _constant_params(constants: dict[str, float]) -> Array:
+    patch = amsynth.DEFAULT.copy()
+    for name, value in constants.items():
+        patch[amsynth.INDEX[name]] = value
+    return amsynth.to_params(patch)
+
+
+def _landmarks(rows: Corpus, points: Array, box: Array) -> bytes:
+    """Presets outside the box lie on its edge."""
+    pad = np.clip((points - box[0]) / (box[1] - box[0]), 0.0, 1.0)
+    lines = [
+        json.dumps({**asdict(row), "x": round(float(x), 6), "y": round(float(y), 6)}, ensure_ascii=False)
+        for row, (x, y) in zip(rows.rows, pad, strict=True)
+    ]
+    return ('{"landmarks": [\n' + ",\n".join(lines) + "\n]}\n").encode("utf-8", "replace")
+
+
+def _quality(
+    curve: Sequence[Epoch], decoder: Decoder, encoder: Encoder, rows: Corpus, kept_aside: Corpus
+) -> dict[str, object]:
+    last = asdict(curve[-1])
+    last.pop("number")
+    return {
+        "losses_of_last_epoch": {key: None if value is None else round(value, 6) for key, value in last.items()},
+        "reconstruction": {
+            "trained_on": _reconstruction(decoder, encoder, rows.params),
+            "kept_aside": _reconstruction(decoder, encoder, kept_aside.params) if kept_aside.rows else None,
+        },
+    }
+
+
+def _reconstruction(decoder: Decoder, encoder: Encoder, params: Array) -> dict[str, object]:
+    """Per parameter: mean |difference| in its range, or for a category the share of patches with the right class."""
+    layout = decoder.layout
+    back = decoder.decode_many(encoder.encode(params))
+    error = np.abs(back - params).mean(axis=0)
+    right = (layout.class_of(back) == layout.class_of(params)).mean(axis=0)
+    return {
+        "mean_error": {amsynth.NAMES[i]: round(float(error[i]), 4) for i in layout.continuous},
+        "right_class": {amsynth.NAMES[i]: round(float(s), 4) for i, s in zip(layout.categories, right, strict=True)},
+    }
+
+
+def _curve(curve: Sequence[Epoch]) -> bytes:
+    fields = list(asdict(curve[0]))
+    lines = [",".join("" if v is None else f"{v:.6g}" for v in asdict(epoch).values()) for epoch in curve]
+    return "\n".join([",".join(fields), *lines, ""]).encode()
+
+
+def _json(data: object) -> bytes:
+    return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
