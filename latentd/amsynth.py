@@ -145,6 +145,7 @@ STEPPED = STEP > 0
 SWITCH = np.array([p.motion is Motion.SWITCH for p in PARAMETERS])
 # One step of a stepped parameter in params (0..1); 0 elsewhere.
 PARAMS_STEP: Array = STEP / SPAN
+_STEP_OR_1: Array = np.where(STEPPED, PARAMS_STEP, 1.0)  # to divide by
 
 for _constant in (MINIMUM, MAXIMUM, SPAN, STEP, DEFAULT, STEPPED, SWITCH, PARAMS_STEP):
     _constant.flags.writeable = False
@@ -158,13 +159,13 @@ def to_params(patch: Array) -> Array:
 def to_patch(params: Array) -> Array:
     """Params (..., 41) to what the synth would hold: clipped to 0..1, steps rounded as amSynth rounds them."""
     params = np.clip(params, 0.0, 1.0)
-    return MINIMUM + np.where(STEPPED, round_steps(params), params) * SPAN
+    steps = np.floor(params / _STEP_OR_1 + 0.5)
+    return MINIMUM + np.where(STEPPED, steps * STEP, params * SPAN)  # whole steps, so exact
 
 
 def round_steps(params: Array) -> Array:
     """Each stepped parameter of params (..., 41) at its nearest step, halves up (`Parameter.cpp: setValue`)."""
-    steps = np.where(STEPPED, PARAMS_STEP, 1.0)
-    return np.where(STEPPED, np.floor(params / steps + 0.5) * steps, params)
+    return np.where(STEPPED, np.floor(params / _STEP_OR_1 + 0.5) * PARAMS_STEP, params)
 
 
 def nearest_cc(params: Array) -> NDArray[np.intp]:
