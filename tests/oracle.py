@@ -43,7 +43,8 @@ class Oracle:
         self._limit_s = limit_s
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self.url = f"osc.udp://127.0.0.1:{self._socket.getsockname()[1]}/"
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"osc.udp://127.0.0.1:{self.port}/"
         self.synth: tuple[str, int] | None = None
 
     def __enter__(self) -> Oracle:
@@ -93,7 +94,8 @@ def read_beside(port: int, limit_s: float = 20.0) -> Patch:
     """The same of an amSynth on this UDP port that answers to somebody else (a running latentd).
 
     Anyone may send it requests, but its replies go to the server that it announced itself to; so the file is awaited.
-    That server may open its own folder in between: then nothing appears in ours, and we ask again.
+    That server may open its own folder in between: then nothing appears in ours, and we ask again. Never ask an amSynth
+    whose announcement nobody answered: it crashes when it replies (measured with 1.13.2).
     """
     end = time.monotonic() + limit_s
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

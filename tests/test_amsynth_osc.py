@@ -269,6 +269,15 @@ def test_a_socket_that_fails_is_counted_and_does_not_raise(world: World) -> None
     assert world.cutoffs()[-1] == pytest.approx(0.5)
 
 
+def test_a_synth_that_could_not_be_greeted_is_not_asked_for_it_would_crash(world: World) -> None:
+    world.broken = True
+    connected(world)
+    world.set(0.5, 0.0)
+    world.broken = False
+    world.output.poll(0.3)
+    assert [message.address for message, _ in world.sent] == ["/reply", OPEN]
+
+
 def test_a_folder_that_vanished_is_made_again_and_a_full_one_is_counted(world: World) -> None:
     connected(world)
     world.set(0.1, 1.0)

@@ -203,18 +203,20 @@ class AmsynthOsc:
     def _open(self, now: float) -> None:
         """Ask the synth to load the file as it is now."""
         assert self._synth is not None
-        if not self._present:
-            self._transmit(self._greeting, self._synth)
-        self._transmit(self._opens[self._count["patches"] % 2], self._synth)
+        # An amSynth that was never greeted crashes when it answers (measured): first things first.
+        if self._present or self._transmit(self._greeting, self._synth):
+            self._transmit(self._opens[self._count["patches"] % 2], self._synth)
         self._unanswered += 1
         self._heard = False
         self._due_s = now + (_ANSWER_S if self._misses < _GONE_AFTER else _PROBE_S)
 
-    def _transmit(self, datagram: bytes, address: Address) -> None:
+    def _transmit(self, datagram: bytes, address: Address) -> bool:
         try:
             self._sendto(datagram, address)
         except OSError:
             self._count["unsent"] += 1
+            return False
+        return True
 
     def _answered(self, message: osc.Message, sender: Address, now: float, *, acknowledged: bool) -> None:
         """The synth's answer to an `open`. Others' answers, and answers to nobody's question, change nothing."""
@@ -261,8 +263,7 @@ class AmsynthOsc:
             if sender != self._synth:
                 self._say(now, "amSynth came up at %s:%d and is the one played from now on", *sender)
             self._adopt(sender)
-            self._present = True
-            self._transmit(self._greeting, sender)
+            self._present = self._transmit(self._greeting, sender)
             self._advance(now)
 
     def _refuse(self, reason: str, message: osc.Message, sender: Address, now: float) -> None:
