@@ -54,7 +54,11 @@ class World:
 
     def patch(self, folder: Path) -> dict[str, float] | None:
         bank = folder / "bank"
-        return parse_bank(bank.read_text(), int((folder / "preset_number").read_text())) if bank.exists() else None
+        return (
+            parse_bank(bank.read_text(), int((folder / "preset_number").read_text().split()[0]))
+            if bank.exists()
+            else None
+        )
 
     def set(self, value: float, now: float, parameter: int = CUTOFF) -> None:
         self.output.send([Change(parameter, value)], now)
@@ -312,9 +316,11 @@ def test_a_number_that_amsynth_saved_there_does_not_select_another_preset(world:
     connected(world)
     world.set(0.1, 1.0)
     world.output.receive(reply(), SYNTH, 1.1)
-    (world.root / "folder" / "preset_number").write_text("17")
-    world.set(0.2, 2.0)
-    assert world.cutoffs()[-1] == pytest.approx(0.2)
+    for i, number in enumerate(("5", "17", "127\n")):
+        (world.root / "folder" / "preset_number").write_text(number)
+        world.set(0.2 + i / 10.0, 2.0 + i)
+        assert world.cutoffs()[-1] == pytest.approx(0.2 + i / 10.0)
+        world.output.receive(reply(), SYNTH, 2.5 + i)
 
 
 def test_a_restarted_daemon_asks_the_remembered_synth_without_touching_its_patch(tmp_path: Path) -> None:
@@ -501,7 +507,7 @@ def test_never_two_patches_under_way_and_when_quiet_the_newest_is_there(steps: l
         quiet_s = now
         following: float | None = now
         while following is not None:
-            now = max(now, following) + 0.0003
+            now = now + 0.0003 if synth.waiting else max(now, following)
             synth.answer(now, reply())
             following = world.output.poll(now)
             synth.take(now)

@@ -64,6 +64,7 @@ class PatchFolder:
         self._mtime = secrets.randbelow(1 << 30)
         self._fd = _open_own(path)
         self._empty()
+        self._number: int | None = None  # descriptor of `preset_number`, made with the first bank
 
     def write(self, patch: Sequence[float]) -> None:
         """Replace the bank with these 41 values in the synth's units, in one step.
@@ -83,24 +84,22 @@ class PatchFolder:
         with contextlib.suppress(OSError):
             self._empty()
             self._path.rmdir()
-        os.close(self._fd)
+        self._close_files()
 
     def _replace(self, bank: bytes) -> None:
-        # amSynth may have saved another number there, if somebody told it to.
-        self._put("preset_number", b"0\n")
+        if self._number is None:
+            self._number = os.open("preset_number", _WRITE, 0o600, dir_fd=self._fd)
+        # Each time, as amSynth may have saved another number there, if somebody told it to.
+        os.pwrite(self._number, b"0\n", 0)
         self._mtime += 1
-        self._put("bank.new", bank, self._mtime)
-        os.rename("bank.new", "bank", src_dir_fd=self._fd, dst_dir_fd=self._fd)
-
-    def _put(self, name: str, data: bytes, mtime: int | None = None) -> None:
-        fd = os.open(name, _WRITE, 0o600, dir_fd=self._fd)
+        fd = os.open("bank.new", _WRITE, 0o600, dir_fd=self._fd)
         try:
-            if os.write(fd, data) != len(data):
-                raise OSError(f"{self._path / name}: written in part only")
-            if mtime is not None:
-                os.utime(fd, (mtime, mtime))
+            if os.write(fd, bank) != len(bank):
+                raise OSError(f"{self._path}/bank.new: written in part only")
+            os.utime(fd, (self._mtime, self._mtime))
         finally:
             os.close(fd)
+        os.rename("bank.new", "bank", src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def _empty(self) -> None:
         for name in _FILES:
@@ -112,8 +111,14 @@ class PatchFolder:
             fd = _open_own(self._path)
         except LatentdError as error:
             raise OSError(str(error)) from error
-        os.close(self._fd)
+        self._close_files()
         self._fd = fd
+
+    def _close_files(self) -> None:
+        os.close(self._fd)
+        if self._number is not None:
+            os.close(self._number)
+            self._number = None
 
 
 def _open_own(path: Path) -> int:
