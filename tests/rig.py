@@ -11,7 +11,7 @@ are for conditions, with a limit so generous that only a broken machine meets it
 from __future__ import annotations
 
 import contextlib
-import itertools
+import fcntl
 import os
 import shutil
 import signal
@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 LIMIT_S = 20.0
+# For a program to end in order; a jackd that has just lost a client to SIGKILL sometimes never does.
+PATIENCE_S = 2.0
 # Program -> the Debian package that brings it.
 PACKAGES = {
     "jackd": "jackd2",
@@ -35,11 +37,17 @@ PACKAGES = {
 }
 # As pw-jack sets it: the dynamic linker itself replaces ${LIB}.
 PIPEWIRE_LIBJACK = "/usr/${LIB}/pipewire-0.3/jack"
-_serial = itertools.count()
+# JACK knows 8 servers a machine. One that was killed keeps its place until a server of the same name starts, so the
+# names come from a small stock, each held by a lock while it is in use.
+SERVER_NAMES = [f"latentd-test-{n}" for n in range(8)]
 
 
 class Missing(AssertionError):
     """A program that these tests need is not installed: the test fails and names it."""
+
+
+class Refused(AssertionError):
+    """A server ended as soon as it was started."""
 
 
 def need(*programs: str) -> None:
@@ -112,7 +120,7 @@ class Program:
         self._process.send_signal(number)
         self._process.send_signal(signal.SIGCONT)
         try:
-            self._process.wait(5.0)
+            self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -136,7 +144,9 @@ class Server:
         for program in self.programs:
             program.start()
             if program is self.main:
-                wait_for(self.answers, f"{self.name} to answer (see {self.main.log})")
+                wait_for(lambda: self.answers() or not self.main.running(), f"{self.name} to answer")
+                if not self.main.running():
+                    raise Refused(f"{self.name} ended at once: {self.main.log.read_text(errors='replace')[-600:]}")
 
     def answers(self) -> bool:
         """True when a client can list the ports."""
@@ -188,13 +198,22 @@ class Server:
 def jackd(period: int = 64) -> Iterator[Server]:
     """A JACK server of its own on the dummy driver: 48 kHz, `period` frames, no real-time scheduling."""
     need("jackd", "jack_lsp")
-    name = f"latentd{os.getpid()}.{next(_serial)}"
-    env = _environment() | {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
-    with _folder() as folder:
-        argv = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", str(period)]
-        server = Server("jackd", env, [Program(argv, env, folder / "jackd.log")])
-        with _running(server):
-            yield server
+    with _folder() as folder, contextlib.ExitStack() as stack:
+        for name in SERVER_NAMES:
+            lock = stack.enter_context(_lock_of(name).open("w"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            env = _environment() | {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+            argv = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "48000", "-p", str(period)]
+            server = Server("jackd", env, [Program(argv, env, folder / f"{name}.log")])
+            with contextlib.suppress(Refused):
+                stack.enter_context(_running(server))
+                break
+        else:
+            raise Refused(f"no JACK server starts under any of the names {', '.join(SERVER_NAMES)}")
+        yield server
 
 
 @contextlib.contextmanager
@@ -267,6 +286,10 @@ def amsynth(
             yield synth
         finally:
             synth.stop()
+
+
+def _lock_of(name: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"{name}.{os.getuid()}.lock"
 
 
 def _environment() -> dict[str, str]:
