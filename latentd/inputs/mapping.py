@@ -14,9 +14,7 @@ from latentd import shipped
 from latentd.documents import Strict, read_document
 from latentd.errors import UserError
 from latentd.gesture import GestureSettings
-from latentd.inputs.controls import CODINGS, Bend, Cc, Control, Difference, Nrpn, Pressure
-
-__all__ = ["CODINGS", "DeviceMapping", "MappingFile", "load_mapping", "shipped_mappings"]
+from latentd.inputs.controls import Bend, Cc, Control, Difference, Nrpn, Pressure
 
 Index = Annotated[int, Field(ge=0, le=1023, strict=True, description="position of an argument, counted from 0")]
 Note = Annotated[int, Field(ge=0, le=127, strict=True)]
@@ -214,6 +212,11 @@ class DeviceMapping:
 def shipped_mappings() -> list[Path]:
     """The mapping files that come with latentd, by name."""
     return sorted(shipped.folder("mappings").glob("*.yaml"))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of mapping files, from the models above; `mappings/mapping.schema.json` is it, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **MappingFile.model_json_schema()}
 
 
 def load_mapping(name_or_path: str) -> DeviceMapping:

@@ -1,0 +1,58 @@
+"""`latentd check`: every mistake of configuration and mapping files, in one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+
+from latentd.config import load_config
+from latentd.documents import DocumentErrors
+from latentd.errors import UserError
+from latentd.inputs.mapping import load_mapping, schema, shipped_mappings
+
+
+@click.command(epilog="Example:  latentd check my-pad.yaml --config ~/.config/latentd/config.yaml")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--config", type=click.Path(path_type=Path), help="Check this configuration file, too.")
+@click.option("--schema", "print_schema", is_flag=True, help="Print the JSON schema of mapping files, for editors.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file: file, ok, faults.")
+def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, as_json: bool) -> int:
+    """Check mapping FILES and the configuration; list every mistake.
+
+    Without FILES: all mappings that come with latentd, unless only --config is asked for. Each mistake is one line with
+    file, line, key, the value found and what is allowed. Exit code 2 if there is one.
+    """
+    if print_schema:
+        click.echo(json.dumps(schema(), indent=2))
+        return 0
+    chosen = list(files) or ([] if config else shipped_mappings())
+    results = [(path, _faults(partial(load_mapping, str(path)))) for path in chosen]
+    if config:
+        results.append((config, _faults(partial(load_config, config))))
+    for path, faults in results:
+        _report(path, faults, as_json)
+    return 2 if any(faults for _, faults in results) else 0
+
+
+def _faults(read: Callable[[], object]) -> list[str]:
+    try:
+        read()
+    except DocumentErrors as error:
+        return list(error.faults)
+    except UserError as error:
+        return [str(error)]
+    return []
+
+
+def _report(path: Path, faults: list[str], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"file": str(path), "ok": not faults, "faults": faults}))
+    elif faults:
+        for fault in faults:
+            click.echo(fault, err=True)
+    else:
+        click.echo(f"{path}: ok")

@@ -1,0 +1,116 @@
+"""The shipped mappings, their table, their schema, and `latentd check`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from latentd import shipped
+from latentd.cli.check import command as check
+from latentd.documents import Strict
+from latentd.errors import UserError
+from latentd.gesture import Filter, GestureSettings
+from latentd.inputs import controls, mapping
+from latentd.inputs.mapping import load_mapping, shipped_mappings
+from latentd.inputs.receiver import Inputs
+from latentd.status import Counters
+
+README = shipped.folder("mappings") / "README.md"
+NAMES = [path.stem for path in shipped_mappings()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shipped_mapping_is_sound_and_says_what_is_known(name: str) -> None:
+    loaded = load_mapping(name)
+    assert loaded.name == name
+    lines = loaded.path.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# yaml-language-server: $schema=mapping.schema.json"
+    head = " ".join(line for line in lines if line.startswith("#"))
+    assert re.search("CONFIRMED|PROBABLE|CONFLICT", head), "its head must say what is known, and from which source"
+    assert max(map(len, lines)) <= 120
+    Inputs([loaded], Counters())
+
+
+def test_variants_name_each_other() -> None:
+    for path in shipped_mappings():
+        text = path.read_text(encoding="utf-8")
+        if "CONFLICT" in text:
+            family = path.stem.split("-")[0]
+            others = [name for name in NAMES if name != path.stem and name.startswith(family) and name in text]
+            assert others, f"{path.name} must name the file with the other variant"
+
+
+def test_the_table_lists_exactly_the_files() -> None:
+    rows = re.findall(r"^\| \[([\w-]+)\]\(([\w-]+)\.yaml\) \| (.+) \|$", README.read_text(encoding="utf-8"), re.M)
+    assert [row[0] for row in rows] == NAMES
+    for name, file, title in rows:
+        assert file == name
+        assert title == load_mapping(name).file.title
+
+
+def test_the_guide_explains_every_key() -> None:
+    text = README.read_text(encoding="utf-8")
+    models: list[type[Strict]] = [
+        *(mapping.MappingFile, mapping.OscSection, mapping.OscMessage, mapping.TuioSection, mapping.MidiSection),
+        *(mapping.MidiTouch, mapping.Pads, mapping.MpeSection, mapping.LinnStrumentSection, GestureSettings, Filter),
+        *(controls.Cc, controls.Nrpn, controls.Bend, controls.Pressure, controls.Difference),
+    ]
+    for model in models:
+        for key in model.model_fields:
+            assert re.search(rf"`{key}`|[{{ ,`]{key}: ", text), f"{model.__name__}.{key}"
+    for coding in controls.CODINGS:
+        assert f"`{coding}`" in text
+
+
+def test_the_example_of_the_guide_works(tmp_path: Path) -> None:
+    text = README.read_text(encoding="utf-8")
+    path = tmp_path / "example.yaml"
+    path.write_text(text.split("```yaml\n")[1].split("```")[0])
+    assert load_mapping(str(path)).gesture.invert_y
+
+
+def test_the_schema_for_editors_is_current() -> None:
+    stored = json.loads((shipped.folder("mappings") / "mapping.schema.json").read_text(encoding="utf-8"))
+    assert stored == mapping.schema(), "renew it: latentd check --schema > mappings/mapping.schema.json"
+
+
+def test_an_unknown_name_gets_the_nearest() -> None:
+    with pytest.raises(UserError, match="touchosc-mk2"):
+        load_mapping("touchosc-mk3")
+    with pytest.raises(UserError, match="No such file"):
+        load_mapping("./nowhere.yaml")
+
+
+def test_check_says_ok_for_everything_shipped() -> None:
+    result = CliRunner().invoke(check, [], standalone_mode=False)
+    assert result.return_value == 0
+    assert result.output.count(": ok") == len(NAMES)
+
+
+def test_check_lists_every_mistake_of_every_file(tmp_path: Path) -> None:
+    bad, worse, config = tmp_path / "bad.yaml", tmp_path / "worse.yaml", tmp_path / "config.yaml"
+    bad.write_text("title: t\ntuio: {version: 3}\nnothing: 1\n")
+    worse.write_text("title: t\nosc: {}\n")
+    config.write_text("modle: x\n")
+    result = CliRunner().invoke(check, [str(bad), str(worse), "--config", str(config)], standalone_mode=False)
+    assert result.return_value == 2
+    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
+        "tuio.version",
+        "nothing",
+        "osc.messages",
+        "modle",
+    ]
+
+
+def test_check_speaks_json(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("title: t\n")
+    result = CliRunner().invoke(check, [str(bad), "xy", "--json"], standalone_mode=False)
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert (first["ok"], len(first["faults"]), second) == (False, 1, {"file": "xy", "ok": True, "faults": []})
+    schema = CliRunner().invoke(check, ["--schema"], standalone_mode=False)
+    assert json.loads(schema.stdout) == mapping.schema()
