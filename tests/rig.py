@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 LIMIT_S = 20.0
+# jack_lsp can wait for ever on a server that is just coming up or going down: ask again instead.
+ANSWER_S = 4.0
 # For a program to end in order; a jackd that has just lost a client to SIGKILL sometimes never does.
 PATIENCE_S = 2.0
 # Program -> the Debian package that brings it.
@@ -148,6 +150,14 @@ class Server:
                 if not self.main.running():
                     raise Refused(f"{self.name} ended at once: {self.main.log.read_text(errors='replace')[-600:]}")
 
+    def _wait_for_answer(self) -> None:
+        try:
+            wait_for(self.answers, f"{self.name} to answer")
+        except AssertionError as error:
+            # The log's folder is gone when the test's report is read.
+            log = self.main.log.read_text(encoding="utf-8", errors="replace")
+            raise AssertionError(f"{error}; it said:\n{log}") from error
+
     def answers(self) -> bool:
         """True when a client can list the ports."""
         return self._list([]) is not None
@@ -187,7 +197,7 @@ class Server:
         need("jack_lsp")
         try:
             done = subprocess.run(
-                ["jack_lsp", *options], env=self.env, capture_output=True, text=True, timeout=LIMIT_S, check=False
+                ["jack_lsp", *options], env=self.env, capture_output=True, text=True, timeout=ANSWER_S, check=False
             )
         except subprocess.TimeoutExpired:
             return None
