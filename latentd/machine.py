@@ -113,8 +113,10 @@ def alsa_midi_ports() -> tuple[list[str], list[str]] | str:
     """Names of the ALSA MIDI ports that send and that take, or why there are none."""
     if not Path("/dev/snd/seq").exists():
         return "no ALSA sequencer (/dev/snd/seq)"
-    import rtmidi
-
+    try:
+        import rtmidi
+    except ImportError as error:
+        return f"python-rtmidi is broken: {error}"
     ends: list[Any] = []
     try:
         ends = [kind(rtmidi.API_LINUX_ALSA, "latentd-look") for kind in (rtmidi.MidiIn, rtmidi.MidiOut)]

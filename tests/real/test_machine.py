@@ -56,3 +56,10 @@ def test_pipewires_jack_is_told_from_jackds(monkeypatch: pytest.MonkeyPatch) -> 
     with rig.jackd() as server:
         enter(monkeypatch, server.env | {"XDG_RUNTIME_DIR": "/run"})
         assert not machine.jack_is_pipewire()
+
+
+def test_amsynth_itself_tells_its_version() -> None:
+    rig.need("amsynth")
+    version = machine.amsynth_version()
+    assert version
+    assert version[0].isdigit()

@@ -1,0 +1,231 @@
+"""`latentd doctor`: what keeps this machine from playing, and the next step for each. Looks only; never hangs."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import click
+
+from latentd import bundle, machine, midimap, osc
+from latentd.config import Config, load_config
+from latentd.errors import LatentdError
+from latentd.inputs.mapping import load_mapping
+
+State = Literal["ok", "weak", "bad"]  # bad: cannot play; weak: plays, but not as well as it could
+_ANSWER_S = 1.0
+_LITTLE_DISK = 50_000_000  # bytes
+_REALTIME_FILE = Path("/etc/security/limits.d/audio.conf")  # where jackd2 grants it to the group audio
+
+
+class Check(NamedTuple):
+    """One thing looked at: what was found, and what to do about it."""
+
+    name: str
+    state: State
+    found: str
+    step: str = ""
+
+
+@click.command("doctor", epilog="\b\nExamples:\n  latentd doctor\n  latentd doctor --json")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A configuration file to go by.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(config_file: Path | None, as_json: bool) -> int:
+    """Find out what keeps this machine from playing, and the next step.
+
+    Exits with 0 when it can play, 1 when it cannot.
+    """
+    checks = examine(load_config(config_file))
+    bad = sum(check.state == "bad" for check in checks)
+    if as_json:
+        click.echo(json.dumps({"can_play": not bad, "checks": [check._asdict() for check in checks]}))
+        return 1 if bad else 0
+    for check in checks:
+        click.echo(f"{_mark(check.state)}  {check.name:<16} {check.found}")
+        if check.step:
+            click.echo(f"{'':<24}-> {check.step}")
+    click.echo("This machine can play." if not bad else f"To mend before this machine can play: {bad}.")
+    return 1 if bad else 0
+
+
+def _mark(state: State) -> str:
+    return click.style(f"{state:<4}", fg={"ok": "green", "weak": "yellow", "bad": "red"}[state], bold=state == "bad")
+
+
+def examine(config: Config) -> list[Check]:
+    """All checks, the ones that nothing works without first."""
+    checks: list[tuple[str, Callable[[], Check]]] = [
+        ("Python", _python),
+        ("amSynth", _amsynth),
+        ("JACK", _jack),
+        ("model", lambda: _model(config)),
+        ("mappings", lambda: _mappings(config)),
+        ("OSC port", lambda: _port(config)),
+        ("state folder", lambda: _folder(config.state_folder)),
+        ("controllers", lambda: _controllers(config)),
+        ("real time", _realtime),
+        ("sound card", _card),
+        ("MIDI library", _rtmidi),
+        ("ALSA sequencer", _sequencer),
+        ("memory folder", _runtime),
+        ("processor", _governor),
+    ]
+    return [_guarded(name, look) for name, look in checks]
+
+
+def _guarded(name: str, look: Callable[[], Check]) -> Check:
+    try:
+        return look()
+    except LatentdError as error:
+        return Check(name, "bad", error.message, error.hint)
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check("Python", "ok", f"{version} in {sys.prefix}")
+
+
+def _amsynth() -> Check:
+    version = machine.amsynth_version()
+    if version is None:
+        return Check("amSynth", "bad", "not found", "sudo apt install amsynth")
+    return Check("amSynth", "ok", version or "does not say its version")
+
+
+def _jack() -> Check:
+    if machine.libjack() is None:
+        return Check("JACK", "bad", "no libjack", "sudo apt install jackd2")
+    answer = machine.ask_jack()
+    if isinstance(answer, machine.JackFacts):
+        priority = "real-time" if answer.realtime else "without real-time priority"
+        return Check("JACK", "ok", f"{answer.version}: {answer.frames} frames at {answer.rate_hz} Hz, {priority}")
+    if machine.jack_is_pipewire() and shutil.which("pw-jack"):
+        return Check("JACK", "weak", f"{answer}, but PipeWire is", "Start JACK programs as: pw-jack latentd run")
+    if shutil.which("jackd") is None:
+        return Check("JACK", "bad", f"{answer}, and no jackd to start", "sudo apt install jackd2")
+    return Check("JACK", "weak", answer, "`latentd demo` starts one; ./setup.sh install keeps one running")
+
+
+def _model(config: Config) -> Check:
+    model = bundle.load(config.model)
+    return Check("model", "ok", f"{model.name}, {len(model.landmarks)} landmarks")
+
+
+def _mappings(config: Config) -> Check:
+    names = [load_mapping(name).name for name in config.mappings]
+    if not names:
+        return Check("mappings", "weak", "none", "Only latentd's own OSC addresses move the point; set `mappings:`")
+    return Check("mappings", "ok", ", ".join(names))
+
+
+def _port(config: Config) -> Check:
+    host, port = config.address
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            return Check("OSC port", "bad", f"UDP port {port} is for root", "Take a port from 1024: listen: HOST:8000")
+        except OSError as error:
+            return _port_taken(config, error)
+    return Check("OSC port", "ok", f"{host}:{port} is free")
+
+
+def _port_taken(config: Config, error: OSError) -> Check:
+    host, port = config.address
+    if _answers(("127.0.0.1" if host == "0.0.0.0" else host, port)):  # noqa: S104 - compared, not bound
+        return Check("OSC port", "ok", f"a latentd is running on {config.listen}")
+    step = f"Find its owner (sudo ss -ulpn 'sport = :{port}'), or give latentd another port: listen: 127.0.0.1:8001"
+    return Check("OSC port", "bad", f"{config.listen}: {error.strerror}", step)
+
+
+def _answers(address: tuple[str, int]) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(_ANSWER_S)
+        try:
+            asker.sendto(osc.write("/latentd/ping"), address)
+            return any(message.address == "/latentd/pong" for message in osc.read(asker.recv(65536)))
+        except (OSError, osc.Malformed):
+            return False
+
+
+def _folder(folder: Path) -> Check:
+    there = next(f for f in (folder, *folder.absolute().parents) if f.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        step = f"Give {getpass.getuser()} the right to write {there}, or set `state:` to another folder"
+        return Check("state folder", "bad", f"{folder} cannot be written", step)
+    if shutil.disk_usage(there).free < _LITTLE_DISK:
+        return Check(
+            "state folder", "weak", f"{folder}: the disk is almost full", "Make room: takes and patches need it"
+        )
+    return Check("state folder", "ok", str(folder))
+
+
+def _controllers(config: Config) -> Check:
+    path = Path(config.controllers).expanduser() if config.controllers else midimap.controllers_path()
+    missing = (midimap.read(path) or midimap.BUILT_IN).missing
+    if missing:
+        step = "latentd midimap --install, then start amSynth again (the OSC way in needs no map)"
+        return Check("controllers", "weak", f"MIDI reaches {41 - len(missing)} of 41 parameters ({path})", step)
+    return Check("controllers", "ok", f"MIDI reaches all 41 parameters ({path})")
+
+
+def _realtime() -> Check:
+    priority, locked = machine.limits()
+    if priority > 0 and (locked < 0 or locked >= 64_000_000):
+        return Check("real time", "ok", f"priority up to {priority}")
+    step = f"sudo usermod -aG audio {getpass.getuser()}, then log in again"
+    if not _REALTIME_FILE.exists():
+        step = f"sudo dpkg-reconfigure -p high jackd2 (answer yes); {step}"
+    found = (
+        f"not allowed (priority {priority}, {locked // 1024} KiB of locked memory)" if locked >= 0 else "not allowed"
+    )
+    return Check("real time", "weak", f"{found}: JACK may crackle", step)
+
+
+def _card() -> Check:
+    cards = [card.name for card in machine.playback_cards()]
+    if not cards:
+        return Check(
+            "sound card", "weak", "none", "Plug one in; `latentd demo --record F.wav` writes what one would hear"
+        )
+    return Check("sound card", "ok", f"{machine.best_card()} (of {', '.join(cards)})")
+
+
+def _rtmidi() -> Check:
+    try:
+        import rtmidi
+    except ImportError as error:
+        return Check("MIDI library", "bad", f"python-rtmidi: {error}", "Run ./setup.sh demo again")
+    return Check("MIDI library", "ok", f"python-rtmidi {rtmidi.__version__}")
+
+
+def _sequencer() -> Check:
+    ports = machine.alsa_midi_ports()
+    if isinstance(ports, str):
+        return Check("ALSA sequencer", "weak", ports, "For USB MIDI: sudo modprobe snd-seq")
+    return Check("ALSA sequencer", "ok", f"{len(ports[0])} MIDI sources, {len(ports[1])} sinks")
+
+
+def _runtime() -> Check:
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not folder or not os.access(folder, os.W_OK | os.X_OK):
+        step = "Log in as this user, or `sudo loginctl enable-linger`; without it patches go through /tmp"
+        return Check("memory folder", "weak", "XDG_RUNTIME_DIR is not set or cannot be written", step)
+    if not machine.is_tmpfs(Path(folder)):
+        return Check("memory folder", "weak", f"{folder} is on a disk", "Point XDG_RUNTIME_DIR at a tmpfs")
+    return Check("memory folder", "ok", folder)
+
+
+def _governor() -> Check:
+    found = machine.governors()
+    if found and found != {"performance"}:
+        step = "For a stage: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        return Check("processor", "weak", f"saves power ({', '.join(sorted(found))})", step)
+    return Check("processor", "ok", "full speed" if found else "its speed is not ours to choose")

@@ -1,0 +1,138 @@
+"""`latentd doctor`: what it finds, and the next step that it names."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from latentd import machine, midimap, osc
+from latentd.cli import doctor
+from latentd.config import Config
+
+
+@pytest.fixture(autouse=True)
+def a_quiet_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that has everything; each test takes one thing away."""
+    monkeypatch.setattr(machine, "amsynth_version", lambda: "1.13.2")
+    monkeypatch.setattr(machine, "libjack", lambda: "libjack.so.0")
+    monkeypatch.setattr(machine, "ask_jack", lambda: machine.JackFacts("1.9.21", 48000, 128, True, [], []))
+    monkeypatch.setattr(machine, "playback_cards", lambda: [machine.Card("USB", True)])
+    monkeypatch.setattr(machine, "best_card", lambda: "USB")
+    monkeypatch.setattr(machine, "alsa_midi_ports", lambda: (["keys"], ["synth"]))
+    monkeypatch.setattr(machine, "limits", lambda: machine.Limits(95, -1))
+    monkeypatch.setattr(machine, "governors", lambda: {"performance"})
+    monkeypatch.setattr(machine, "is_tmpfs", lambda _folder: True)
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    controllers = tmp_path / "amsynth" / "controllers"
+    controllers.parent.mkdir()
+    controllers.write_text(midimap.OURS.text(), encoding="ascii")
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def look(tmp_path: Path, exit_code: int, **config: Any) -> dict[str, doctor.Check]:
+    """Run `latentd doctor --json` under a configuration (JSON is YAML); its checks by name."""
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps({"listen": f"127.0.0.1:{free_port()}"} | config), encoding="utf-8")
+    arguments = ["--config", str(file), "--json"]
+    result = CliRunner().invoke(doctor.command, arguments, standalone_mode=False)
+    found = json.loads(result.stdout)
+    assert (result.return_value, found["can_play"]) == (exit_code, exit_code == 0), found
+    return {check["name"]: doctor.Check(**check) for check in found["checks"]}
+
+
+def test_a_machine_that_has_everything_is_all_green(tmp_path: Path) -> None:
+    checks = look(tmp_path, 0)
+    assert {name for name, check in checks.items() if check.state != "ok"} == set()
+    assert len(checks) == len(doctor.examine(Config()))
+
+
+def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "amsynth_version", lambda: None)
+    monkeypatch.setattr(machine, "libjack", lambda: None)
+    monkeypatch.setattr(machine, "playback_cards", list)
+    monkeypatch.setattr(machine, "alsa_midi_ports", lambda: "no ALSA sequencer (/dev/snd/seq)")
+    monkeypatch.setattr(machine, "limits", lambda: machine.Limits(0, 8_388_608))
+    monkeypatch.setattr(machine, "governors", lambda: {"ondemand"})
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "absent"))
+    (tmp_path / "amsynth" / "controllers").unlink()
+    checks = look(tmp_path, 1, model="nowhere", mappings=["no-such-device"], state="/dev/null/state")
+    assert {name for name, check in checks.items() if check.state == "bad"} == {
+        "amSynth", "JACK", "model", "mappings", "state folder",
+    }  # fmt: skip
+    assert {name for name, check in checks.items() if check.state == "ok"} == {"Python", "OSC port", "MIDI library"}
+    assert all(check.step for check in checks.values() if check.state != "ok")
+
+
+@pytest.mark.parametrize(
+    ("programs", "pipewire", "state", "step"),
+    [
+        (["jackd"], False, "weak", "latentd demo"),
+        ([], False, "bad", "sudo apt install jackd2"),
+        (["pw-jack"], True, "weak", "pw-jack latentd run"),
+    ],
+)
+def test_jack_without_a_server_says_what_would_start_one(
+    programs: list[str], pipewire: bool, state: str, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in programs:
+        (tmp_path / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
+    monkeypatch.setattr(machine, "jack_is_pipewire", lambda: pipewire)
+    check = look(tmp_path, int(state == "bad"))["JACK"]
+    assert check.state == state
+    assert step in check.step
+
+
+def test_a_port_that_a_stranger_holds_keeps_us_from_playing(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        port = stranger.getsockname()[1]
+        check = look(tmp_path, 1, listen=f"127.0.0.1:{port}")["OSC port"]
+    assert check.state == "bad"
+    assert str(port) in check.step
+
+
+def test_a_port_that_latentd_holds_is_as_it_should_be(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.settimeout(30)
+
+        def answer() -> None:
+            datagram, sender = daemon.recvfrom(1000)
+            assert osc.read(datagram)[0].address == "/latentd/ping"
+            daemon.sendto(osc.write("/latentd/pong"), sender)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        check = look(tmp_path, 0, listen=f"127.0.0.1:{daemon.getsockname()[1]}")["OSC port"]
+        thread.join()
+    assert check.found.startswith("a latentd is running")
+
+
+def test_a_map_that_misses_parameters_is_told_from_a_whole_one(tmp_path: Path) -> None:
+    partial = midimap.from_ccs({"filter_cutoff": 74}).text()
+    (tmp_path / "amsynth" / "controllers").write_text(partial, encoding="ascii")
+    check = look(tmp_path, 0)["controllers"]
+    assert (check.state, "1 of 41" in check.found) == ("weak", True)
+
+
+def test_the_text_names_every_check_and_ends_with_the_verdict(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(f"listen: 127.0.0.1:{free_port()}", encoding="utf-8")
+    result = CliRunner().invoke(doctor.command, ["--config", str(tmp_path / "config.yaml")], standalone_mode=False)
+    assert result.stdout.splitlines()[-1] == "This machine can play."
+    assert "amSynth          1.13.2" in result.stdout
