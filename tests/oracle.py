@@ -6,6 +6,7 @@ writes the parameters that sound now. So reading does not touch them (measured w
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import tempfile
@@ -110,7 +111,10 @@ def read_beside(port: int, limit_s: float = 20.0) -> Patch:
 
 def udp_port(pid: int) -> int:
     """The UDP port of a running amSynth, asked of the system (it has exactly one)."""
-    sockets = {path.readlink().name for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()}
+    sockets = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it closes files while we look
+            sockets.add(entry.readlink().name)
     for line in Path(f"/proc/{pid}/net/udp").read_text().splitlines()[1:]:
         fields = line.split()
         if f"socket:[{fields[9]}]" in sockets:

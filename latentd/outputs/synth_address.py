@@ -6,6 +6,7 @@ that missed the announcement may still greet it, if it knows the UDP port.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -88,6 +89,9 @@ def _is_for(process: Path, port: int) -> bool:
 
 def _udp_ports(process: Path) -> list[int]:
     """The process's bound IPv4 UDP ports: socket inodes of its descriptors, looked up in the table of its network."""
-    inodes = {os.readlink(entry) for entry in (process / "fd").iterdir()}  # noqa: PTH115 - "socket:[N]" is no path
+    inodes = set()
+    for entry in (process / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it closes files while we look
+            inodes.add(os.readlink(entry))  # noqa: PTH115 - "socket:[N]" is no path
     rows = [line.split() for line in (process / "net" / "udp").read_text().splitlines()[1:]]
     return [int(row[1].split(":")[1], 16) for row in rows if f"socket:[{row[9]}]" in inodes]
