@@ -167,13 +167,14 @@ def load(name_or_path: str = DEFAULT) -> Model:
     manifest = _manifest(folder / MODEL_FILE)
     data = {name: _checked(folder / name, manifest.sha256.get(name)) for name in HASHED}
     layout = _layout(manifest, folder / MODEL_FILE)
+    constants = _constants(manifest, layout, folder / MODEL_FILE)
     slope = manifest.network.slope
     decoder = _network(data[DECODER_FILE], folder / DECODER_FILE, 2, layout.width, slope)
     encoder = _network(data[ENCODER_FILE], folder / ENCODER_FILE, layout.width, 2, slope)
     marks = _validated(Landmarks, data[LANDMARKS_FILE], folder / LANDMARKS_FILE)
     return Model(
         name=manifest.name,
-        decoder=Decoder(layout, decoder, _constants(manifest, layout, folder / MODEL_FILE), manifest.margin),
+        decoder=Decoder(layout, decoder, constants, manifest.margin),
         encoder=Encoder(layout, encoder),
         box=_box(manifest.box, folder / MODEL_FILE),
         landmarks=[Landmark(m.name, m.x, m.y) for m in marks.landmarks],
