@@ -75,6 +75,10 @@ class Oracle:
         """Make amSynth open a session folder that holds `bank` and `preset_number`."""
         self._ask(self.synth or self.answer(), "/nsm/client/open", str(folder), "oracle", "oracle")
 
+    def save(self) -> None:
+        """Make amSynth write what it holds into the session folder that it has open."""
+        self._ask(self.synth or self.answer(), "/nsm/client/save")
+
     def _ask(self, synth: tuple[str, int], address: str, *args: str) -> None:
         self._socket.sendto(message(address, *args), synth)
         self._wait("/reply", address)

@@ -1,0 +1,92 @@
+"""What we read in bank files is what amSynth holds after loading them, and it reads what we write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latentd import amsynth, banks
+from latentd.amsynth import Array
+from latentd.banks import Bank, Preset
+from tests import rig
+from tests.oracle import Oracle
+
+pytestmark = pytest.mark.real
+
+# amSynth saves six digits, and its own reader of numbers is not exact either.
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Iterator[Oracle]:
+    """One amSynth for all tests here, and the server that asks it."""
+    with Oracle() as oracle, rig.jackd() as server, rig.amsynth(server, nsm_port=oracle.port):
+        yield oracle
+
+
+def _held(oracle: Oracle, folder: Path, bank: bytes, number: int) -> Array:
+    """The patch that amSynth holds after loading preset `number` of a bank."""
+    folder.mkdir()
+    (folder / "bank").write_bytes(bank)
+    (folder / "preset_number").write_text(f"{number}\n")
+    oracle.load(folder)
+    held = oracle.read()
+    return np.array([held[name] for name in amsynth.NAMES])
+
+
+def _assert_same(held: Array, expected: Array) -> None:
+    assert (np.abs(held - expected) / amsynth.SPAN).max() <= TOLERANCE
+
+
+# Each kind of bank: 36 parameters, 40, all 41, and values that newer amSynths would step.
+@pytest.mark.parametrize(
+    "name", ["amsynth_factory.bank", "BriansBank18.amSynth.bank", "BriansBank19.amSynth.bank", "PatriksBank01.bank"]
+)
+def test_amsynth_holds_the_patches_that_we_read(oracle: Oracle, tmp_path: Path, name: str) -> None:
+    path = banks.system_folder() / name
+    for number, preset in enumerate(banks.read_bank(path).presets):
+        _assert_same(_held(oracle, tmp_path / str(number), path.read_bytes(), number), preset.patch())
+
+
+def test_amsynth_reads_the_banks_that_we_write(oracle: Oracle, tmp_path: Path) -> None:
+    random = np.random.default_rng(7)
+    patches = amsynth.to_patch(random.uniform(size=(40, amsynth.COUNT)))
+    bank = Bank(tuple(Preset.from_patch(f"p {i}", patch) for i, patch in enumerate(patches)))
+    for number, patch in enumerate(patches):
+        _assert_same(_held(oracle, tmp_path / str(number), bank.to_text().encode(), number), patch)
+
+
+def test_amsynth_clamps_and_steps_and_fills_as_we_do(oracle: Oracle, tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    for number in range(20):
+        lines = []
+        for p in random.permutation(np.array(amsynth.PARAMETERS, dtype=object))[: random.integers(1, 41)]:
+            low, high = p.minimum - 1.0, p.maximum + 1.0
+            value = random.integers(int(2 * low), int(2 * high)) / 2 if p.step else random.uniform(low, high)
+            lines.append(f"<parameter> {p.name} {value:.6g}\n")
+        text = "amSynth\n<preset> <name> x\n" + "".join(lines) + "EOF\n"
+        expected = banks.parse_bank(text, "x").presets[0].patch()
+        _assert_same(_held(oracle, tmp_path / str(number), text.encode(), 0), expected)
+
+
+def test_a_bank_that_amsynth_saved_is_read_and_written_back_the_same(oracle: Oracle, tmp_path: Path) -> None:
+    patch = amsynth.to_patch(np.random.default_rng(9).uniform(size=amsynth.COUNT))
+    bank = Bank((Preset.from_patch("one", patch),))
+    _held(oracle, tmp_path / "mine", bank.to_text().encode(), 0)
+    oracle.load(tmp_path / "mine")
+    oracle.save()
+    saved = (tmp_path / "mine" / "bank").read_bytes()
+    assert banks.read_bank(tmp_path / "mine" / "bank").to_text().encode() == saved
+    assert saved != bank.to_text().encode(), "amSynth has written it anew"
+
+
+def test_amsynth_skips_the_line_after_an_empty_one_which_is_why_we_refuse_it(oracle: Oracle, tmp_path: Path) -> None:
+    text = "amSynth\n<preset> <name> x\n\n<parameter> amp_attack 2\n<parameter> amp_decay 2\nEOF\n"
+    held = _held(oracle, tmp_path / "gap", text.encode(), 0)
+    assert held[amsynth.INDEX["amp_attack"]] == 0.0
+    assert held[amsynth.INDEX["amp_decay"]] == 2.0
+    with pytest.raises(banks.BankError, match="x:3: an empty line"):
+        banks.parse_bank(text, "x")
