@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from latentd import shipped
 from latentd.cli.check import command as check
@@ -85,32 +84,34 @@ def test_an_unknown_name_gets_the_nearest() -> None:
         load_mapping("./nowhere.yaml")
 
 
-def test_check_says_ok_for_everything_shipped() -> None:
-    result = CliRunner().invoke(check, [], standalone_mode=False)
-    assert result.return_value == 0
-    assert result.output.count(": ok") == len(NAMES)
+def run_check(*arguments: str) -> int:
+    code: int = check.main(list(arguments), standalone_mode=False)
+    return code
 
 
-def test_check_lists_every_mistake_of_every_file(tmp_path: Path) -> None:
+def test_check_says_ok_for_everything_shipped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_check() == 0
+    assert capsys.readouterr().out.count(": ok\n") == len(NAMES)
+
+
+def test_check_lists_every_mistake_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad, worse, config = tmp_path / "bad.yaml", tmp_path / "worse.yaml", tmp_path / "config.yaml"
     bad.write_text("title: t\ntuio: {version: 3}\nnothing: 1\n")
     worse.write_text("title: t\nosc: {}\n")
     config.write_text("modle: x\n")
-    result = CliRunner().invoke(check, [str(bad), str(worse), "--config", str(config)], standalone_mode=False)
-    assert result.return_value == 2
-    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
-        "tuio.version",
-        "nothing",
-        "osc.messages",
-        "modle",
-    ]
+    assert run_check(str(bad), str(worse), "--config", str(config)) == 2
+    keys = [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()]
+    assert keys == ["tuio.version", "nothing", "osc.messages", "modle"]
 
 
-def test_check_speaks_json(tmp_path: Path) -> None:
+def test_check_speaks_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("title: t\n")
-    result = CliRunner().invoke(check, [str(bad), "xy", "--json"], standalone_mode=False)
-    first, second = map(json.loads, result.stdout.splitlines())
+    assert run_check(str(bad), "xy", "--json") == 2
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert (first["ok"], len(first["faults"]), second) == (False, 1, {"file": "xy", "ok": True, "faults": []})
-    schema = CliRunner().invoke(check, ["--schema"], standalone_mode=False)
-    assert json.loads(schema.stdout) == mapping.schema()
+
+
+def test_check_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_check("--schema") == 0
+    assert json.loads(capsys.readouterr().out) == mapping.schema()
