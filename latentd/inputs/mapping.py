@@ -216,7 +216,21 @@ def shipped_mappings() -> list[Path]:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of mapping files, from the models above; `mappings/mapping.schema.json` is it, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **MappingFile.model_json_schema()}
+    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **MappingFile.model_json_schema()}
+    _name_types(made)
+    return made
+
+
+def _name_types(part: Any) -> None:
+    """Give every constant its type, which pydantic before 2.9 leaves out, so that all releases make the same schema."""
+    if isinstance(part, dict):
+        if "const" in part:
+            part["type"] = "boolean" if isinstance(part["const"], bool) else "string"
+        for inner in part.values():
+            _name_types(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            _name_types(inner)
 
 
 def load_mapping(name_or_path: str) -> DeviceMapping:
