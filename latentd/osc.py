@@ -1,4 +1,4 @@
-"""OSC 1.0 packets: bytes to messages and back, and address patterns. Pure: no socket, no clock.
+"""OSC 1.0 packets: bytes to messages and back. Pure: no socket, no clock. Address patterns: `osc_patterns`.
 
 Rules: Open Sound Control 1.0 Specification (opensoundcontrol.org/spec-1_0). Writing goes through python-osc's builder.
 Reading is our own because python-osc's reader (seen and tried in 1.10.2) does not do what an instrument on an open
@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import functools
 import struct
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pythonosc.osc_message_builder import OscMessageBuilder
+
+from latentd.osc_patterns import MAX_ADDRESS
+from latentd.osc_patterns import is_pattern as is_pattern
+from latentd.osc_patterns import matches as matches
 
 if TYPE_CHECKING:
     from latentd.status import Counters
 
 # No UDP datagram is larger than this; the other limits keep hostile packets cheap.
 MAX_PACKET = 65_507
-MAX_ADDRESS = 512
 MAX_STRING = 8_192
 MAX_ARGUMENTS = 1_024
 MAX_DEPTH = 16  # of bundles in bundles, and of arrays in arrays
@@ -80,10 +83,9 @@ def read(datagram: bytes, counters: Counters | None = None) -> list[Message]:
     Raises:
         Malformed: the packet, or its only message, cannot be read.
     """
-    end = (datagram.find(b"\0", datagram.find(b"\0,") + 2) + 4) & ~3
-    head = _heads.get(datagram[:end])
-    if head is not None and head[2] == len(datagram):
-        return [Message(head[0], head[1].unpack_from(datagram, end))]
+    known = _known(datagram)
+    if known is not None:
+        return [known]
     if len(datagram) > MAX_PACKET:
         raise Malformed(f"{len(datagram)} bytes in one packet")
     if not datagram.startswith(b"#bundle\0"):
@@ -91,6 +93,15 @@ def read(datagram: bytes, counters: Counters | None = None) -> list[Message]:
     found: list[Message] = []
     _bundle(datagram, found, counters, 1)
     return found
+
+
+def _known(data: bytes) -> Message | None:
+    """The message, if one of the same address, type tags and size was read before: the usual, fast case."""
+    end = (data.find(b"\0", data.find(b"\0,") + 2) + 4) & ~3
+    head = _heads.get(data[:end])
+    if head is None or head[2] != len(data):
+        return None
+    return Message(head[0], head[1].unpack_from(data, end))
 
 
 def _bundle(data: bytes, found: list[Message], counters: Counters | None, depth: int) -> None:
@@ -110,7 +121,7 @@ def _bundle(data: bytes, found: list[Message], counters: Counters | None, depth:
             _bundle(element, found, counters, depth + 1)
             continue
         try:
-            found.append(_message(element))
+            found.append(_known(element) or _message(element))
         except Malformed:
             if counters is None:
                 raise
@@ -228,94 +239,3 @@ def write(address: str, *args: float | str | bytes | None) -> bytes:
         builder.add_arg(arg, builder.ARG_TYPE_INT64 if wide else None)
     datagram: bytes = builder.build().dgram
     return datagram
-
-
-def is_pattern(address: str) -> bool:
-    """True when an address holds characters that the specification gives a meaning in patterns."""
-    return not _SPECIAL.isdisjoint(address)
-
-
-_SPECIAL: Final = frozenset("?*[]{}")
-
-
-def matches(pattern: str, address: str) -> bool:
-    """Does this address pattern name this address?
-
-    `?` is one character, `*` any run (also none), `[abc]`, `[a-z]`, `[!a-z]`, `{foo,bar}`. None of them crosses a `/`.
-    A pattern whose brackets do not close names nothing. Takes time proportional to the pattern at worst times the
-    address: all ways of matching are followed together, so no pattern can make it try them one by one.
-    """
-    if len(pattern) > MAX_ADDRESS or len(address) > MAX_ADDRESS:
-        return False
-    parts, names = pattern.split("/"), address.split("/")
-    return len(parts) == len(names) and all(map(_part_matches, parts, names))
-
-
-def _part_matches(pattern: str, name: str) -> bool:
-    """One part between slashes. Bit i of `here` says: the pattern so far can have used up i characters of the name."""
-    here = 1
-    at = 0
-    while at < len(pattern) and here:
-        char = pattern[at]
-        at += 1
-        if char == "*":
-            here = ((2 << len(name)) - 1) & ~((here & -here) - 1)
-        elif char == "?":
-            here = (here << 1) & ((2 << len(name)) - 1)
-        elif char in "[{":
-            close = pattern.find("]" if char == "[" else "}", at)
-            if close < 0:
-                return False
-            inside, at = pattern[at:close], close + 1
-            here = _step_class(here, inside, name) if char == "[" else _step_any(here, inside, name)
-        else:
-            here = _step(here, char, name)
-    return bool(here >> len(name))
-
-
-def _step(here: int, chars: str, name: str) -> int:
-    """After exactly these characters."""
-    for char in chars:
-        here = (here & _places(name, char)) << 1
-    return here
-
-
-def _step_any(here: int, choices: str, name: str) -> int:
-    """After any of the comma-separated strings."""
-    after = 0
-    for choice in choices.split(","):
-        after |= _step(here, choice, name)
-    return after
-
-
-def _step_class(here: int, inside: str, name: str) -> int:
-    """After one character of a `[...]`."""
-    wanted = _members(inside.removeprefix("!"))
-    negated = inside.startswith("!")
-    places = sum(1 << i for i, char in enumerate(name) if any(a <= char <= b for a, b in wanted) != negated)
-    return (here & places) << 1
-
-
-def _members(inside: str) -> list[tuple[str, str]]:
-    """The ranges of a character class; a `-` at its end stands for itself."""
-    ranges: list[tuple[str, str]] = []
-    at = 0
-    while at < len(inside):
-        if inside[at + 1 : at + 2] == "-" and at + 2 < len(inside):
-            ranges.append((inside[at], inside[at + 2]))
-            at += 3
-        else:
-            ranges.append((inside[at], inside[at]))
-            at += 1
-    return ranges
-
-
-@functools.lru_cache(maxsize=512)
-def _places(name: str, char: str) -> int:
-    """Bit i is set where the name has this character."""
-    return sum(1 << i for i, c in enumerate(name) if c == char)
-
-
-def number(value: Any) -> float | None:
-    """An argument as a number, whatever type the sender chose (`i f h d T F`); None where it is none."""
-    return float(value) if isinstance(value, (int, float)) else None

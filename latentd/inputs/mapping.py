@@ -222,7 +222,7 @@ def schema() -> dict[str, Any]:
 
 
 def _name_types(part: Any) -> None:
-    """Give every constant its type, which pydantic before 2.9 leaves out, so that all releases make the same schema."""
+    """Give every constant its type, which pydantic 2.5 leaves out, so that all releases make the same schema."""
     if isinstance(part, dict):
         if "const" in part:
             part["type"] = "boolean" if isinstance(part["const"], bool) else "string"
