@@ -1,0 +1,319 @@
+"""The `jack` output on real servers, judged by what amSynth saves and by a JACK client that listens."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latentd import amsynth, midimap
+from latentd.outputs import Change
+from latentd.outputs.jack import JackPort
+from tests.listener import Listener
+from tests.oracle import Oracle
+from tests.rig import LIMIT_S, Server, Synth, jackd, wait_for
+from tests.rig import amsynth as run_amsynth
+from tests.test_jack_cycle import check_limits
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(autouse=True)
+def _no_server_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+
+
+@contextmanager
+def port_on(
+    server: Server, monkeypatch: pytest.MonkeyPatch, kind: type[JackPort] = JackPort, **options: object
+) -> Iterator[JackPort]:
+    """A JackPort whose child finds that server."""
+    for key, value in server.env.items():
+        monkeypatch.setenv(key, value)
+    port = kind(midimap.OURS, **options)  # type: ignore[arg-type]  # options of one test each
+    try:
+        yield port
+    finally:
+        port.close()
+
+
+@contextmanager
+def synth_on(server: Server, oracle: Oracle) -> Iterator[Synth]:
+    port = int(oracle.url.rstrip("/").rsplit(":", 1)[1])
+    with run_amsynth(server, nsm_port=port, controllers=midimap.OURS.text()) as synth:
+        oracle.answer()
+        yield synth
+
+
+def poll_until(port: JackPort, condition: Callable[[], object], what: str) -> None:
+    def step() -> object:
+        port.poll(time.monotonic())
+        return condition()
+
+    wait_for(step, what)
+
+
+def send(port: JackPort, patch: Sequence[float]) -> None:
+    port.send([Change(i, value) for i, value in enumerate(patch)], time.monotonic())
+
+
+def a_patch(seed: int) -> list[float]:
+    rng = random.Random(seed)
+    return [rng.random() for _ in range(amsynth.COUNT)]
+
+
+def holds(oracle: Oracle, patch: Sequence[float]) -> bool:
+    """Does the synth hold the nearest CC steps of this patch, all 41?"""
+    expected = amsynth.to_patch(amsynth.nearest_cc(np.array(patch)) / 127)
+    held = oracle.read()
+    return all(abs(held[n] - v) <= 1e-4 * s for n, v, s in zip(amsynth.NAMES, expected, amsynth.SPAN, strict=True))
+
+
+def check_arrives(port: JackPort, oracle: Oracle, patch: Sequence[float]) -> None:
+    poll_until(port, port.settled, "the port to write everything")
+    wait_for(lambda: holds(oracle, patch), "amSynth to hold the patch")
+
+
+def test_random_walks_reach_the_synth_exactly(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Oracle() as oracle, synth_on(server, oracle), port_on(server, monkeypatch) as port:
+        rng = np.random.default_rng(1)
+        patch = rng.random(amsynth.COUNT)
+        for _ in range(5):
+            for _ in range(100):
+                patch = np.clip(patch + rng.normal(0.0, 0.05, amsynth.COUNT), 0.0, 1.0)
+                send(port, patch.tolist())
+                port.poll(time.monotonic())
+                time.sleep(0.001)
+            check_arrives(port, oracle, patch.tolist())
+        assert port.facts()["faults"] == 0
+
+
+@pytest.mark.parametrize("period", [64, 128, 1024])
+def test_no_period_ever_exceeds_the_limits(period: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with jackd(period) as server, Listener(server) as listener:
+        with port_on(server, monkeypatch, playback="listener:in") as port:
+            poll_until(port, lambda: port.facts()["connected"], "the connection")
+            for n in range(300):
+                send(port, a_patch(n))
+                port.note(0x90 if n % 2 == 0 else 0x80, 60, 64)
+                port.poll(time.monotonic())
+                time.sleep(0.002)
+            poll_until(port, port.settled, "the last values")
+        wait_for(lambda: len(listener.messages) > 1000, "the listener")
+    for cycle in listener.cycles:
+        assert cycle.frames == period
+        check_limits(cycle.events, period)
+    assert {m[0] for m in listener.messages} == {0xB0, 0x90, 0x80}
+
+
+def test_a_synth_that_comes_back_gets_everything_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Oracle() as oracle, synth_on(server, oracle) as synth, port_on(server, monkeypatch) as port:
+        send(port, a_patch(1))
+        check_arrives(port, oracle, a_patch(1))
+        synth.kill()
+        poll_until(port, lambda: not port.facts()["connected"], "the loss to be noticed")
+        assert not port.settled()
+        send(port, a_patch(2))
+        synth.start()
+        oracle.answer()
+        check_arrives(port, oracle, a_patch(2))
+        assert port.facts()["restarts"] == 0
+
+
+def test_a_server_that_comes_back_finds_port_and_values_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Oracle() as oracle, synth_on(server, oracle) as synth, port_on(server, monkeypatch) as port:
+        send(port, a_patch(1))
+        check_arrives(port, oracle, a_patch(1))
+        server.kill()
+        poll_until(port, lambda: not port.facts()["running"], "the loss to be noticed")
+        synth.kill()
+        send(port, a_patch(2))
+        poll_until(port, lambda: "no JACK server" in str(port.facts()["problem"]), "the report")
+        server.start()
+        synth.start()
+        oracle.answer()
+        check_arrives(port, oracle, a_patch(2))
+
+
+def test_a_port_started_before_its_server_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with jackd() as server:
+        server.stop()
+        with Oracle() as oracle, port_on(server, monkeypatch) as port:
+            send(port, a_patch(3))
+            poll_until(port, lambda: "no JACK server" in str(port.facts()["problem"]), "the report")
+            server.start()
+            with synth_on(server, oracle):
+                check_arrives(port, oracle, a_patch(3))
+                assert port.facts()["problem"] == ""
+
+
+def test_a_stopped_server_blocks_nothing_and_goes_on(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Oracle() as oracle, synth_on(server, oracle), port_on(server, monkeypatch) as port:
+        send(port, a_patch(1))
+        check_arrives(port, oracle, a_patch(1))
+        child = port.facts()["child_pid"]
+        server.main.pause()
+        try:
+            # If any of these waited for the server, it would wait for ever: it is continued only afterwards.
+            for n in range(2000):
+                send(port, a_patch(n))
+                port.note(0x90, 60, 1)
+                port.note(0x80, 60, 0)
+            poll_until(port, lambda: port.facts()["stalled"], "the stall to be a fact")
+            assert not port.settled()
+        finally:
+            server.main.resume()
+        check_arrives(port, oracle, a_patch(1999))
+        assert port.facts()["child_pid"] == child
+        assert not port.facts()["stalled"]
+
+
+def test_a_stopped_server_does_not_hold_up_the_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with port_on(server, monkeypatch) as port:
+        poll_until(port, lambda: port.facts()["running"], "the port")
+        child = port.facts()["child_pid"]
+        server.main.pause()
+        try:
+            port.close()
+            assert not alive(child)
+        finally:
+            server.main.resume()
+
+
+def test_a_killed_child_is_replaced_and_everything_resent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Oracle() as oracle, synth_on(server, oracle), port_on(server, monkeypatch) as port:
+        send(port, a_patch(1))
+        check_arrives(port, oracle, a_patch(1))
+        child = port.facts()["child_pid"]
+        assert isinstance(child, int)
+        os.kill(child, signal.SIGKILL)
+        send(port, a_patch(2))
+        poll_until(port, lambda: port.facts()["child_pid"] not in (None, child), "a new child")
+        check_arrives(port, oracle, a_patch(2))
+        assert port.facts()["restarts"] == 1
+
+
+class FaultyPort(JackPort):
+    """Its child's callback raises in its first 50 periods."""
+
+    def _command(self, memory_fd: int, wake_fd: int, *arguments: str) -> list[str]:
+        program = (
+            "import itertools, os, sys\n"
+            "from latentd.outputs import jack_child\n"
+            "run, calls = jack_child.Cycle._run, itertools.count()\n"
+            "def faulty(self, frames):\n"
+            "    run(self, frames)\n"
+            "    if next(calls) < 50: raise RuntimeError('planted')\n"
+            "jack_child.Cycle._run = faulty\n"
+            "os._exit(jack_child.main(sys.argv[1:]))\n"
+        )
+        return [sys.executable, "-c", program, str(memory_fd), str(wake_fd), *arguments]
+
+
+def test_exceptions_in_the_process_callback_do_not_end_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Oracle() as oracle, synth_on(server, oracle), port_on(server, monkeypatch, FaultyPort) as port:
+        poll_until(port, lambda: port.facts()["faults"] == 50, "the planted faults")
+        send(port, a_patch(1))
+        check_arrives(port, oracle, a_patch(1))
+
+
+def alive(pid: object) -> bool:
+    """Is there such a process, other than one that only waits to be reaped?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+ENGINE = """
+import sys, time
+from latentd import midimap
+from latentd.outputs.jack import JackPort
+port = JackPort(midimap.OURS, playback="listener:in")
+told = False
+while True:
+    port.poll(time.monotonic())
+    if port.facts()["connected"] and not told:
+        port.note(0x90, 60, 100)
+        print(port.facts()["child_pid"], flush=True)
+        told = True
+    time.sleep(0.01)
+"""
+
+
+def test_a_killed_engine_leaves_no_child_and_no_note(server: Server) -> None:
+    with Listener(server) as listener:
+        engine = subprocess.Popen([sys.executable, "-c", ENGINE], env=server.env, stdout=subprocess.PIPE, text=True)
+        try:
+            assert engine.stdout is not None
+            child = engine.stdout.readline().strip()
+            wait_for(lambda: bytes((0x90, 60, 100)) in listener.messages, "the note")
+        finally:
+            engine.kill()
+            engine.communicate()
+        wait_for(lambda: not alive(child), "the child to end")
+        wait_for(lambda: listener.messages[-1] == bytes((0x80, 60, 0)), "the note to end")
+        wait_for(lambda: "latentd:midi_out" not in server.ports(), "the port to go")
+
+
+def test_closing_ends_notes_pedal_and_child(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Listener(server) as listener:
+        with port_on(server, monkeypatch, playback="listener:in") as port:
+            poll_until(port, lambda: port.facts()["connected"], "the connection")
+            port.note(0x90, 60, 100)
+            port.note(0xB0, 64, 127)
+            wait_for(lambda: len(listener.messages) == 2, "the note")
+            child = port.facts()["child_pid"]
+        assert not alive(child)
+        wait_for(lambda: len(listener.messages) == 4, "the note to end")
+    assert sorted(listener.messages[2:]) == [bytes((0x80, 60, 0)), bytes((0xB0, 64, 0))]
+
+
+def test_midi_that_comes_in_wakes_the_engine(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = ("listener:out",)
+    with Listener(server) as listener, port_on(server, monkeypatch, sources=sources, playback="none") as port:
+        poll_until(port, lambda: server.connections("listener:out") == ["latentd:midi_in"], "the connection")
+        before = time.monotonic()
+        listener.play(b"\xb0\x10\x11", b"\xe0\x01\x02", b"\xd0\x33")
+        ready, _, _ = select.select(port.filenos(), [], [], LIMIT_S)
+        assert ready
+        heard: list[tuple[bytes, float]] = []
+        while len(heard) < 3:
+            port.poll(time.monotonic())
+            heard += port.take_midi()
+        assert [m for m, _ in heard] == [b"\xb0\x10\x11", b"\xe0\x01\x02", b"\xd0\x33"]
+        assert before - 1.0 < heard[0][1] <= heard[2][1] < time.monotonic()
+
+
+def test_a_cut_connection_is_made_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Oracle() as oracle, synth_on(server, oracle) as synth, port_on(server, monkeypatch) as port:
+        poll_until(port, lambda: port.facts()["connected"], "the connection")
+        server.disconnect("latentd:midi_out", synth.midi_in)
+        send(port, a_patch(4))
+        poll_until(port, lambda: port.facts()["connections"] == 2, "the second connection")
+        check_arrives(port, oracle, a_patch(4))
+
+
+def test_a_second_port_of_the_same_name_waits_and_says_so(jack_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with port_on(jack_server, monkeypatch) as first:
+        poll_until(first, lambda: first.facts()["running"], "the first port")
+        with port_on(jack_server, monkeypatch) as second:
+            poll_until(second, lambda: "refuses the name latentd" in str(second.facts()["problem"]), "the report")
+            first.close()
+            poll_until(second, lambda: second.facts()["running"], "the second port")
+
+
+def test_the_child_stays_small() -> None:
+    program = "import sys, latentd.outputs.jack_child; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "pydantic", "asyncio", "logging", "subprocess"} & set(loaded)

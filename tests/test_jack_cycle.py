@@ -1,0 +1,314 @@
+"""The JACK port's process callback, with hand-written ports in place of JACK's: limits (P2), order, faults, notes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latentd import amsynth, midimap
+from latentd.outputs import Change
+from latentd.outputs.jack import JackPort
+from latentd.outputs.jack_cycle import Cycle
+from latentd.outputs.jack_memory import CC_COUNT, DONE, INCOMING_SIZE, RELEASE, STATE, Fact
+from latentd.outputs.jack_rings import HEARD_ROOM, NOTES_ROOM
+
+Event = tuple[int, bytes]
+
+
+class OutPort:
+    """Obeys JACK's rules for an output port: cleared in every cycle, events in order and inside the period."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.cleared = False
+        self.events: list[Event] = []
+        self.fail = 0  # so many writes raise, as on a full buffer
+
+    def clear_buffer(self) -> None:
+        self.cleared = True
+        self.events = []
+
+    def write_midi_event(self, offset: int, event: bytes) -> None:
+        assert self.cleared
+        if self.fail:
+            self.fail -= 1
+            raise RuntimeError("no room")
+        assert 0 <= offset < self.frames
+        assert not self.events or offset >= self.events[-1][0]
+        self.events.append((offset, bytes(event)))
+
+
+class InPort:
+    """What came in during the last period."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def incoming_midi_events(self) -> Iterator[Event]:
+        yield from self.events
+        self.events = []
+
+
+class Rig:
+    """A JackPort without its process, and the callback working on the same memory."""
+
+    def __init__(self) -> None:
+        self.port = JackPort(midimap.OURS)
+        self.midi_in, self.midi_out = InPort(), OutPort()
+        self.memory = self.port._memory
+        self.cycle = self.new_cycle()
+        self.held: dict[int, int] = {}  # what a synth at the other end holds: CC -> value
+
+    def new_cycle(self) -> Cycle:
+        return Cycle(self.memory, self.midi_in, self.midi_out, 48000, self.port._heard.wake_fd)
+
+    def send(self, patch: dict[int, float]) -> None:
+        self.port.send([Change(i, value) for i, value in patch.items()], 0.0)
+
+    def run(self, frames: int = 64) -> list[Event]:
+        """One period; what was written is checked against the limits."""
+        self.midi_out.frames, self.midi_out.cleared = frames, False
+        self.cycle(frames)
+        assert self.midi_out.cleared
+        check_limits(self.midi_out.events, frames)
+        self.held |= {e[1]: e[2] for _, e in self.midi_out.events if e[0] == 0xB0}
+        return self.midi_out.events
+
+    def run_until_done(self, frames: int = 64) -> list[Event]:
+        events: list[Event] = []
+        for _ in range(40):
+            events += self.run(frames)
+            if self.memory.bytes[DONE] == self.memory.bytes[STATE]:
+                return events
+        raise AssertionError("never done")
+
+
+def check_limits(events: list[Event], frames: int) -> None:
+    """P2: at most 16 CCs for 128 frames, no CC twice in a cycle, groups and notes at offsets of their own."""
+    values = [(offset, e[1]) for offset, e in events if e[0] & 0xF0 == 0xB0 and e[1] != 64]
+    notes = [offset for offset, e in events if e[0] & 0xF0 != 0xB0 or e[1] == 64]
+    assert max(Counter(cc for _, cc in values).values(), default=0) <= 1
+    assert max(Counter(offset // 128 for offset, _ in values).values(), default=0) <= 16
+    assert all(offset % 128 == 0 for offset, _ in values)
+    assert len(set(notes)) == len(notes)
+    assert not {offset for offset, _ in values} & set(notes)
+    assert all(0 <= offset < frames for offset, _ in events)
+
+
+patches = st.dictionaries(st.integers(0, amsynth.COUNT - 1), st.floats(0.0, 1.0))
+notes = st.lists(st.tuples(st.sampled_from([0x80, 0x90, 0xE3]), st.integers(0, 127), st.integers(0, 127)), max_size=30)
+periods = st.sampled_from([16, 64, 128, 200, 256, 1024])
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(patches, notes, periods), min_size=1, max_size=8))
+def test_whatever_is_sent_the_limits_hold_and_the_newest_values_arrive(
+    steps: list[tuple[dict[int, float], list[tuple[int, int, int]], int]],
+) -> None:
+    rig = Rig()
+    wanted: dict[int, float] = {}
+    played: list[bytes] = []
+    expected: list[bytes] = []
+    for patch, some_notes, frames in steps:
+        rig.send(patch)
+        wanted |= patch
+        for note in some_notes:
+            assert rig.port.note(*note)
+            expected.append(bytes(note))
+        played += [e for _, e in rig.run(frames) if e[0] != 0xB0]
+    played += [e for _, e in rig.run_until_done() if e[0] != 0xB0]
+    for parameter, value in wanted.items():
+        assert rig.held[midimap.OURS.cc[parameter] or -1] == amsynth.nearest_cc(np.array(value))
+    assert len(rig.held) == len(wanted)
+    assert played == expected
+    assert rig.memory.facts[Fact.FAULTS] == 0
+    rig.port.close()
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    rig = Rig()
+    yield rig
+    rig.port.close()
+
+
+def whole(value: float) -> dict[int, float]:
+    return dict.fromkeys(range(amsynth.COUNT), value)
+
+
+def test_a_full_patch_takes_three_periods_of_64_frames_and_one_of_1024(rig: Rig) -> None:
+    rig.send(whole(0.5))
+    assert [len(rig.run(64)) for _ in range(4)] == [16, 16, 9, 0]
+    rig.send(whole(0.6))
+    assert [len(rig.run(1024)) for _ in range(2)] == [41, 0]
+
+
+def test_a_lone_change_goes_out_in_the_next_period_and_only_once(rig: Rig) -> None:
+    rig.send({11: 0.5})
+    assert rig.run() == [(0, bytes((0xB0, 74, 64)))]
+    rig.send({11: 0.5})
+    assert rig.run() == []
+
+
+def test_a_stream_of_changes_starves_no_parameter(rig: Rig) -> None:
+    seen: Counter[int] = Counter()
+    for n in range(30):
+        rig.send(whole(n % 2))
+        seen.update(e[1] for _, e in rig.run())
+    assert set(seen) == {cc for cc in midimap.OURS.cc if cc is not None}
+    assert min(seen.values()) >= 30 * 16 // 41 - 1
+
+
+def test_pitch_and_timbre_go_before_times(rig: Rig) -> None:
+    rig.send(whole(0.5))
+    first = [e[1] for _, e in rig.run()]
+    assert {midimap.OURS.cc[amsynth.INDEX[n]] for n in ("osc2_detune", "filter_cutoff", "filter_resonance")} <= {*first}
+    assert midimap.OURS.cc[amsynth.INDEX["amp_attack"]] not in first
+
+
+def test_resend_all_writes_what_was_ever_sent_and_nothing_else(rig: Rig) -> None:
+    rig.send({11: 0.5, 9: 0.25})
+    first = rig.run_until_done()
+    rig.port.resend_all(0.0)
+    assert sorted(rig.run_until_done()) == sorted(first)
+
+
+def test_a_new_callback_puts_the_whole_state_back(rig: Rig) -> None:
+    rig.send(whole(0.25))
+    rig.run_until_done()
+    rig.cycle = rig.new_cycle()
+    rig.memory.bytes[DONE] = bytes(DONE.stop - DONE.start)
+    assert len(rig.run_until_done()) == amsynth.COUNT
+
+
+def test_a_fault_in_the_callback_is_counted_and_what_it_held_up_goes_out_next(rig: Rig) -> None:
+    rig.midi_out.fail = 3
+    rig.send(whole(0.5))
+    rig.port.note(0x90, 60, 100)
+    rig.run_until_done()
+    assert rig.memory.facts[Fact.FAULTS] == 3
+    assert len(rig.held) == amsynth.COUNT
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.001, 1.001, -float("inf")])
+def test_no_value_that_is_not_sane_gets_through(rig: Rig, value: float) -> None:
+    rig.send({11: value})
+    assert rig.run() == []
+    assert rig.port.facts()["refused"] == 1
+
+
+def test_a_note_comes_after_the_patch_of_its_period(rig: Rig) -> None:
+    rig.send({11: 0.5})
+    rig.port.note(0x90, 60, 100)
+    assert [e[0] for _, e in rig.run()] == [0xB0, 0x90]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        (0xB0, 74, 1),
+        (0xB0, 0, 1),
+        (0xB0, 32, 1),
+        (0xB0, 127, 0),
+        (0xC0, 3, 0),
+        (0xF0, 0, 0),
+        (0x90, 128, 0),
+        (60, 1, 1),
+    ],
+)
+def test_messages_that_would_change_or_end_the_synth_are_refused(rig: Rig, message: tuple[int, int, int]) -> None:
+    assert not rig.port.note(*message)
+    assert rig.run() == []
+
+
+def test_a_stalled_server_loses_note_ons_but_no_note_off(rig: Rig) -> None:
+    for _ in range(NOTES_ROOM):
+        rig.port.note(0x90, 60, 100)
+    rig.port.note(0x90, 61, 100)
+    rig.port.note(0x80, 60, 0)
+    assert rig.port.facts()["notes_lost"] == 1
+    rig.run_until_done()
+    rig.port._notes.push_owed()
+    assert [e for _, e in rig.run()] == [bytes((0x80, 60, 0))]
+
+
+def test_between_two_children_only_what_ends_notes_survives(rig: Rig) -> None:
+    rig.port.note(0x90, 60, 100)
+    rig.run()
+    for message in ((0x90, 61, 100), (0x80, 60, 0), (0xB0, 64, 0)):
+        rig.port.note(*message)
+    rig.port._notes.renew()
+    rig.cycle = rig.new_cycle()
+    assert [e for _, e in rig.run()] == [bytes((0x80, 60, 0)), bytes((0xB0, 64, 0))]
+
+
+def test_release_ends_every_sounding_note_and_the_pedal(rig: Rig) -> None:
+    for message in ((0x90, 60, 100), (0x91, 61, 100), (0x90, 62, 1), (0x90, 62, 0), (0xB0, 64, 127)):
+        rig.port.note(*message)
+    rig.run()
+    rig.memory.bytes[RELEASE] = 1
+    events = [e for _, e in rig.run_until_done()]
+    assert sorted(events) == [bytes((0x80, 60, 0)), bytes((0x81, 61, 0)), bytes((0xB0, 64, 0))]
+
+
+def test_incoming_midi_is_handed_over_with_the_time_it_was_heard(rig: Rig) -> None:
+    rig.midi_in.events = [(0, b"\xb0\x10\x7f"), (32, b"\xd0\x05"), (63, b"\xf8")]
+    rig.run()
+    now = time.monotonic()
+    heard = rig.port.take_midi()
+    assert [m for m, _ in heard] == [b"\xb0\x10\x7f", b"\xd0\x05", b"\xf8"]
+    assert heard[1][1] - heard[0][1] == pytest.approx(32 / 48000, abs=1e-4)
+    assert now - 20.0 < heard[0][1] < heard[1][1] < now
+    assert rig.port.take_midi() == []
+
+
+def test_incoming_midi_wakes_the_engine_and_taking_it_calms_it(rig: Rig) -> None:
+    fd = rig.port.filenos()[0]
+    rig.midi_in.events = [(0, b"\x90\x3c\x40")] * 3
+    rig.run()
+    assert os.eventfd_read(fd) == 3
+    rig.midi_in.events = [(0, b"\x90\x3c\x40")]
+    rig.run()
+    rig.port.take_midi()
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(fd)
+
+
+def test_system_exclusive_is_dropped_and_counted(rig: Rig) -> None:
+    rig.midi_in.events = [(0, bytes((0xF0, 1, 2, 3, 0xF7))), (1, b"\xb0\x01\x02")]
+    rig.run()
+    assert [m for m, _ in rig.port.take_midi()] == [b"\xb0\x01\x02"]
+    assert rig.port.facts()["midi_lost"] == 1
+
+
+def test_a_flood_of_midi_loses_the_oldest_and_counts_them(rig: Rig) -> None:
+    rig.midi_in.events = [(0, bytes((0xB0, n % 128, n // 128))) for n in range(INCOMING_SIZE + 100)]
+    rig.run()
+    heard = rig.port.take_midi()
+    assert len(heard) == INCOMING_SIZE
+    assert heard[-1][0] == bytes((0xB0, (INCOMING_SIZE + 99) % 128, (INCOMING_SIZE + 99) // 128))
+    assert rig.port.facts()["midi_lost"] == 100
+
+
+def test_midi_that_nobody_takes_needs_constant_memory(rig: Rig) -> None:
+    for _ in range(12):
+        rig.midi_in.events = [(0, b"\xb0\x01\x02")] * INCOMING_SIZE
+        rig.run()
+        rig.port._heard.drain()
+    assert len(rig.port.take_midi()) == HEARD_ROOM
+    assert rig.port.facts()["midi_lost"] == 12 * INCOMING_SIZE - HEARD_ROOM
+
+
+def test_parameters_without_a_cc_are_left_out() -> None:
+    port = JackPort(midimap.BUILT_IN)
+    assert port.reachable.sum() == 2
+    port.send([Change(i, 0.5) for i in range(amsynth.COUNT)], 0.0)
+    assert sum(v < CC_COUNT for v in port._memory.bytes[:CC_COUNT]) == 2
+    port.close()
