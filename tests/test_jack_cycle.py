@@ -264,7 +264,7 @@ def test_incoming_midi_is_handed_over_with_the_time_it_was_heard(rig: Rig) -> No
     now = time.monotonic()
     heard = rig.port.take_midi()
     assert [m for m, _ in heard] == [b"\xb0\x10\x7f", b"\xd0\x05", b"\xf8"]
-    assert heard[1][1] - heard[0][1] == pytest.approx(32 / 48000, abs=1e-4)
+    assert heard[1][1] - heard[0][1] == pytest.approx(32 / 48000, abs=2e-6)
     assert now - 20.0 < heard[0][1] < heard[1][1] < now
     assert rig.port.take_midi() == []
 

@@ -64,21 +64,22 @@ class Cycle:
         facts = self._facts
         facts[Fact.CYCLES] = (facts[Fact.CYCLES] + 1) & 0xFFFFFFFF
         self._out.clear_buffer()
+        start_us = 0
         for offset, data in self._in.incoming_midi_events():
-            self._hear(frames - offset, bytes(data))
+            start_us = start_us or time.monotonic_ns() // 1000
+            self._hear(bytes(data), start_us - int((frames - offset) * self._us_per_frame))
         state = self._memory[STATE]
         if state != self._done:
             facts[Fact.PERIOD] = frames
             self._write(state, frames)
 
-    def _hear(self, frames_ago: int, message: bytes) -> None:
+    def _hear(self, message: bytes, us: int) -> None:
         """Hand one message over, with the time at which JACK heard it."""
         facts = self._facts
         if not 1 <= len(message) <= 3:
             facts[Fact.TOO_LONG] = plus(facts[Fact.TOO_LONG])
             return
         number = facts[Fact.HEARD]
-        us = time.monotonic_ns() // 1000 - int(frames_ago * self._us_per_frame)
         head = bytes((lap(number, INCOMING_SIZE),)) + message.ljust(3, b"\0")
         self._incoming[number % INCOMING_SIZE] = int.from_bytes(head, "big") << 32 | (us & 0xFFFFFFFF)
         facts[Fact.HEARD] = plus(number)
