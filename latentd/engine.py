@@ -1,0 +1,141 @@
+"""The straight line: input -> gesture -> pad -> decoder -> shaping -> output, once a tick."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latentd.amsynth import Array, to_patch
+from latentd.bundle import Model
+from latentd.gesture import Gesture
+from latentd.inputs.receiver import Inputs
+from latentd.outputs import Output
+from latentd.pad import XY, Glide, Motion, Pad, Take
+from latentd.point import Point
+from latentd.shaping import Shaping, ShapingSettings
+from latentd.status import Status
+
+# The pad's point is followed at this interval while something other than a hand moves it.
+_MOTION_S = 0.008
+
+
+class Engine:
+    """Owns all state between input and output. One thread; time is an argument; nothing here waits."""
+
+    def __init__(
+        self, inputs: Inputs, gesture: Gesture, model: Model, shaping: ShapingSettings, output: Output, status: Status
+    ) -> None:
+        self.inputs = inputs
+        self.gesture = gesture
+        self.output = output
+        self.status = status
+        self.frozen = False
+        self.motion: Motion | None = None
+        self.take: Take | None = None  # the recording under way
+        self.xy: XY | None = None  # None until somebody points somewhere
+        self.point_t: float | None = None  # arrival of the newest point not yet answered by an output
+        self._own_point: Point | None = None
+        self._settings = shaping
+        self._still = True
+        self._decoded: tuple[XY, bool] | None = None
+        self._target: Array | None = None
+        self.use_model(model)
+        self.shaping = self._new_shaping()
+
+    def tick(self, now: float) -> float | None:
+        """Answer the newest input. Returns when the next tick is due without any; None when all rests."""
+        self._point(now)
+        if self.xy is None:
+            return None
+        target = self._decode(self.xy)
+        changes = self.shaping.step(target, self._still, now)
+        if changes:
+            self.output.send(changes, now)
+            self.status.counters.sent += len(changes)
+        self.status.counters.withheld += self.shaping.withheld
+        return self._next(now)
+
+    def _point(self, now: float) -> None:
+        """Input and gesture: move the pad's point."""
+        points = self.inputs.take(now)
+        if self._own_point is not None:
+            points.append(self._own_point)
+            self._own_point = None
+        if self.frozen:
+            return
+        if points:
+            self.point_t = max(point.t for point in points)
+        moved = self.gesture.step(points, now)
+        if moved:
+            self.motion = None
+            self.status.counters.used += 1
+        if self.motion is not None:
+            xy = self.motion.at(now)
+            self._still = self.motion.done(now)
+            if self._still:
+                self.motion = None
+            self.gesture.settle_at(xy)
+            self.xy = xy
+        elif moved or (self.xy is None and self.gesture.leader):
+            self.xy, self._still = self.gesture.xy, self.gesture.still
+        elif self.xy is not None:
+            self._still = self.gesture.still
+        if self.take is not None and self.xy is not None:
+            self.take.add(self.xy, now)
+
+    def _decode(self, xy: XY) -> Array:
+        """Pad and decoder: the patch wanted here. At rest without the switches' hysteresis: the plain decoded patch."""
+        if self._target is None or self._decoded != (xy, self._still):
+            held = None if self._still else self.shaping.held
+            target = self.model.decoder.decode(self.pad.to_z(xy), held)
+            if np.isfinite(target).all():
+                self._target, self._decoded = target, (xy, self._still)
+            else:
+                self.status.counters.faults += 1
+                self._target = self._target if self._target is not None else np.clip(np.nan_to_num(target), 0.0, 1.0)
+        return self._target
+
+    def _next(self, now: float) -> float | None:
+        wakes = [self.inputs.due(), self.gesture.next_step(now), self.shaping.next_step()]
+        if self.motion is not None and not self.frozen:
+            wakes.append(now + max(_MOTION_S, self.output.interval_s))
+        return min((t for t in wakes if t is not None), default=None)
+
+    def hear(self, point: Point) -> None:
+        """The newest point of the control interface, for the next tick."""
+        if self._own_point is not None:
+            self.status.counters.superseded += 1
+        self._own_point = point
+
+    def use_model(self, model: Model) -> None:
+        """Decode with another model from the next tick on; the point on the pad stays where it is."""
+        self.model = model
+        self.pad = Pad(model.box, model.landmarks)
+        self._target = None
+
+    def use_output(self, output: Output) -> None:
+        """Play into another output, which is told everything at once; locks and tweaks stay."""
+        own = self.shaping.own_values()
+        self.output = output
+        self.shaping = self._new_shaping()
+        self.shaping.take_own(own)
+
+    def _new_shaping(self) -> Shaping:
+        out = self.output
+        return Shaping(
+            self._settings,
+            out.resolution,
+            out.reachable,
+            out.interval_s,
+            self.model.decoder.categories,
+            out.budget_per_s,
+        )
+
+    def go_to(self, xy: XY, glide_s: float, now: float) -> None:
+        """Move the pad's point by itself, over `glide_s` seconds."""
+        start = self.xy if self.xy is not None else xy
+        self.motion = Glide(start, xy, now, glide_s)
+
+    def patch(self) -> Array | None:
+        """What the synth has been told, in its own units (41,); None before the first point."""
+        params = self.shaping.params
+        return None if np.isnan(params).any() else to_patch(params)

@@ -1,0 +1,220 @@
+"""The straight line as a whole, with the shipped model, a recording output and time as an argument."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latentd import bundle, osc
+from latentd.amsynth import COUNT, STEPPED, Array, to_patch
+from latentd.engine import Engine
+from latentd.gesture import Gesture, GestureSettings
+from latentd.inputs.mapping import load_mapping
+from latentd.inputs.receiver import Inputs
+from latentd.outputs import Change
+from latentd.pad import Wander
+from latentd.point import Point
+from latentd.shaping import ShapingSettings
+from latentd.status import Status
+
+MODEL = bundle.load()
+SETTLE_S = 2.0
+
+
+class Recorder:
+    """An output that remembers: what a synth that obeys every change would hold."""
+
+    name = "recorder"
+    interval_s = 0.004
+    budget_per_s: float | None = None
+
+    def __init__(self, steps: float = 1e6) -> None:
+        self.resolution: Array = np.full(COUNT, 1.0 / steps)
+        self.reachable = np.ones(COUNT, dtype=np.bool_)
+        self.held: Array = np.full(COUNT, np.nan)
+        self.log: list[tuple[float, Change]] = []
+
+    def send(self, changes: Sequence[Change], now: float) -> None:
+        for change in changes:
+            self.held[change.parameter] = change.value
+            self.log.append((now, change))
+
+    def resend_all(self, now: float) -> None: ...
+
+    def note(self, status: int, data1: int, data2: int) -> bool:
+        return False
+
+    def poll(self, now: float) -> float | None:
+        return None
+
+    def settled(self) -> bool:
+        return True
+
+    def filenos(self) -> Sequence[int]:
+        return ()
+
+    def facts(self) -> dict[str, object]:
+        return {}
+
+    def close(self) -> None: ...
+
+
+def engine(output: Recorder, *mappings: str) -> Engine:
+    status = Status()
+    loaded = [load_mapping(name) for name in mappings]
+    sources = {m.name: m.gesture for m in loaded} | {"latentd": GestureSettings(filter=None)}
+    return Engine(Inputs(loaded, status.counters), Gesture(sources), MODEL, ShapingSettings(), output, status)
+
+
+def run(play: Engine, until: float, now: float) -> float:
+    """Tick as the loop does, until `until` or rest."""
+    due = play.tick(now)
+    while due is not None and due < until:
+        now = max(due, now + 1e-5)
+        due = play.tick(now)
+    return max(now, until)
+
+
+def point(play: Engine, x: float, y: float, now: float) -> None:
+    play.hear(Point(x, y, None, "latentd", now))
+
+
+walks = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0.0, 0.2)), min_size=1, max_size=15)
+
+
+@settings(deadline=None, max_examples=40)
+@given(walks)
+def test_p1_at_rest_the_synth_holds_what_decode_prints(walk: list[tuple[float, float, float]]) -> None:
+    output = Recorder()
+    play, now = engine(output), 10.0
+    for x, y, wait_s in walk:
+        point(play, x, y, now)
+        now = run(play, now + wait_s, now)
+    run(play, now + SETTLE_S, now)
+    x, y, _ = walk[-1]
+    wanted = to_patch(MODEL.decoder.decode(play.pad.to_z((x, y))))
+    np.testing.assert_allclose(to_patch(output.held), wanted, atol=1e-4)
+    assert play.tick(now + SETTLE_S + 1.0) is None
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 2000), st.floats(0, 1), st.floats(0, 1))
+def test_p3_after_a_burst_the_next_output_shows_the_newest_point(burst: int, x: float, y: float) -> None:
+    output = Recorder()
+    play = engine(output)
+    for i in range(burst):
+        point(play, i / burst, 0.5, 10.0)
+    point(play, x, y, 10.0)
+    play.tick(10.0)
+    wanted = to_patch(MODEL.decoder.decode(play.pad.to_z((x, y))))
+    np.testing.assert_allclose(to_patch(output.held), wanted, atol=1e-4)
+    assert play.status.counters.superseded == burst
+    assert len(output.log) == COUNT
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.binary(max_size=80) | st.floats(width=32).map(lambda v: osc.write("/xy", v, 0.5)), max_size=40))
+def test_p4_whatever_arrives_only_sane_values_go_out(datagrams: list[bytes]) -> None:
+    output = Recorder()
+    play, now = engine(output, "xy", "touchosc-mk2", "tuio"), 10.0
+    for datagram in datagrams:
+        try:
+            messages = osc.read(datagram)
+        except osc.Malformed:
+            messages = []
+        for message in messages:
+            play.inputs.osc(message, now)
+        now = run(play, now + 0.01, now)
+    assert all(0.0 <= change.value <= 1.0 for _, change in output.log)
+
+
+def test_p5_jitter_at_a_border_flips_no_switch() -> None:
+    """Find a border of some switch along a line, then let a finger tremble there for five seconds."""
+    output = Recorder()
+    play = engine(output)
+    xs = np.linspace(0.0, 1.0, 4001)
+    decoded = MODEL.decoder.decode_many(np.array([play.pad.to_z((float(x), 0.4)) for x in xs]))
+    patches = to_patch(decoded)
+    borders = np.flatnonzero((patches[1:] != patches[:-1])[:, STEPPED].any(axis=1))
+    assert borders.size, "the line has to cross a border"
+    rng = random.Random(5)
+    for border in borders[:10]:
+        x = float(xs[border])
+        now = run(play, 1000.0 * x + 20.0, 1000.0 * x + 10.0)
+        for i in range(500):
+            point(play, x + rng.uniform(-2e-4, 2e-4), 0.4, now)
+            now = run(play, now + 0.01, now)
+            if i == 100:
+                calm_since = len(output.log)
+        switches = [change for _, change in output.log[calm_since:] if STEPPED[change.parameter]]
+        assert switches == []
+
+
+def test_p5_a_switch_flips_at_most_once_per_dwell_on_the_wildest_gesture() -> None:
+    output = Recorder()
+    play, now, rng = engine(output), 10.0, random.Random(3)
+    for _ in range(1000):
+        point(play, rng.random(), rng.random(), now)
+        now = run(play, now + 0.01, now)
+    for index in np.flatnonzero(STEPPED):
+        flips = [t for t, change in output.log if change.parameter == index]
+        assert all(b - a >= ShapingSettings().dwell_s - 1e-9 for a, b in pairwise(flips))
+
+
+def test_p6_without_input_nothing_is_sent_and_nothing_is_due() -> None:
+    output = Recorder()
+    play = engine(output)
+    assert play.tick(1.0) is None
+    assert output.log == []
+    point(play, 0.3, 0.3, 2.0)
+    run(play, 5.0, 2.0)
+    sent = len(output.log)
+    assert play.tick(100.0) is None
+    assert len(output.log) == sent
+
+
+def test_frozen_the_point_stays() -> None:
+    output = Recorder()
+    play = engine(output)
+    point(play, 0.3, 0.3, 1.0)
+    run(play, 3.0, 1.0)
+    play.frozen = True
+    point(play, 0.9, 0.9, 4.0)
+    run(play, 6.0, 4.0)
+    assert play.xy == (0.3, 0.3)
+
+
+def test_a_glide_arrives_and_a_finger_ends_it() -> None:
+    play = engine(Recorder())
+    point(play, 0.0, 0.0, 1.0)
+    run(play, 3.0, 1.0)
+    play.go_to((1.0, 0.5), 2.0, 3.0)
+    run(play, 4.0, 3.0)
+    assert play.xy is not None
+    assert 0.2 < play.xy[0] < 0.8
+    run(play, 6.0, 4.0)
+    assert play.xy == (1.0, 0.5)
+    play.motion = Wander(play.xy, 6.0)
+    run(play, 8.0, 6.0)
+    point(play, 0.1, 0.1, 8.0)
+    run(play, 9.0, 8.0)
+    assert play.xy == (0.1, 0.1)
+    assert play.motion is None
+
+
+def test_another_output_is_told_everything_and_locks_stay() -> None:
+    first, second = Recorder(), Recorder(127.0)
+    play = engine(first)
+    point(play, 0.2, 0.2, 1.0)
+    run(play, 3.0, 1.0)
+    play.shaping.lock(14)
+    play.use_output(second)
+    point(play, 0.8, 0.8, 4.0)
+    run(play, 6.0, 4.0)
+    assert not np.isnan(second.held).any()
+    assert abs(second.held[14] - first.held[14]) <= 0.5 / 127.0
