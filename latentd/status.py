@@ -78,6 +78,7 @@ class Counters:
     withheld: int = 0  # values that the message budget held back for a later tick
     resent: int = 0  # whole patches sent again after a loss
     reconnects: int = 0  # times a synth, server or controller came back
+    lost: int = 0  # datagrams of ours that the system had no room for
     faults: int = 0  # exceptions caught in the loop: each is a bug, logged, and the loop goes on
 
 

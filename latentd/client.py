@@ -1,0 +1,74 @@
+"""The other end of the control interface: one question, one answer, with a limit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from typing import Any
+
+from latentd import osc
+from latentd.config import split_address
+from latentd.errors import LatentdError, UserError
+
+
+class Client:
+    """Speaks to a running daemon at `HOST:PORT`. Use as a context manager."""
+
+    def __init__(self, to: str) -> None:
+        try:
+            host, port = split_address(to)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        # A daemon that listens on every address is reached on this machine.
+        self._address = ("127.0.0.1" if host == "0.0.0.0" else host, port)  # noqa: S104  compared, not bound
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.connect(self._address)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._socket.close()
+
+    def send(self, address: str, *args: float | str) -> None:
+        """Send one message; nobody listening is no error here."""
+        with contextlib.suppress(ConnectionRefusedError):
+            self._socket.send(osc.write(address, *args))
+
+    def ask(self, address: str, *args: float | str, limit_s: float = 1.0) -> osc.Message:
+        """Send one message and return the answer to it.
+
+        Raises:
+            LatentdError: no answer within `limit_s`, or the daemon answered with an error.
+        """
+        host, port = self._address
+        nobody = LatentdError(
+            f"no latentd answers at {host}:{port}", "Start one with `latentd run`, or name it with --to"
+        )
+        until = time.monotonic() + limit_s
+        try:
+            self._socket.send(osc.write(address, *args))
+            while (left := until - time.monotonic()) > 0.0:
+                self._socket.settimeout(left)
+                for message in osc.read(self._socket.recv(65536)):
+                    if message.address == "/latentd/error":
+                        raise LatentdError(str(message.args[0]))
+                    return message
+        except (ConnectionRefusedError, TimeoutError) as error:
+            raise nobody from error
+        except osc.Malformed as error:
+            raise LatentdError(
+                f"what listens at {host}:{port} is no latentd", "Name the right one with --to"
+            ) from error
+        raise nobody
+
+    def status(self, limit_s: float = 1.0) -> dict[str, Any]:
+        """The daemon's facts, as `/latentd/status` gives them.
+
+        Raises:
+            LatentdError: no daemon answers.
+        """
+        facts: dict[str, Any] = json.loads(str(self.ask("/latentd/status", limit_s=limit_s).args[0]))
+        return facts

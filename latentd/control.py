@@ -1,0 +1,311 @@
+"""The OSC control interface: what a client may say to a running daemon, and what it answers."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentd import banks, bundle
+from latentd.amsynth import INDEX, MINIMUM, NAMES, SPAN
+from latentd.errors import LatentdError, UserError
+from latentd.osc import Message
+from latentd.pad import XY, Landmarks, Playback, Take, Wander, clip
+from latentd.peers import Sender
+from latentd.point import Point
+
+if TYPE_CHECKING:
+    from latentd.service import Service
+
+log = logging.getLogger(__name__)
+
+# Names end up as file names or in files: letters, digits and a few signs, no path, not hidden.
+_NAME = re.compile(r"\w[\w .+-]{0,63}")
+_MOST_LANDMARKS = 1000
+_MOST_UNDO = 64
+_LONGEST_GLIDE_S = 3600.0
+
+Args = tuple[object, ...]
+
+
+class Control:
+    """Carries out `/latentd/...` messages. Runs on the engine's thread; whatever takes time goes to the background."""
+
+    def __init__(self, service: Service, folder: Path) -> None:
+        self._service = service
+        self._engine = service.engine
+        self._folder = folder
+        self._undo: list[Callable[[], None]] = []
+        self._take: Take | None = None
+        self.landmarks = Landmarks(load_landmarks(folder / "landmarks.json"))
+        # Address below /latentd/ -> handler(args, sender, now). Longer paths carry a name in their last part.
+        self._handlers: dict[str, Callable[[Args, Sender, float], None]] = {
+            "xy": self._xy, "z": self._z, "touch": self._touch, "freeze": self._freeze, "lock": self._lock,
+            "landmark/save": self._landmark_save, "landmark/goto": self._landmark_goto,
+            "landmark/delete": self._landmark_delete, "save": self._save, "undo": self._undo_last,
+            "panic": self._panic, "model": self._model, "wander": self._wander, "record": self._record,
+            "play": self._play, "status": self._status, "ping": self._ping, "subscribe": self._subscribe,
+        }  # fmt: skip
+
+    def receive(self, message: Message, sender: Sender, now: float) -> bool:
+        """Carry out one message; False when the address is not of this interface. Mistakes are answered."""
+        address, args = message.address, message.args
+        if not address.startswith("/latentd/"):
+            return False
+        name = address.removeprefix("/latentd/")
+        try:
+            if name.startswith("param/"):
+                self._param(name.removeprefix("param/"), args)
+            elif handler := self._handlers.get(name):
+                handler(args, sender, now)
+            else:
+                raise UserError(f"{address}: no such message", "latentd/README.md lists them")
+        except LatentdError as error:
+            self._service.reply(sender, "/latentd/error", str(error))
+        return True
+
+    # -- the point -------------------------------------------------------------------------------
+
+    def _xy(self, args: Args, sender: Sender, now: float) -> None:
+        x, y = _floats(args, "xy", 2)
+        self._point(x, y, now)
+
+    def _z(self, args: Args, sender: Sender, now: float) -> None:
+        x, y = self._engine.pad.to_pad(np.array(_floats(args, "z", 2)))
+        self._point(x, y, now)
+
+    def _point(self, x: float, y: float, now: float) -> None:
+        self._engine.hear(Point(clip(x), clip(y), None, "latentd", now))
+
+    def _touch(self, args: Args, sender: Sender, now: float) -> None:
+        on = _flag(args, "touch")
+        x, y = self._engine.xy or self._engine.gesture.xy
+        self._engine.hear(Point(x, y, on, "latentd", now))
+
+    def _freeze(self, args: Args, sender: Sender, now: float) -> None:
+        self._engine.frozen = _flag(args, "freeze")
+
+    # -- landmarks -------------------------------------------------------------------------------
+
+    def _landmark_save(self, args: Args, sender: Sender, now: float) -> None:
+        name, xy = _name(args, "landmark/save"), self._present()
+        if name not in self.landmarks.points and len(self.landmarks.points) >= _MOST_LANDMARKS:
+            raise UserError(f"{_MOST_LANDMARKS} landmarks are kept at most", "Delete one first")
+        self._change_landmarks({**self.landmarks.points, name: xy})
+
+    def _landmark_delete(self, args: Args, sender: Sender, now: float) -> None:
+        name = _name(args, "landmark/delete")
+        self.landmarks.find(name)
+        self._change_landmarks({key: xy for key, xy in self.landmarks.points.items() if key != name})
+
+    def _change_landmarks(self, points: dict[str, XY]) -> None:
+        before = self.landmarks.points
+        self._remember(lambda: self._set_landmarks(before))
+        self._set_landmarks(points)
+
+    def _set_landmarks(self, points: dict[str, XY]) -> None:
+        self.landmarks.points = points
+        self._write("landmarks.json", json.dumps(points, indent=1).encode())
+
+    def _landmark_goto(self, args: Args, sender: Sender, now: float) -> None:
+        name = _name(args[:1], "landmark/goto")
+        glide_s = _floats(args[1:], "landmark/goto", 1)[0] if len(args) > 1 else 0.0
+        if not 0.0 <= glide_s <= _LONGEST_GLIDE_S:
+            raise UserError(f"/latentd/landmark/goto: a glide lasts 0 to {_LONGEST_GLIDE_S:.0f} s, not {glide_s:g}")
+        goal = self.landmarks.find(name)
+        self._remember_place()
+        self._engine.go_to(goal, glide_s, now)
+
+    # -- the patch -------------------------------------------------------------------------------
+
+    def _param(self, name: str, args: Args) -> None:
+        index = _parameter(name)
+        value = _floats(args, f"param/{name}", 1)[0]
+        self._remember_own()
+        self._engine.shaping.tweak(index, (value - float(MINIMUM[index])) / float(SPAN[index]))
+
+    def _lock(self, args: Args, sender: Sender, now: float) -> None:
+        index = _parameter(_text(args, "lock"))
+        on = _flag(args[1:], "lock NAME")
+        self._remember_own()
+        if on:
+            self._engine.shaping.lock(index)
+        else:
+            self._engine.shaping.tweak(index, None)
+
+    def _save(self, args: Args, sender: Sender, now: float) -> None:
+        name = _name(args, "save")
+        patch = self._engine.patch()
+        if patch is None:
+            raise UserError("there is no sound to save yet", "Move the point first")
+        text = banks.Bank((banks.Preset.from_patch(name, patch),)).to_text().encode()
+        self._write(f"banks/{name}.bank", text, then=lambda: self._service.reply(sender, "/latentd/saved", name))
+
+    def _model(self, args: Args, sender: Sender, now: float) -> None:
+        name = _name(args, "model")
+
+        def loaded(result: Any) -> None:
+            if isinstance(result, Exception):
+                self._service.reply(sender, "/latentd/error", str(result))
+                return
+            before = self._engine.model
+            self._remember(lambda: self._engine.use_model(before))
+            self._engine.use_model(result)
+            self._service.reply(sender, "/latentd/model", result.name)
+
+        self._background(lambda: bundle.load(name), loaded)
+
+    # -- the performance -------------------------------------------------------------------------
+
+    def _wander(self, args: Args, sender: Sender, now: float) -> None:
+        on = _flag(args, "wander")
+        if on:
+            self._engine.motion = Wander(self._engine.xy or self._engine.gesture.xy, now)
+        elif isinstance(self._engine.motion, Wander):
+            self._engine.motion = None
+
+    def _record(self, args: Args, sender: Sender, now: float) -> None:
+        if _flag(args, "record"):
+            self._engine.take = Take()
+        elif self._engine.take is not None:
+            self._take, self._engine.take = self._engine.take, None
+
+    def _play(self, args: Args, sender: Sender, now: float) -> None:
+        if not _flag(args, "play"):
+            if isinstance(self._engine.motion, Playback):
+                self._engine.motion = None
+            return
+        if self._take is None or not self._take.points:
+            raise UserError(
+                "/latentd/play: nothing is recorded", "Send /latentd/record 1, move, then /latentd/record 0"
+            )
+        self._engine.motion = Playback(self._take, now)
+
+    def _panic(self, args: Args, sender: Sender, now: float) -> None:
+        self._engine.motion = None
+        self._service.panic()
+
+    def _undo_last(self, args: Args, sender: Sender, now: float) -> None:
+        if not self._undo:
+            raise UserError("there is nothing to undo")
+        self._undo.pop()()
+
+    # -- talking ---------------------------------------------------------------------------------
+
+    def _status(self, args: Args, sender: Sender, now: float) -> None:
+        self._service.reply(sender, "/latentd/status", json.dumps(self._service.facts(now), separators=(",", ":")))
+
+    def _ping(self, args: Args, sender: Sender, now: float) -> None:
+        self._service.reply(sender, "/latentd/pong")
+
+    def _subscribe(self, args: Args, sender: Sender, now: float) -> None:
+        self._service.feedback.subscribe(sender[0], _flag(args, "subscribe"))
+
+    # -- helpers ---------------------------------------------------------------------------------
+
+    def _present(self) -> XY:
+        if self._engine.xy is None:
+            raise UserError("there is no point yet", "Move the point first")
+        return self._engine.xy
+
+    def _remember(self, undo: Callable[[], None]) -> None:
+        self._undo.append(undo)
+        del self._undo[:-_MOST_UNDO]
+
+    def _remember_own(self) -> None:
+        before = self._engine.shaping.own_values()
+        self._remember(lambda: self._engine.shaping.take_own(before))
+
+    def _remember_place(self) -> None:
+        if (before := self._engine.xy) is not None:
+            self._remember(lambda: self._engine.go_to(before, 0.0, 0.0))
+
+    def _write(self, name: str, data: bytes, then: Callable[[], None] | None = None) -> None:
+        def written(result: Any) -> None:
+            if isinstance(result, Exception):
+                log.warning("%s was not written: %s", self._folder / name, result)
+            elif then is not None:
+                then()
+
+        self._background(lambda: write_file(self._folder / name, data), written)
+
+    def _background(self, job: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        if not self._service.background.submit(job, then):
+            raise LatentdError("the disk does not keep up", "Try again in a moment")
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing: aside, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_bytes(data)
+    aside.replace(path)
+
+
+def load_landmarks(path: Path) -> dict[str, XY]:
+    """The performer's landmarks; a damaged file is kept aside and said so, the instrument plays on."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): (clip(_finite(x)), clip(_finite(y))) for name, (x, y) in rows.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        log.warning("%s cannot be read (%s): kept as %s.damaged, starting without landmarks", path, error, path.name)
+        try:
+            path.replace(path.with_name(f"{path.name}.damaged"))
+        except OSError as failure:
+            log.warning("%s could not be put aside: %s", path, failure)
+        return {}
+
+
+def _finite(value: object) -> float:
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no coordinate")
+    return float(value)
+
+
+def _floats(args: Args, what: str, count: int) -> list[float]:
+    numbers = [float(a) for a in args if isinstance(a, (int, float)) and math.isfinite(a)]
+    if len(args) != count or len(numbers) != count:
+        raise UserError(f"/latentd/{what}: takes {count} number{'s' if count > 1 else ''}, found {_shown(args)}")
+    return numbers
+
+
+def _flag(args: Args, what: str) -> bool:
+    if len(args) != 1 or not isinstance(args[0], (bool, int, float)):
+        raise UserError(f"/latentd/{what}: takes 1 or 0, found {_shown(args)}")
+    return bool(args[0])
+
+
+def _text(args: Args, what: str) -> str:
+    if not args or not isinstance(args[0], str):
+        raise UserError(f"/latentd/{what}: takes a name, found {_shown(args)}")
+    return args[0]
+
+
+def _name(args: Args, what: str) -> str:
+    name = _text(args, what)
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"/latentd/{what}: {name[:40]!r} is no name", "Use up to 64 letters, digits, spaces and . + - _, no slashes"
+        )
+    return name
+
+
+def _parameter(name: str) -> int:
+    if name not in INDEX:
+        near = difflib.get_close_matches(name, NAMES, n=1)
+        raise UserError(f"no parameter {name[:40]!r}", f"Did you mean {near[0]!r}?" if near else "See `latentd decode`")
+    return INDEX[name]
+
+
+def _shown(args: Args) -> str:
+    text = ", ".join(repr(a)[:20] for a in args[:4]) or "nothing"
+    return text + (" …" if len(args) > 4 else "")

@@ -1,0 +1,71 @@
+"""Who may speak to the daemon, and who wants to hear from it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+
+from latentd import osc
+from latentd.pad import XY
+
+# Verdicts and subscribers are remembered for so many hosts; a hostile network cannot make either grow.
+_MOST_HOSTS = 256
+_FEEDBACK_S = 1.0 / 30.0
+
+
+Sender = tuple[str, int]
+
+
+class Allowed:
+    """This machine, and the networks of `allow:`."""
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        self._networks = [ipaddress.ip_network(n, strict=False) for n in ("127.0.0.0/8", *networks)]
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, host: str) -> bool:
+        verdict = self._known.get(host)
+        if verdict is None:
+            address = ipaddress.ip_address(host)
+            verdict = any(address in network for network in self._networks)
+            if len(self._known) >= _MOST_HOSTS:
+                self._known.clear()
+            self._known[host] = verdict
+        return verdict
+
+
+class Feedback:
+    """Tells subscribers where the point is, at most 30 times a second and only when it moved.
+
+    Args:
+        send: takes one OSC packet and an address.
+        port: the UDP port on the subscribers' hosts.
+    """
+
+    def __init__(self, send: Callable[[bytes, tuple[str, int]], None], port: int) -> None:
+        self._send = send
+        self._port = port
+        self._hosts: dict[str, None] = {}
+        self._told: XY | None = None
+        self._t = -_FEEDBACK_S
+
+    def subscribe(self, host: str, on: bool) -> None:
+        """Begin or end telling `host`; a new one is told at once."""
+        self._hosts.pop(host, None)
+        if on:
+            if len(self._hosts) >= _MOST_HOSTS:
+                self._hosts.pop(next(iter(self._hosts)))
+            self._hosts[host] = None
+            self._told = None
+
+    def step(self, xy: XY | None, now: float) -> float | None:
+        """Tell where the point is; returns when to call again, None when there is nothing left to tell."""
+        if not self._hosts or xy is None or xy == self._told:
+            return None
+        if now < self._t + _FEEDBACK_S:
+            return self._t + _FEEDBACK_S
+        self._told, self._t = xy, now
+        packet = osc.write("/latentd/xy", *xy)
+        for host in self._hosts:
+            self._send(packet, (host, self._port))
+        return None
