@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import difflib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,12 +31,11 @@ class Pad:
         landmarks: the model's own named pad points, for `nearest`.
     """
 
-    def __init__(self, box: Array, landmarks: list[tuple[str, float, float]] | None = None) -> None:
+    def __init__(self, box: Array, landmarks: Sequence[tuple[str, float, float]] = ()) -> None:
         self._low = (float(box[0, 0]), float(box[0, 1]))
         self._span = (float(box[1, 0] - box[0, 0]), float(box[1, 1] - box[0, 1]))
-        rows = landmarks or []
-        self._names = [name for name, _, _ in rows]
-        self._places = np.array([[x, y] for _, x, y in rows]).reshape(-1, 2)
+        self._names = [name for name, _, _ in landmarks]
+        self._places = np.array([[x, y] for _, x, y in landmarks]).reshape(-1, 2)
 
     def to_z(self, xy: XY) -> Array:
         """Latent z (2,) under a pad point."""

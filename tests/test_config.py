@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from latentd import bundle
 from latentd.config import Config, default_file, load_config, split_address
 from latentd.documents import DocumentErrors, Strict, parse_document
 from latentd.errors import UserError
@@ -96,3 +97,7 @@ def test_addresses() -> None:
     assert split_address("localhost:8000") == ("127.0.0.1", 8000)
     assert split_address("0.0.0.0:9") == ("0.0.0.0", 9)
     assert split_address("9000") == ("127.0.0.1", 9000)
+
+
+def test_the_default_model_is_the_shipped_one() -> None:
+    assert Config().model == bundle.DEFAULT

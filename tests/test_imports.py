@@ -21,7 +21,7 @@ GROUND = {"errors", "amsynth", "point", "shipped", "documents", "faults"}
 FACTS = {"banks", "status"}
 # The straight line's stages know nothing of who runs them.
 STAGES = {"inputs", "gesture", "pad", "decoder", "shaping", "outputs"}
-RUNNERS = {"engine", "control", "service", "config", "cli", "offline"}
+RUNNERS = {"engine", "control", "service", "ways", "peers", "client", "background", "config", "cli", "offline"}
 OFFLINE_MAY = GROUND | {"banks", "decoder", "bundle", "offline", "pad"}
 
 

@@ -114,6 +114,21 @@ class AmsynthOsc:
             ("patches", "acknowledged", "missing", "retried", "resent", "errors", "unsent", "unwritten", "strays"), 0
         )
 
+    @property
+    def connected(self) -> bool:
+        """The synth announced itself or answered, and has not gone since."""
+        return self._present
+
+    @property
+    def gone(self) -> bool:
+        """The synth was asked several times and did not answer."""
+        return self._misses >= _GONE_AFTER
+
+    @property
+    def address(self) -> Address | None:
+        """The synth that is played or looked for; None when none was ever heard of."""
+        return self._synth
+
     def send(self, changes: Sequence[Change], now: float) -> None:
         """Take new values; values beyond 0..1 are clipped, not-a-numbers left out."""
         wanted = self._wanted

@@ -61,6 +61,9 @@ class JackPort:
     """
 
     name = "jack"
+    # A ramp moves a CC by two steps at a time; the child writes as fast as the periods allow.
+    interval_s = 0.002
+    budget_per_s: float | None = 4000.0
 
     def __init__(
         self,
@@ -73,7 +76,6 @@ class JackPort:
             _check(pattern)
         self.resolution: Array = np.full(amsynth.COUNT, 1 / 127)
         self.reachable = midimap.reachable
-        self.interval_s = 0.001  # less than a period of 64 frames
         self._cc = midimap.cc
         self._refused = 0
         self._memory_fd = os.memfd_create("latentd-jack")
@@ -98,6 +100,16 @@ class JackPort:
         ccs = [cc for i in audible_order() if (cc := self._cc[i]) is not None]
         memory[ORDER] = bytes(ccs).ljust(CC_COUNT, bytes([UNSET]))
         memory[DONE] = NOT_DONE
+
+    @property
+    def connected(self) -> bool:
+        """The child runs and is connected to the synth's port."""
+        facts = self._memory.facts
+        return self._child.pid is not None and bool(facts[Fact.RUNNING]) and bool(facts[Fact.CONNECTED])
+
+    def release(self) -> None:
+        """Want nothing any more: another way plays the synth now."""
+        self._memory.bytes[:CC_COUNT] = bytes([UNSET]) * CC_COUNT
 
     def send(self, changes: Sequence[Change], now: float) -> None:
         """Overwrite the wanted values; the child's next period carries them."""
@@ -173,7 +185,7 @@ class JackPort:
         running = self._child.pid is not None and bool(facts[Fact.RUNNING])
         return {
             "running": running,
-            "connected": running and bool(facts[Fact.CONNECTED]),
+            "connected": self.connected,
             "stalled": self._stalled,
             "problem": self._child.problem,
             "period_frames": facts[Fact.PERIOD],

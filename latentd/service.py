@@ -1,0 +1,339 @@
+"""The daemon's life: open everything in order, one loop with a deadline, close everything in reverse."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import logging
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+from latentd import __version__, bundle, notify, osc
+from latentd.amsynth import NAMES
+from latentd.background import Background
+from latentd.config import Config
+from latentd.control import Control
+from latentd.engine import Engine
+from latentd.errors import LatentdError, UserError
+from latentd.gesture import Gesture, GestureSettings
+from latentd.inputs.mapping import load_mapping
+from latentd.inputs.receiver import Inputs
+from latentd.ways import Ways
+from latentd.peers import Allowed, Feedback, Sender
+from latentd.status import Status
+
+log = logging.getLogger(__name__)
+
+# One turn of the loop looks at no more datagrams than this before it answers the newest point.
+_DATAGRAMS_A_TURN = 256
+_LARGEST_DATAGRAM = 65536
+# Without any event the loop wakes this often, and after a rest this long it collects the garbage of the last use.
+_IDLE_S = 30.0
+_SUMMARY_S = 1.0
+
+
+class Service:
+    """Everything that one running daemon holds.
+
+    Raises:
+        LatentdError: something that it needs cannot be opened; whatever was opened is closed again.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.status = Status()
+        self._started = time.monotonic()
+        self._stopping = False
+        self._deadlines: list[float | None] = []
+        self._last_tick = self._rested = self._said = 0.0
+        self._alive_s, self._alive_t = notify.interval_s(), 0.0
+        self._seen = (0, 0)
+        self._allowed = Allowed(config.allow)
+        with contextlib.ExitStack() as stack:
+            self._open(stack)
+            self._stack = stack.pop_all()
+
+    def _open(self, stack: contextlib.ExitStack) -> None:
+        config = self.config
+        mappings = [load_mapping(name) for name in config.mappings]
+        model = bundle.load(config.model)
+        self._socket = stack.enter_context(_listen(config.address))
+        self.background = Background()
+        stack.callback(self.background.close)
+        self.ways = Ways(config, self.send, self.background.submit)
+        stack.callback(self.ways.close)
+        settings = {mapping.name: mapping.gesture for mapping in mappings}
+        settings["latentd"] = GestureSettings(filter=None)  # the control interface is obeyed to the digit
+        inputs, gesture = Inputs(mappings, self.status.counters), Gesture(settings)
+        self.engine = Engine(inputs, gesture, model, config.shaping, self.ways.output, self.status)
+        self.feedback = Feedback(self.send, config.feedback_port)
+        self.control = Control(self, config.state_folder)
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Play until SIGTERM or Ctrl-C; then close everything, in reverse order."""
+        with self._stack, selectors.DefaultSelector() as self._selector, self._signals(), _calm_collector():
+            self._selector.register(self._socket, selectors.EVENT_READ, self._on_datagrams)
+            self._selector.register(self.background.fileno(), selectors.EVENT_READ, self._on_background)
+            self._ways_fds: frozenset[int] = frozenset()
+            self._say_hello()
+            notify.ready()
+            while not self._stopping:
+                self._turn()
+            notify.stopping()
+        log.info("stopped")
+
+    def close(self) -> None:
+        """Close everything without having run."""
+        self._stack.close()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGTERM and Ctrl-C end the loop; a second Ctrl-C kills."""
+        reading, writing = socket.socketpair()
+        reading.setblocking(False)
+        writing.setblocking(False)
+        old_fd = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        old = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._selector.register(reading, selectors.EVENT_READ, lambda _now: reading.recv(64))
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(old_fd)
+            for number, handler in old.items():
+                signal.signal(number, handler)
+            self._selector.unregister(reading)
+            reading.close()
+            writing.close()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def _say_hello(self) -> None:
+        host, port = self.config.address
+        log.info("latentd %s: model %s, OSC on %s:%d", __version__, self.engine.model.name, host, port)
+        log.info("output %s: %s", self.engine.output.name, self.ways.why)
+        self._say_unreachable()
+
+    def _say_unreachable(self) -> None:
+        reachable = self.engine.output.reachable
+        names = [name for name, reached in zip(NAMES, reachable, strict=True) if not reached]
+        if names:
+            log.warning("MIDI does not reach %s: run `latentd midimap --install` and restart amSynth", ", ".join(names))
+
+    # -- the loop --------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """Wait for input or the next deadline, take what came, answer the newest."""
+        self._watch_ways()
+        deadline = min((t for t in self._deadlines if t is not None), default=time.monotonic() + _IDLE_S)
+        ready = self._selector.select(max(deadline - time.monotonic(), 0.0))
+        now = time.monotonic()
+        if not ready:
+            self.status.lateness.add(now - deadline)
+        try:
+            for key, _ in ready:
+                key.data(now)
+            self._answer(now)
+        except Exception:
+            # A bug on one message's path must not end the performance; it is counted and said.
+            self.status.counters.faults += 1
+            self._deadlines = [now + 0.1]
+            log.exception("fault in the loop")
+
+    def _answer(self, now: float) -> None:
+        """Let every part do what is due at `now`, and learn when each wants to be called again."""
+        ways = self.ways.poll(now)
+        if self.ways.output is not self.engine.output:
+            self.engine.use_output(self.ways.output)
+            log.info("output %s: %s", self.ways.output.name, self.ways.why)
+            self._say_unreachable()
+        tick = self._tick(now)
+        feedback = self.feedback.step(self.engine.xy, now)
+        self._deadlines = [tick, ways, feedback, self._alive(now)]
+        if tick is None:
+            self._rest(now)
+
+    def _tick(self, now: float) -> float | None:
+        """One pass of the straight line, unless the last was too short ago: then newest wins until it is due."""
+        engine = self.engine
+        due = self._last_tick + engine.output.interval_s * 0.5
+        if now < due:
+            return due
+        self._last_tick = now
+        sent = self.status.counters.sent
+        next_tick = engine.tick(now)
+        if engine.point_t is not None:
+            if self.status.counters.sent != sent:
+                self.status.latency.add(time.monotonic() - engine.point_t)
+            engine.point_t = None
+        return next_tick
+
+    def _rest(self, now: float) -> None:
+        """Nothing moves: a good moment for the collector, and for a summary of what was."""
+        if now - self._rested >= _IDLE_S:
+            self._rested = now
+            gc.collect()
+        counters = self.status.counters
+        received, sent = self._seen
+        if now - self._said >= _SUMMARY_S and counters.received != received:
+            self._said, self._seen = now, (counters.received, counters.sent)
+            log.debug("%d messages in, %d values out", counters.received - received, counters.sent - sent)
+
+    def _alive(self, now: float) -> float | None:
+        if self._alive_s is None:
+            return None
+        if now - self._alive_t >= self._alive_s:
+            self._alive_t = now
+            notify.alive()
+        return self._alive_t + self._alive_s
+
+    def _watch_ways(self) -> None:
+        """The ways in may open and close descriptors as synths and servers come and go."""
+        wanted = frozenset(self.ways.filenos())
+        if wanted == self._ways_fds:
+            return
+        for fd in self._ways_fds - wanted:
+            self._selector.unregister(fd)
+        for fd in wanted - self._ways_fds:
+            self._selector.register(fd, selectors.EVENT_READ, self._on_ways)
+        self._ways_fds = wanted
+
+    # -- what arrives ----------------------------------------------------------------------------
+
+    def _on_datagrams(self, now: float) -> None:
+        receive, counters = self._socket.recvfrom, self.status.counters
+        for _ in range(_DATAGRAMS_A_TURN):
+            try:
+                datagram, sender = receive(_LARGEST_DATAGRAM)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # an ICMP answer to something we sent: the next datagram is behind it
+            counters.received += 1
+            if sender[0] not in self._allowed:
+                counters.refused += 1
+                continue
+            try:
+                messages = osc.read(datagram, counters)
+            except osc.Malformed:
+                counters.malformed += 1
+                continue
+            for message in messages:
+                self._dispatch(message, sender, now)
+
+    def _dispatch(self, message: osc.Message, sender: Sender, now: float) -> None:
+        wanted = self.engine.inputs.osc(message, now)
+        if self.control.receive(message, sender, now):
+            wanted = True
+        if not wanted and not self.ways.receive(message, sender, now):
+            self.status.counters.unmapped += 1
+
+    def _on_background(self, now: float) -> None:
+        self.background.collect()
+
+    def _on_ways(self, now: float) -> None:
+        for data, _arrived in self.ways.take_midi():
+            self._midi(data, "latentd:midi_in", now)
+
+    def _midi(self, data: bytes, port: str, now: float) -> None:
+        self.status.counters.received += 1
+        if not self.engine.inputs.midi(data, port, now):
+            self.status.counters.unmapped += 1
+        if len(data) == 3 and data[0] & 0xF0 == 0x90 and data[2]:
+            self.engine.shaping.note_on()
+
+    # -- what goes out ---------------------------------------------------------------------------
+
+    def send(self, packet: bytes, address: Sender) -> None:
+        """Send one datagram from the listening socket, or lose it: nothing waits for a peer.
+
+        Raises:
+            OSError: nobody listens there, or it cannot be reached (never because a buffer is full).
+        """
+        try:
+            self._socket.sendto(packet, address)
+        except BlockingIOError:
+            self.status.counters.lost += 1
+
+    def reply(self, sender: Sender, address: str, *args: str | float) -> None:
+        """Answer a client; one that is gone is no error."""
+        with contextlib.suppress(OSError):
+            self.send(osc.write(address, *args), sender)
+
+    def panic(self) -> None:
+        """Silence: end every note on every channel.
+
+        Raises:
+            LatentdError: no way to send notes is open.
+        """
+        heard = [self.ways.note(0xB0 | channel, cc, 0) for channel in range(16) for cc in (64, 123, 120)]
+        if not any(heard):
+            raise LatentdError("notes can only be ended through MIDI, and no MIDI way is open")
+
+    # -- status ----------------------------------------------------------------------------------
+
+    def facts(self, now: float) -> dict[str, object]:
+        """What `/latentd/status` answers: a fresh plain dict."""
+        engine = self.engine
+        patch = engine.patch()
+        counters = self.status.counters
+        return {
+            "version": __version__,
+            "uptime_s": round(now - self._started, 3),
+            "listen": self.config.listen,
+            "model": engine.model.name,
+            "mappings": self.config.mappings,
+            "output": engine.output.name,
+            "why": self.ways.why,
+            "xy": engine.xy,
+            "source": engine.gesture.leader,
+            "touch": engine.gesture.touched,
+            "frozen": engine.frozen,
+            "nearest": engine.pad.nearest(engine.xy) if engine.xy else "",
+            "landmarks": sorted(self.control.landmarks.points),
+            "own": engine.shaping.own,
+            "patch": None if patch is None else dict(zip(NAMES, patch.tolist(), strict=True)),
+            "settled": engine.shaping.next_step() is None and engine.output.settled(),
+            "counters": {name: getattr(counters, name) for name in counters.__slots__},
+            "latency": self.status.latency.facts(),
+            "lateness": self.status.lateness.facts(),
+            "ways": self.ways.facts(),
+        }
+
+
+def _listen(address: tuple[str, int]) -> socket.socket:
+    """The UDP socket for everything that speaks OSC to us."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listening.setblocking(False)
+    try:
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        host, port = address
+        if error.errno == errno.EADDRINUSE:
+            hint = f"Another daemon may run: `latentd status --to {host}:{port}`; or choose another with --listen"
+            raise LatentdError(f"UDP port {port} is taken", hint) from error
+        raise UserError(f"cannot listen on {host}:{port}: {error.strerror}", "Choose another with --listen") from error
+    return listening
+
+
+@contextlib.contextmanager
+def _calm_collector() -> Iterator[None]:
+    """No garbage collection while playing: what is here now stays, the rest is collected at rest."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()

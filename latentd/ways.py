@@ -1,0 +1,118 @@
+"""The ways into the synth that are open, and which of them plays. One is the output; the others carry notes or wait."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from latentd import midimap
+from latentd.config import Config
+from latentd.errors import UserError
+from latentd.midimap import Midimap
+from latentd.osc import Message
+from latentd.outputs import Output
+from latentd.outputs.amsynth_osc import AmsynthOsc, Submit
+from latentd.outputs.jack import JackPort
+from latentd.outputs.patch_folder import runtime_folder
+from latentd.peers import Sender
+
+_NOT_STARTED_FOR_US = "amSynth has not been started with our NSM_URL, so MIDI through JACK plays it"
+_ANSWERS = "amSynth answers on its own OSC interface"
+_SILENT = "amSynth does not answer on its OSC interface, but its MIDI port is there"
+
+
+class Ways:
+    """Opens what the configuration asks for, and with `auto` follows what the synth offers.
+
+    Attributes:
+        output: the way that plays now.
+        why: the reason, for people.
+    """
+
+    def __init__(self, config: Config, send: Callable[[bytes, Sender], None], submit: Submit) -> None:
+        wanted = config.output
+        self._auto = wanted == "auto"
+        cc_map = _midimap(config)
+        self.osc = _amsynth_osc(config, send, submit) if wanted in ("auto", "osc") else None
+        # With `osc` the JACK port still carries MIDI from controllers, and notes to the synth.
+        self.jack = (
+            JackPort(cc_map, config.jack.client, config.jack.playback, config.jack.sources)
+            if wanted in ("auto", "osc", "jack")
+            else None
+        )
+        open_ways: tuple[Output | None, ...] = (self.osc, self.jack, _alone(config))
+        self._all = [way for way in open_ways if way is not None]
+        self.output = self._all[0]
+        self.why = "as configured"
+        if self._auto and self.jack is not None and self.osc is not None:
+            known = self.osc.address is not None
+            self.output = self._all[0 if known else 1]
+            self.why = "amSynth announced itself here before" if known else _NOT_STARTED_FOR_US
+
+    def poll(self, now: float) -> float | None:
+        """Housekeeping of every way; with `auto` also the choice of `output`. Returns when to call again."""
+        wakes = [t for t in (way.poll(now) for way in self._all) if t is not None]
+        if self._auto:
+            self._choose()
+        return min(wakes, default=None)
+
+    def _choose(self) -> None:
+        """Prefer amSynth's own interface while it answers; fall back to MIDI while only that reaches the synth."""
+        osc, jack = self.osc, self.jack
+        assert osc is not None and jack is not None
+        if self.output is not osc and osc.connected:
+            self.output, self.why = osc, _ANSWERS
+            jack.release()
+        elif self.output is osc and not osc.connected and jack.connected and osc.gone:
+            self.output, self.why = jack, _SILENT
+
+    def receive(self, message: Message, sender: Sender, now: float) -> bool:
+        """A message from the synth; False when it is none."""
+        return self.osc is not None and self.osc.receive(message, sender, now)
+
+    def take_midi(self) -> list[tuple[bytes, float]]:
+        """What arrived at latentd:midi_in, with monotonic arrival times."""
+        return self.jack.take_midi() if self.jack is not None else []
+
+    def note(self, status: int, data1: int, data2: int) -> bool:
+        """Send a note or channel message by the first way that carries any."""
+        return any(way.note(status, data1, data2) for way in self._all)
+
+    def filenos(self) -> list[int]:
+        """Descriptors to watch; readable means `take_midi` and `poll`."""
+        return [fd for way in self._all for fd in way.filenos()]
+
+    def facts(self) -> dict[str, object]:
+        """Each open way by name, for status."""
+        return {way.name: way.facts() for way in self._all}
+
+    def close(self) -> None:
+        """Close every way, the last opened first."""
+        for way in reversed(self._all):
+            way.close()
+
+
+def _midimap(config: Config) -> Midimap:
+    """What the running amSynth's CCs reach, as far as its file tells."""
+    if not config.controllers:
+        return midimap.installed()
+    path = Path(config.controllers).expanduser()
+    found = midimap.read(path)
+    if found is None:
+        raise UserError(f"{path}: no such controllers file", "`latentd midimap --install` writes one")
+    return found
+
+
+def _alone(config: Config) -> Output | None:
+    """The outputs that play alone; imported only when chosen."""
+    if config.output == "print":
+        from latentd.outputs.print import Print
+
+        return Print(sys.stdout)
+    return None
+
+
+def _amsynth_osc(config: Config, send: Callable[[bytes, Sender], None], submit: Submit) -> AmsynthOsc:
+    port = config.address[1]
+    return AmsynthOsc(send, runtime_folder(port), config.state_folder / f"amsynth-{port}.json", submit, port)
