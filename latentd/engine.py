@@ -52,7 +52,7 @@ class Engine:
             self.output.send(changes, now)
             self.status.counters.sent += len(changes)
         self.status.counters.withheld += self.shaping.withheld
-        return self._next(now)
+        return self.next_tick(now)
 
     def _point(self, now: float) -> None:
         """Input and gesture: move the pad's point."""
@@ -94,7 +94,8 @@ class Engine:
                 self._target = self._target if self._target is not None else np.clip(np.nan_to_num(target), 0.0, 1.0)
         return self._target
 
-    def _next(self, now: float) -> float | None:
+    def next_tick(self, now: float) -> float | None:
+        """When the next tick is due without input; None when all rests."""
         wakes = [self.inputs.due(), self.gesture.next_step(now), self.shaping.next_step()]
         if self.motion is not None and not self.frozen:
             wakes.append(now + max(_MOTION_S, self.output.interval_s))

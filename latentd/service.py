@@ -302,7 +302,7 @@ class Service:
             "landmarks": sorted(self.control.landmarks.points),
             "own": engine.shaping.own,
             "patch": None if patch is None else dict(zip(NAMES, patch.tolist(), strict=True)),
-            "settled": engine.shaping.next_step() is None and engine.output.settled(),
+            "settled": engine.next_tick(now) is None and engine.output.settled(),
             "counters": {name: getattr(counters, name) for name in counters.__slots__},
             "latency": self.status.latency.facts(),
             "lateness": self.status.lateness.facts(),

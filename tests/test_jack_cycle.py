@@ -312,3 +312,31 @@ def test_parameters_without_a_cc_are_left_out() -> None:
     port.send([Change(i, 0.5) for i in range(amsynth.COUNT)], 0.0)
     assert sum(v < CC_COUNT for v in port._memory.bytes[:CC_COUNT]) == 2
     port.close()
+
+
+def test_what_an_xrun_may_have_lost_is_written_again_and_only_that(rig: Rig) -> None:
+    early, late = 2, 11
+    rig.send({early: 0.25})
+    rig.run_until_done()
+    for _ in range(400):  # half a second at 64 frames: long past any doubt
+        rig.run()
+    rig.send({late: 0.5})
+    rig.run()
+    rig.held.clear()  # amSynth missed this cycle
+    rig.memory.facts[Fact.XRUNS] += 1
+    rig.run()
+    assert not rig.port.settled()
+    rig.run_until_done()
+    assert set(rig.held) == {midimap.OURS.cc[late]}
+
+
+def test_a_storm_of_xruns_writes_again_at_most_every_50_ms(rig: Rig) -> None:
+    rig.send({i: 0.5 for i in range(amsynth.COUNT)})
+    rig.run_until_done()
+    events = 0
+    for _ in range(750):  # one second
+        rig.memory.facts[Fact.XRUNS] += 1
+        events += len(rig.run())
+    assert 0 < events <= 21 * amsynth.COUNT
+    rig.run_until_done()
+    assert len(rig.held) == amsynth.COUNT

@@ -12,6 +12,7 @@ from latentd.outputs.jack_memory import (
     DONE,
     INCOMING_SIZE,
     LINKED,
+    NOT_DONE,
     NOTES_SIZE,
     ORDER,
     PUSHED,
@@ -28,6 +29,11 @@ from latentd.outputs.jack_memory import (
 # amSynth sorts a cycle's events with an unstable sort above 16 events at one offset (measured): stay below.
 GROUP = 16
 FRAMES_PER_GROUP = 128
+# A client that misses its turn loses what came in with it, and JACK only says that some client did (an xrun; measured:
+# with jackd at normal priority on a busy machine one walk in three left amSynth with a stale value). So what was
+# written up to DOUBT_S before an xrun is written once more, PATIENCE_S after it, together with what further ones touch.
+PATIENCE_S = 0.05
+DOUBT_S = 0.3
 
 
 class Cycle:
@@ -44,10 +50,14 @@ class Cycle:
         self._incoming = memory.incoming
         self._in = midi_in
         self._out = midi_out
+        self._rate = rate
         self._us_per_frame = 1e6 / rate
         self._wake_fd = wake_fd
         self._order = tuple(cc for cc in memory.bytes[ORDER] if cc < CC_COUNT)
         self._written = bytearray([UNSET]) * CC_COUNT
+        self._when = [0] * CC_COUNT  # cycle in which each CC was written last
+        self._xruns = memory.facts[Fact.XRUNS]
+        self._again_at: int | None = None  # cycle in which to write again what an xrun may have lost
         self._counts = (-1, -1)  # RESEND and LINKED at the last look
         self._start = 0  # where in the order the next search begins
         self._done = b""
@@ -68,10 +78,28 @@ class Cycle:
         for offset, data in self._in.incoming_midi_events():
             start_us = start_us or time.monotonic_ns() // 1000
             self._hear(bytes(data), start_us - int((frames - offset) * self._us_per_frame))
+        if facts[Fact.XRUNS] != self._xruns:
+            self._doubt(frames)
         state = self._memory[STATE]
         if state != self._done:
             facts[Fact.PERIOD] = frames
             self._write(state, frames)
+
+    def _doubt(self, frames: int) -> None:
+        """An xrun happened: nothing counts as done until what it may have lost is written again."""
+        self._xruns = self._facts[Fact.XRUNS]
+        if self._again_at is None:
+            self._again_at = plus(self._facts[Fact.CYCLES], int(PATIENCE_S * self._rate / frames))
+            self._done = b""
+            self._memory[DONE] = NOT_DONE
+
+    def _forget_doubtful(self, frames: int) -> None:
+        cycle = self._facts[Fact.CYCLES]
+        cycles = int((PATIENCE_S + DOUBT_S) * self._rate / frames)
+        for cc in self._order:
+            if plus(cycle, -self._when[cc]) <= cycles:
+                self._written[cc] = UNSET
+        self._again_at = None
 
     def _hear(self, message: bytes, us: int) -> None:
         """Hand one message over, with the time at which JACK heard it."""
@@ -91,13 +119,15 @@ class Cycle:
         if counts != self._counts:
             self._counts = counts
             self._written[:] = bytes([UNSET]) * CC_COUNT
+        if self._facts[Fact.CYCLES] == self._again_at:
+            self._forget_doubtful(frames)
         groups = max(1, frames // FRAMES_PER_GROUP)
         due, all_due = self._due(state, groups * GROUP)
         self._write_values(state, due[:GROUP], 0)
         all_played = self._write_notes(state, min(frames, FRAMES_PER_GROUP, GROUP + 1))
         for n in range(1, groups):
             self._write_values(state, due[n * GROUP : (n + 1) * GROUP], n * FRAMES_PER_GROUP)
-        if all_due and all_played:
+        if all_due and all_played and self._again_at is None:
             self._done = state
             self._memory[DONE] = state
 
@@ -121,6 +151,7 @@ class Cycle:
         for cc in ccs:
             self._emit(offset, bytes((0xB0, cc, state[cc])))
             self._written[cc] = state[cc]
+            self._when[cc] = self._facts[Fact.CYCLES]
 
     def _write_notes(self, state: bytes, end: int) -> bool:
         """Write waiting notes at offsets 1..end-1, each at its own; True when none is left."""
