@@ -110,6 +110,7 @@ class JackPort:
     def release(self) -> None:
         """Want nothing any more: another way plays the synth now."""
         self._memory.bytes[:CC_COUNT] = bytes([UNSET]) * CC_COUNT
+        self.resend_all(0.0)  # what was written no longer tells what the synth holds
 
     def send(self, changes: Sequence[Change], now: float) -> None:
         """Overwrite the wanted values; the child's next period carries them."""
@@ -133,7 +134,7 @@ class JackPort:
         return bool(memory.facts[Fact.CONNECTED]) and memory.bytes[DONE] == memory.bytes[STATE]
 
     def note(self, status: int, data1: int, data2: int) -> bool:
-        """Play one channel message; False for one that could change or end the synth (see `NotesOut.play`)."""
+        """Play one channel message; False for one that could change or end the synth (see `Notes`)."""
         return self._notes.play(status, data1, data2)
 
     def take_midi(self) -> list[tuple[bytes, float]]:

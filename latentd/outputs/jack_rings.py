@@ -8,15 +8,12 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from latentd.outputs.jack_memory import CC_COUNT, INCOMING_SIZE, NOTES_SIZE, PUSHED, Fact, Memory, lap, plus
+from latentd.outputs.jack_memory import INCOMING_SIZE, NOTES_SIZE, PUSHED, Fact, Memory, lap, plus
+from latentd.outputs.notes import Message, Notes, ends_something
 
 # One less than the ring, so that the low byte of the count tells full from empty.
 NOTES_ROOM = NOTES_SIZE - 1
 HEARD_ROOM = 4096
-_SUSTAIN = 64
-# Unmapped controllers that would change what amSynth holds behind our back (bank select), or end it: amSynth 1.13.2
-# crashes on CC 127 once it has read a controllers file (see `midimap`).
-_REFUSED_CC = (0, 32, 127)
 
 
 class NotesOut:
@@ -24,25 +21,17 @@ class NotesOut:
 
     def __init__(self, memory: Memory, ccs: Sequence[int | None]) -> None:
         self._memory = memory
-        self._refused_ccs = {*_REFUSED_CC, *(cc for cc in ccs if cc is not None)}
+        self._notes = Notes(ccs)
         self._pushed = 0
-        self._held: dict[tuple[int, int], None] = {}  # (channel, key), or CC_COUNT for the sustain pedal
-        self._owed: dict[tuple[int, int, int], None] = {}  # note-offs that found no room, in order
+        self._owed: dict[Message, None] = {}  # note-offs that found no room, in order
         self.lost = 0
-        self.refused = 0
 
     def play(self, status: int, data1: int, data2: int) -> bool:
-        """Hand over one channel message.
-
-        False for what would change a patch behind our back (mapped controllers, bank select, program change), for
-        what crashes amSynth, and for what is no channel message.
-        """
-        if not self._allowed(status, data1, data2):
-            self.refused += 1
+        """Hand over one channel message; False for one that may not pass (see `Notes`)."""
+        if not self._notes.accept(status, data1, data2):
             return False
-        self._remember(status, data1, data2)
         if self._owed or not self._push(status, data1, data2):
-            if _ends_something(status, data1, data2):
+            if ends_something(status, data1, data2):
                 self._owed[status, data1, data2] = None
             else:
                 self.lost += 1
@@ -61,34 +50,21 @@ class NotesOut:
         memory.facts[Fact.NOTES_TAKEN] = self._pushed
         for entry in waiting:
             message = (entry >> 16 & 0xFF, entry >> 8 & 0xFF, entry & 0xFF)
-            if _ends_something(*message):
+            if ends_something(*message):
                 self._push(*message)
             else:
                 self.lost += 1
 
     def end_all(self) -> None:
         """End every held note and lift the pedal."""
-        for channel, key in tuple(self._held):
-            if key == CC_COUNT:
-                self.play(0xB0 | channel, _SUSTAIN, 0)
-            else:
-                self.play(0x80 | channel, key, 0)
+        for message in self._notes.endings():
+            self.play(*message)
         self.push_owed()
 
-    def _allowed(self, status: int, data1: int, data2: int) -> bool:
-        if not (0x80 <= status < 0xF0 and 0 <= data1 < 128 and 0 <= data2 < 128):
-            return False
-        kind = status & 0xF0
-        return kind != 0xC0 and not (kind == 0xB0 and data1 in self._refused_ccs)
-
-    def _remember(self, status: int, data1: int, data2: int) -> None:
-        kind, channel = status & 0xF0, status & 0x0F
-        if kind in (0x80, 0x90) or (kind == 0xB0 and data1 == _SUSTAIN):
-            key = (channel, CC_COUNT if kind == 0xB0 else data1)
-            if _ends_something(status, data1, data2):
-                self._held.pop(key, None)
-            else:
-                self._held[key] = None
+    @property
+    def refused(self) -> int:
+        """Messages that did not pass."""
+        return self._notes.refused
 
     def _push(self, status: int, data1: int, data2: int) -> bool:
         memory, number = self._memory, self._pushed
@@ -98,12 +74,6 @@ class NotesOut:
         self._pushed = plus(number)
         memory.bytes[PUSHED] = self._pushed & 0xFF
         return True
-
-
-def _ends_something(status: int, data1: int, data2: int) -> bool:
-    """A note-off, or the sustain pedal lifted."""
-    kind = status & 0xF0
-    return kind == 0x80 or (kind == 0x90 and not data2) or (kind == 0xB0 and data1 == _SUSTAIN and data2 < 64)
 
 
 class Heard:

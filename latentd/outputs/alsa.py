@@ -1,0 +1,151 @@
+"""MIDI CC through python-rtmidi to a named ALSA port: hardware synths, and rigs without JACK."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from latentd import alsa, amsynth
+from latentd.amsynth import Array
+from latentd.midimap import Midimap
+from latentd.outputs import Change
+from latentd.outputs.notes import Notes
+
+log = logging.getLogger(__name__)
+
+
+class AlsaOut:
+    """The `alsa` output: see `Output`.
+
+    python-rtmidi opens the sequencer in its non-blocking mode, so no call here waits. It does not tell when the other
+    end goes away: the list of ports is looked at twice a second, and a port that comes back gets everything again.
+
+    Args:
+        port: part of the port's name, or a regular expression found in it.
+        open_out: makes the sending end.
+
+    Raises:
+        LatentdError: no ALSA sequencer on this machine.
+        UserError: `port` is no name.
+    """
+
+    name = "alsa"
+
+    def __init__(self, port: str, midimap: Midimap, open_out: Callable[[], alsa.RtOut] = alsa.open_out) -> None:
+        self.resolution: Array = np.full(amsynth.COUNT, 1 / 127)
+        self.reachable = midimap.reachable
+        self.interval_s = 0.001  # one message on a MIDI cable
+        self._cc = midimap.cc
+        self._pattern = port
+        self._matcher = alsa.matcher(port)
+        self._out = open_out()
+        self._wanted: dict[int, int] = {}  # CC -> value
+        self._written: dict[int, int] = {}
+        self._notes = Notes(self._cc)
+        self._connected = ""  # name of the port
+        self._problem = "starting"
+        self._look_at = 0.0
+        self._counts = {"sent": 0, "failed": 0, "connections": 0, "refused": 0}
+
+    def send(self, changes: Sequence[Change], now: float) -> None:
+        """Write what differs at once; without a port, keep it for when there is one."""
+        for parameter, value in changes:
+            cc = self._cc[parameter]
+            if cc is None:
+                continue
+            if 0.0 <= value <= 1.0:
+                self._wanted[cc] = int(value * 127.0 + 0.5)
+                self._write(cc)
+            else:  # NaN and out of range: the value before stays
+                self._counts["refused"] += 1
+
+    def resend_all(self, now: float) -> None:
+        """Write every wanted value again."""
+        self._written.clear()
+        for cc in self._wanted:
+            self._write(cc)
+
+    def _write(self, cc: int) -> None:
+        value = self._wanted[cc]
+        if self._written.get(cc) != value and self._emit((0xB0, cc, value)):
+            self._written[cc] = value
+
+    def _emit(self, message: tuple[int, int, int]) -> bool:
+        if not self._connected:
+            return False
+        try:
+            self._out.send_message(message[:2] if message[0] & 0xE0 == 0xC0 else message)
+        except alsa.ERRORS as error:
+            self._counts["failed"] += 1
+            self._lose(str(error))
+            return False
+        self._counts["sent"] += 1
+        return True
+
+    def note(self, status: int, data1: int, data2: int) -> bool:
+        """Play one channel message; False for one that may not pass (see `Notes`) or where no port is connected."""
+        return self._notes.accept(status, data1, data2) and self._emit((status, data1, data2))
+
+    def poll(self, now: float) -> float | None:
+        """Connect where the port has appeared, notice where it has gone."""
+        if now >= self._look_at:
+            self._look_at = now + alsa.LOOK_S
+            self._look(now)
+        return self._look_at
+
+    def _look(self, now: float) -> None:
+        try:
+            names = self._out.get_ports()
+        except alsa.ERRORS as error:
+            self._lose(str(error))
+            return
+        if self._connected and self._connected not in names:
+            self._lose("the port has gone")
+        if not self._connected:
+            self._connect(names, now)
+
+    def _connect(self, names: list[str], now: float) -> None:
+        number = next((i for i, name in enumerate(names) if self._matcher.search(name)), None)
+        if number is None:
+            self._problem = f"no ALSA port named like {self._pattern!r}; there are: {', '.join(names) or 'none'}"
+            return
+        try:
+            self._out.open_port(number)
+        except alsa.ERRORS as error:
+            self._problem = str(error)
+            return
+        self._connected, self._problem = names[number], ""
+        self._counts["connections"] += 1
+        log.info("connected to ALSA port %s", names[number])
+        self.resend_all(now)
+
+    def _lose(self, why: str) -> None:
+        if self._connected:
+            log.warning("lost ALSA port %s: %s", self._connected, why)
+            self._out.close_port()
+        self._connected, self._problem = "", why
+
+    def settled(self) -> bool:
+        """True when a port is there and has been given all that is wanted."""
+        return bool(self._connected) and self._written == self._wanted
+
+    def filenos(self) -> Sequence[int]:
+        """None: python-rtmidi has no descriptor for sending."""
+        return []
+
+    def facts(self) -> dict[str, object]:
+        """For status."""
+        refused = self._counts["refused"] + self._notes.refused
+        port = {"connected": bool(self._connected), "port": self._connected, "problem": self._problem}
+        return {**port, **self._counts, "refused": refused}
+
+    def close(self) -> None:
+        """End all held notes and leave the sequencer."""
+        for message in self._notes.endings():
+            self._emit(message)
+        if self._connected:
+            self._connected = ""
+            self._out.close_port()
+        self._out.delete()
