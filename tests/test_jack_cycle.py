@@ -331,7 +331,7 @@ def test_what_an_xrun_may_have_lost_is_written_again_and_only_that(rig: Rig) -> 
 
 
 def test_a_storm_of_xruns_writes_again_at_most_every_50_ms(rig: Rig) -> None:
-    rig.send({i: 0.5 for i in range(amsynth.COUNT)})
+    rig.send(dict.fromkeys(range(amsynth.COUNT), 0.5))
     rig.run_until_done()
     events = 0
     for _ in range(750):  # one second

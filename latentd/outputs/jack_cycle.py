@@ -119,7 +119,8 @@ class Cycle:
         if counts != self._counts:
             self._counts = counts
             self._written[:] = bytes([UNSET]) * CC_COUNT
-        if self._facts[Fact.CYCLES] == self._again_at:
+        # Not only in that very cycle: a fault may have skipped it.
+        if self._again_at is not None and plus(self._facts[Fact.CYCLES], -self._again_at) < 1 << 31:
             self._forget_doubtful(frames)
         groups = max(1, frames // FRAMES_PER_GROUP)
         due, all_due = self._due(state, groups * GROUP)
