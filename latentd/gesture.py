@@ -58,6 +58,8 @@ _SNAP = 1.5e-5
 _PICKUP = 0.04
 # Time between steps while the filter is still closing in.
 _STEP_S = 0.004
+# Two samples closer than this tell nothing about speed, and dividing by less could overflow.
+_INSTANT_S = 1e-6
 
 
 class Axis:
@@ -80,7 +82,7 @@ class Axis:
             self._primed, self._raw, self._t, self.value = True, raw, t, raw
             return raw
         dt = t - self._t
-        if dt <= 0.0:  # two samples of one instant: the newer replaces, speed unknown
+        if dt < _INSTANT_S:  # two samples of one instant: the newer replaces, speed unknown
             self._raw = raw
             return self.value
         settings = self._settings

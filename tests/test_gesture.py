@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from latentd.gesture import RELEASE_S, STILL_S, Axis, Filter, Gesture, GestureSettings
@@ -197,6 +197,7 @@ def test_the_filter_is_the_published_one() -> None:
         max_size=40,
     )
 )
+@example(events=[("a", None, None, None, 0.0, False), ("a", 0.0, 0.0, None, 5e-324, False)])
 def test_p4_whatever_arrives_the_point_stays_on_the_pad_and_comes_to_rest(
     events: list[tuple[str, float | None, float | None, bool | None, float, bool]],
 ) -> None:
