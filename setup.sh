@@ -154,6 +154,9 @@ need_minimal_venv() {
     fill_venv .venv-minimal test "$constraints"
 }
 
+# A hanging test is interrupted as by Ctrl-C, so that it still ends the programs it started.
+limited() { timeout --foreground --signal=INT --kill-after=60 1800 "$@"; }
+
 run_tests() {
     local start=$SECONDS python=.venv/bin/python
     need_test_tools
@@ -163,10 +166,10 @@ run_tests() {
     stage "Format" $python -m ruff format --check .
     stage "Types" $python -m mypy
     stage "Shell scripts" shellcheck setup.sh .ci/run
-    stage "Pure tests" $python -m pytest -q -m "not real and not offline"
-    stage "Tests on the real synth" $python -m pytest -q -m real
-    stage "Offline tests" $python -m pytest -q -m offline
-    stage "Pure tests on the minimal install" .venv-minimal/bin/python -m pytest -q -m "not real and not offline"
+    stage "Pure tests" limited $python -m pytest -q -m "not real and not offline"
+    stage "Tests on the real synth" limited $python -m pytest -q -m real
+    stage "Offline tests" limited $python -m pytest -q -m offline
+    stage "Pure tests on the minimal install" limited .venv-minimal/bin/python -m pytest -q -m "not real and not offline"
     printf '\n'
     printf '%s\n' "${times[@]}"
     if [ "${#failed[@]}" -gt 0 ]; then die "failed: $(printf '%s; ' "${failed[@]}")see above"; fi
