@@ -23,9 +23,9 @@ from latentd.errors import LatentdError, UserError
 from latentd.gesture import Gesture, GestureSettings
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import Inputs
-from latentd.ways import Ways
 from latentd.peers import Allowed, Feedback, Sender
 from latentd.status import Status
+from latentd.ways import Ways
 
 log = logging.getLogger(__name__)
 
