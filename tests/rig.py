@@ -30,6 +30,7 @@ PATIENCE_S = 2.0
 PACKAGES = {
     "jackd": "jackd2",
     "jack_lsp": "jackd2 (Debian 13: jack-example-tools)",
+    "jack_connect": "jackd2 (Debian 13: jack-example-tools)",
     "jack_disconnect": "jackd2 (Debian 13: jack-example-tools)",
     "amsynth": "amsynth",
     "pipewire": "pipewire",
@@ -187,6 +188,11 @@ class Server:
             elif inside:
                 found.append(line.strip())
         return found
+
+    def connect(self, source: str, destination: str) -> None:
+        """Make one connection, as a patch bay would."""
+        need("jack_connect")
+        subprocess.run(["jack_connect", source, destination], env=self.env, check=True, timeout=LIMIT_S)
 
     def disconnect(self, source: str, destination: str) -> None:
         """Cut one connection."""

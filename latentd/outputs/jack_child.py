@@ -47,8 +47,9 @@ class Wiring:
     A pattern is a port's full name or a regular expression that matches all of it.
     """
 
-    def __init__(self, client: Any, memory: Memory, playback: str, sources: Sequence[str]) -> None:
+    def __init__(self, client: Any, cycle: Cycle, memory: Memory, playback: str, sources: Sequence[str]) -> None:
         self._client = client
+        self._cycle = cycle
         self._memory = memory
         self._in = client.midi_inports[0]
         self._out = client.midi_outports[0]
@@ -65,6 +66,7 @@ class Wiring:
         if not linked or self._looks % LIST_EVERY == 0:
             self._wire(linked)
             linked = self._links(self._out)
+        self._cycle.listening = bool(self._links(self._in))
         self._looks += 1
         fresh = linked - self._linked
         self._linked = linked
@@ -83,6 +85,7 @@ class Wiring:
             self._connect(self._out.name, name)
         if self._sources:
             for name in self._matching(self._sources, is_output=True) - self._links(self._in):
+                self._cycle.listening = True  # before the first message can come
                 self._connect(name, self._in.name)
 
     def _matching(self, patterns: Sequence[str], **kind: bool) -> set[str]:
@@ -148,7 +151,8 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     midi_out = client.midi_outports.register("midi_out")
     facts[Fact.RATE] = client.samplerate
     facts[Fact.PERIOD] = client.blocksize
-    client.set_process_callback(Cycle(memory, midi_in, midi_out, client.samplerate, int(arguments[1])))
+    cycle = Cycle(memory, midi_in, midi_out, client.samplerate, int(arguments[1]))
+    client.set_process_callback(cycle)
     client.set_xrun_callback(lambda _us: count(facts, Fact.XRUNS))
     client.set_shutdown_callback(lambda _status, _reason: lose(gone, ending))
     # Collector pauses and long turns of the main thread would make the process callback late.
@@ -158,7 +162,7 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     sys.setswitchinterval(1e-4)
     client.activate()
     facts[Fact.RUNNING] = 1
-    wiring = Wiring(client, memory, arguments[3], arguments[4:])
+    wiring = Wiring(client, cycle, memory, arguments[3], arguments[4:])
     looks = still = cycles = 0
     while not ending.is_set():
         wiring.look(time.monotonic())

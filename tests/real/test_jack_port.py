@@ -295,6 +295,19 @@ def test_midi_that_comes_in_wakes_the_engine(server: Server, monkeypatch: pytest
         assert before - 1.0 < heard[0][1] <= heard[2][1] < time.monotonic()
 
 
+def test_a_controller_that_someone_else_connects_is_heard(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Listener(server) as listener, port_on(server, monkeypatch, playback="none") as port:
+        poll_until(port, lambda: port.facts()["running"], "the port")
+        server.connect("listener:out", "latentd:midi_in")
+
+        def heard() -> bool:
+            listener.play(b"\xb0\x10\x11")
+            time.sleep(0.05)
+            return (b"\xb0\x10\x11") in [message for message, _ in port.take_midi()]
+
+        poll_until(port, heard, "the controller")
+
+
 def test_a_cut_connection_is_made_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with Oracle() as oracle, synth_on(server, oracle) as synth, port_on(server, monkeypatch) as port:
         poll_until(port, lambda: port.facts()["connected"], "the connection")
