@@ -84,6 +84,7 @@ class Service:
             self._ways_fds: frozenset[int] = frozenset()
             self._say_hello()
             notify.ready()
+            self._deadlines = [time.monotonic()]  # the first turn waits for nobody: ports open, the watchdog is fed
             while not self._stopping:
                 self._turn()
             notify.stopping()

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from latentd import machine, midimap, osc
 from latentd.cli import doctor
 from latentd.config import Config
+from tests.daemon import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +34,6 @@ def a_quiet_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     controllers = tmp_path / "amsynth" / "controllers"
     controllers.parent.mkdir()
     controllers.write_text(midimap.OURS.text(), encoding="ascii")
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def look(tmp_path: Path, exit_code: int, **config: Any) -> dict[str, doctor.Check]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from latentd import notify
+from tests.daemon import free_port
 
 
 @pytest.fixture
@@ -55,6 +59,24 @@ def test_a_manager_that_stopped_reading_does_not_block_us(manager: socket.socket
         notify.alive()
     manager.close()
     notify.stopping()
+
+
+def test_a_daemon_that_nobody_plays_feeds_its_watchdog_and_ends_in_order(
+    manager: socket.socket, tmp_path: Path
+) -> None:
+    env = os.environ | {"WATCHDOG_USEC": "500000", "XDG_CONFIG_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    argv = [sys.executable, "-m", "latentd", "run", "--output", "print", "--listen", f"127.0.0.1:{free_port()}"]
+    manager.settimeout(60)
+    with subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL) as daemon:
+        try:
+            assert [manager.recv(100) for _ in range(4)] == [b"READY=1", *[b"WATCHDOG=1"] * 3]
+            daemon.send_signal(signal.SIGTERM)
+            while (heard := manager.recv(100)) == b"WATCHDOG=1":
+                pass
+            assert heard == b"STOPPING=1"
+            assert daemon.wait(60) == 0
+        finally:
+            daemon.kill()
 
 
 @pytest.mark.parametrize(
