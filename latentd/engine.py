@@ -14,8 +14,9 @@ from latentd.point import Point
 from latentd.shaping import Shaping, ShapingSettings
 from latentd.status import Status
 
-# The pad's point is followed at this interval while something other than a hand moves it.
-_MOTION_S = 0.008
+# The pad's point is followed at this interval while something other than a hand moves it. Ramps smooth what is between.
+# Slower than a hand's, because it may go on for months and amSynth 1.13 never frees 32 bytes of each patch it is told.
+_MOTION_S = 0.02
 
 
 class Engine:

@@ -30,6 +30,9 @@ _LONGEST_STEP_S = 0.02
 _DEAD_BAND = 0.1
 # The rate of a parameter that needs no ramp: all of its range within a nanosecond.
 JUMP = 1e9
+# While the point moves, smaller changes than this are not worth a message even where the output could express them:
+# 2 cents of cutoff. At rest the output's own resolution counts.
+_MOVING_BAND = 2e-4
 # Outputs finer than this are told the value itself, coarser ones the value that they can hold.
 _FINE = 1e-4
 
@@ -131,7 +134,8 @@ class Shaping:
         self._rates = rates(settings)
         self._coarse = resolution > _FINE
         self._resolution = resolution
-        self._moving_band = np.where(STEPPED, 1e-9, np.where(self._coarse, resolution * (0.5 + _DEAD_BAND), resolution))
+        coarse_band = resolution * (0.5 + _DEAD_BAND)
+        self._moving_band = np.where(STEPPED, 1e-9, np.where(self._coarse, coarse_band, _MOVING_BAND))
         self._still_band = np.where(STEPPED, 1e-9, np.where(self._coarse, resolution * 0.5, resolution))
         self._reachable = reachable
         self._interval_s = interval_s
