@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import socket
 import time
 from typing import Any
@@ -37,8 +38,8 @@ class Client:
         with contextlib.suppress(ConnectionRefusedError):
             self._socket.send(osc.write(address, *args))
 
-    def ask(self, address: str, *args: float | str, limit_s: float = 1.0) -> osc.Message:
-        """Send one message and return the answer to it.
+    def ask(self, address: str, *args: float | str, limit_s: float = 1.0, again_s: float = math.inf) -> osc.Message:
+        """Send one message and return the answer to it; unanswered, send it again every `again_s` seconds.
 
         Raises:
             LatentdError: no answer within `limit_s`, or the daemon answered with an error.
@@ -48,15 +49,14 @@ class Client:
             f"no latentd answers at {host}:{port}", "Start one with `latentd run`, or name it with --to"
         )
         until = time.monotonic() + limit_s
+        packet = osc.write(address, *args)
         try:
-            self._socket.send(osc.write(address, *args))
             while (left := until - time.monotonic()) > 0.0:
-                self._socket.settimeout(left)
-                for message in osc.read(self._socket.recv(65536)):
-                    if message.address == "/latentd/error":
-                        raise LatentdError(str(message.args[0]))
-                    return message
-        except (ConnectionRefusedError, TimeoutError) as error:
+                self._socket.send(packet)
+                self._socket.settimeout(min(left, again_s))
+                with contextlib.suppress(TimeoutError):
+                    return _answer(self._socket.recv(65536))
+        except ConnectionRefusedError as error:
             raise nobody from error
         except osc.Malformed as error:
             raise LatentdError(
@@ -70,5 +70,12 @@ class Client:
         Raises:
             LatentdError: no daemon answers.
         """
-        facts: dict[str, Any] = json.loads(str(self.ask("/latentd/status", limit_s=limit_s).args[0]))
+        facts: dict[str, Any] = json.loads(str(self.ask("/latentd/status", limit_s=limit_s, again_s=0.3).args[0]))
         return facts
+
+
+def _answer(packet: bytes) -> osc.Message:
+    message = osc.read(packet)[0]
+    if message.address == "/latentd/error":
+        raise LatentdError(str(message.args[0]))
+    return message

@@ -200,7 +200,7 @@ class Control:
     # -- talking ---------------------------------------------------------------------------------
 
     def _status(self, args: Args, sender: Sender, now: float) -> None:
-        self._service.reply(sender, "/latentd/status", json.dumps(self._service.facts(now), separators=(",", ":")))
+        self._service.ask_status(sender)
 
     def _ping(self, args: Args, sender: Sender, now: float) -> None:
         self._service.reply(sender, "/latentd/pong")

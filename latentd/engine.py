@@ -62,6 +62,7 @@ class Engine:
             points.append(self._own_point)
             self._own_point = None
         if self.frozen:
+            self._still = True
             return
         if points:
             self.point_t = max(point.t for point in points)
@@ -97,9 +98,13 @@ class Engine:
 
     def next_tick(self, now: float) -> float | None:
         """When the next tick is due without input; None when all rests."""
-        wakes = [self.inputs.due(), self.gesture.next_step(now), self.shaping.next_step()]
-        if self.motion is not None and not self.frozen:
-            wakes.append(now + max(_MOTION_S, self.output.interval_s))
+        wakes = [self.inputs.due(), self.shaping.next_step()]
+        if self._own_point is not None:
+            wakes.append(now)
+        if not self.frozen:
+            wakes.append(self.gesture.next_step(now))
+            if self.motion is not None:
+                wakes.append(now + max(_MOTION_S, self.output.interval_s))
         return min((t for t in wakes if t is not None), default=None)
 
     def hear(self, point: Point) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
+import json
 import logging
 import selectors
 import signal
@@ -12,6 +13,7 @@ import socket
 import time
 from collections.abc import Iterator
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from latentd import __version__, bundle, notify, osc
 from latentd.amsynth import NAMES
@@ -27,6 +29,9 @@ from latentd.peers import Allowed, Feedback, Sender
 from latentd.status import Status
 from latentd.ways import Ways
 
+if TYPE_CHECKING:
+    from latentd.inputs.alsa import AlsaIn
+
 log = logging.getLogger(__name__)
 
 # One turn of the loop looks at no more datagrams than this before it answers the newest point.
@@ -35,6 +40,7 @@ _LARGEST_DATAGRAM = 65536
 # Without any event the loop wakes this often, and after a rest this long it collects the garbage of the last use.
 _IDLE_S = 30.0
 _SUMMARY_S = 1.0
+_MOST_ASKERS = 16
 
 
 class Service:
@@ -49,7 +55,8 @@ class Service:
         self.status = Status()
         self._started = time.monotonic()
         self._stopping = False
-        self._deadlines: list[float | None] = []
+        self._askers: list[Sender] = []  # they are told how things are once the tick has answered the input
+        self._deadlines: list[float | None] = [None]
         self._last_tick = self._rested = self._said = 0.0
         self._alive_s, self._alive_t = notify.interval_s(), 0.0
         self._seen = (0, 0)
@@ -67,6 +74,9 @@ class Service:
         stack.callback(self.background.close)
         self.ways = Ways(config, self.send, self.background.submit)
         stack.callback(self.ways.close)
+        self._alsa_in = _alsa_in(config)
+        if self._alsa_in is not None:
+            stack.callback(self._alsa_in.close)
         settings = {mapping.name: mapping.gesture for mapping in mappings}
         settings["latentd"] = GestureSettings(filter=None)  # the control interface is obeyed to the digit
         inputs, gesture = Inputs(mappings, self.status.counters), Gesture(settings)
@@ -81,6 +91,8 @@ class Service:
         with self._stack, selectors.DefaultSelector() as self._selector, self._signals(), _calm_collector():
             self._selector.register(self._socket, selectors.EVENT_READ, self._on_datagrams)
             self._selector.register(self.background.fileno(), selectors.EVENT_READ, self._on_background)
+            if self._alsa_in is not None:
+                self._selector.register(self._alsa_in.fileno(), selectors.EVENT_READ, self._on_alsa)
             self._ways_fds: frozenset[int] = frozenset()
             self._say_hello()
             notify.ready()
@@ -159,7 +171,10 @@ class Service:
             self._say_unreachable()
         tick = self._tick(now)
         feedback = self.feedback.step(self.engine.xy, now)
-        self._deadlines = [tick, ways, feedback, self._alive(now)]
+        alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
+        self._deadlines = [tick, ways, alsa, feedback, self._alive(now)]
+        if self._askers:
+            self._tell(now)
         if tick is None:
             self._rest(now)
 
@@ -245,6 +260,11 @@ class Service:
         for data, _arrived in self.ways.take_midi():
             self._midi(data, "latentd:midi_in", now)
 
+    def _on_alsa(self, now: float) -> None:
+        assert self._alsa_in is not None
+        for data, port, _arrived in self._alsa_in.take_midi():
+            self._midi(data, port, now)
+
     def _midi(self, data: bytes, port: str, now: float) -> None:
         self.status.counters.received += 1
         if not self.engine.inputs.midi(data, port, now):
@@ -269,6 +289,17 @@ class Service:
         """Answer a client; one that is gone is no error."""
         with contextlib.suppress(OSError):
             self.send(osc.write(address, *args), sender)
+
+    def ask_status(self, sender: Sender) -> None:
+        """Answer with the status after this turn's tick; of more than a few askers in one turn the last ones count."""
+        self._askers.append(sender)
+        del self._askers[:-_MOST_ASKERS]
+
+    def _tell(self, now: float) -> None:
+        text = json.dumps(self.facts(now), separators=(",", ":"))
+        for sender in self._askers:
+            self.reply(sender, "/latentd/status", text)
+        self._askers.clear()
 
     def panic(self) -> None:
         """Silence: end every note on every channel.
@@ -303,12 +334,22 @@ class Service:
             "landmarks": sorted(self.control.landmarks.points),
             "own": engine.shaping.own,
             "patch": None if patch is None else dict(zip(NAMES, patch.tolist(), strict=True)),
-            "settled": engine.next_tick(now) is None and engine.output.settled(),
+            "settled": self._deadlines[0] is None and engine.output.settled(),
             "counters": {name: getattr(counters, name) for name in counters.__slots__},
             "latency": self.status.latency.facts(),
             "lateness": self.status.lateness.facts(),
             "ways": self.ways.facts(),
+            "alsa_in": self._alsa_in.facts() if self._alsa_in is not None else None,
         }
+
+
+def _alsa_in(config: Config) -> AlsaIn | None:
+    """ALSA's MIDI inputs, where any are wanted."""
+    if not config.alsa.inputs:
+        return None
+    from latentd.inputs.alsa import AlsaIn
+
+    return AlsaIn(config.alsa.inputs)
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:

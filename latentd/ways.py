@@ -41,7 +41,7 @@ class Ways:
             if wanted in ("auto", "osc", "jack")
             else None
         )
-        open_ways: tuple[Output | None, ...] = (self.osc, self.jack, _alone(config))
+        open_ways: tuple[Output | None, ...] = (self.osc, self.jack, _alone(config, cc_map))
         self._all = [way for way in open_ways if way is not None]
         self.output = self._all[0]
         self.why = "as configured"
@@ -104,8 +104,12 @@ def _midimap(config: Config) -> Midimap:
     return found
 
 
-def _alone(config: Config) -> Output | None:
+def _alone(config: Config, cc_map: Midimap) -> Output | None:
     """The outputs that play alone; imported only when chosen."""
+    if config.output == "alsa":
+        from latentd.outputs.alsa import AlsaOut
+
+        return AlsaOut(config.alsa.out, cc_map)
     if config.output == "print":
         from latentd.outputs.print import Print
 

@@ -32,11 +32,13 @@ class AlsaOut:
     """
 
     name = "alsa"
+    interval_s = 0.004
+    # A MIDI cable carries 31,250 bits a second: 1,041 messages of three bytes at ten bits each.
+    budget_per_s: float | None = 900.0
 
     def __init__(self, port: str, midimap: Midimap, open_out: Callable[[], alsa.RtOut] = alsa.open_out) -> None:
         self.resolution: Array = np.full(amsynth.COUNT, 1 / 127)
         self.reachable = midimap.reachable
-        self.interval_s = 0.001  # one message on a MIDI cable
         self._cc = midimap.cc
         self._pattern = port
         self._matcher = alsa.matcher(port)

@@ -1,0 +1,293 @@
+"""The daemon as a process, dry (`--output print`): control interface, security, errors, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from latentd import banks, osc
+from latentd.client import Client
+from latentd.errors import LatentdError
+from tests.daemon import Daemon, decoded, free_port, latentd
+from tests.rig import LIMIT_S, wait_for
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Daemon]:
+    """One dry daemon for the tests that leave no trace."""
+    with latentd("--output", "print") as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def daemon(shared: Daemon) -> Iterator[Daemon]:
+    """The same, with its point at a known place and nothing locked."""
+    shared.send("/latentd/wander", 0)
+    shared.send("/latentd/freeze", 0)
+    shared.send("/latentd/xy", 0.5, 0.5)
+    wait_for(lambda: shared.status()["xy"] == [0.5, 0.5], "the point")
+    yield shared
+    assert shared.status()["counters"]["faults"] == 0, shared.said()
+
+
+def ask(daemon: Daemon, address: str, *args: float | str) -> osc.Message:
+    with Client(f"127.0.0.1:{daemon.port}") as client:
+        return client.ask(address, *args, limit_s=LIMIT_S)
+
+
+def error(daemon: Daemon, address: str, *args: float | str) -> str:
+    """What the daemon answers to a mistake."""
+    with pytest.raises(LatentdError) as caught:
+        ask(daemon, address, *args)
+    return str(caught.value)
+
+
+def settled(daemon: Daemon) -> dict[str, Any]:
+    daemon.settle()
+    return daemon.status()
+
+
+def test_the_point_moves_the_patch_to_what_decode_prints(daemon: Daemon) -> None:
+    daemon.send("/latentd/xy", 0.25, 0.75)
+    status = settled(daemon)
+    assert status["xy"] == [0.25, 0.75]
+    assert status["patch"] == pytest.approx(decoded(0.25, 0.75), abs=1e-4)
+    assert status["source"] == "latentd"
+
+
+def test_a_mapped_device_moves_it_too(daemon: Daemon) -> None:
+
+    def phone_leads() -> bool:
+        daemon.send("/xy1", 0.125, 0.875)
+        return bool(daemon.status()["source"] == "touchosc-mk2")
+
+    wait_for(phone_leads, "the phone to take over once the other source is silent")
+    status = settled(daemon)
+    assert status["xy"] == pytest.approx([0.125, 0.875])
+
+
+def test_status_counts_and_measures(daemon: Daemon) -> None:
+    before = daemon.status()["counters"]
+    daemon.send("/latentd/xy", 0.1, 0.2)
+    daemon.send("/nobody/wants/this", 1.0)
+    daemon.send_bytes(b"not osc at all")
+    status = settled(daemon)
+    counters = status["counters"]
+    assert counters["received"] >= before["received"] + 3
+    assert counters["unmapped"] == before["unmapped"] + 1
+    assert counters["malformed"] == before["malformed"] + 1
+    assert status["latency"]["count"] >= 1
+    assert 0.0 < status["latency"]["p50_ms"] <= status["latency"]["max_ms"]
+    assert set(status["lateness"]) == set(status["latency"])
+
+
+def test_landmarks_are_kept_gone_to_and_forgotten(daemon: Daemon) -> None:
+    daemon.send("/latentd/landmark/save", "intro")
+    wait_for((daemon.state / "landmarks.json").exists, "the file")
+    daemon.send("/latentd/xy", 0.9, 0.1)
+    daemon.send("/latentd/landmark/goto", "intro", 0.2)
+    wait_for(lambda: daemon.status()["xy"] == [0.5, 0.5], "the glide")
+    assert "intro" in error(daemon, "/latentd/landmark/goto", "intor")
+    daemon.send("/latentd/landmark/delete", "intro")
+    wait_for(lambda: daemon.status()["landmarks"] == [], "it to be forgotten")
+    daemon.send("/latentd/undo")
+    wait_for(lambda: daemon.status()["landmarks"] == ["intro"], "undo")
+
+
+def test_a_parameter_set_by_hand_stays_until_given_back(daemon: Daemon) -> None:
+    daemon.send("/latentd/param/filter_cutoff", -0.25)
+    daemon.send("/latentd/xy", 0.7, 0.7)
+    assert settled(daemon)["patch"]["filter_cutoff"] == pytest.approx(-0.25, abs=1e-4)
+    daemon.send("/latentd/undo")
+    assert settled(daemon)["patch"]["filter_cutoff"] == pytest.approx(decoded(0.7, 0.7)["filter_cutoff"], abs=1e-4)
+
+
+def test_a_locked_parameter_stays_where_it_is(daemon: Daemon) -> None:
+    volume = settled(daemon)["patch"]["master_vol"]
+    daemon.send("/latentd/lock", "master_vol", 1)
+    daemon.send("/latentd/xy", 0.05, 0.95)
+    status = settled(daemon)
+    assert status["patch"]["master_vol"] == pytest.approx(volume, abs=1e-4)
+    assert list(status["own"]) == ["master_vol"]
+    daemon.send("/latentd/lock", "master_vol", 0)
+    assert settled(daemon)["own"] == {}
+
+
+def test_frozen_it_hears_and_does_not_move(daemon: Daemon) -> None:
+    daemon.send("/latentd/freeze", 1)
+    daemon.send("/latentd/xy", 0.9, 0.9)
+    status = settled(daemon)
+    assert status["xy"] == [0.5, 0.5]
+    assert status["frozen"] is True
+
+
+def test_it_wanders_and_a_hand_ends_it(daemon: Daemon) -> None:
+    daemon.send("/latentd/wander", 1)
+    wait_for(lambda: daemon.status()["xy"] != [0.5, 0.5], "the walk")
+    daemon.send("/latentd/xy", 0.25, 0.25)
+    wait_for(lambda: daemon.status()["xy"] == [0.25, 0.25], "the hand")
+
+
+def test_a_recorded_gesture_plays(daemon: Daemon) -> None:
+    assert "recorded" in error(daemon, "/latentd/play", 1)
+    daemon.send("/latentd/record", 1)
+    for i in range(10):
+        daemon.send("/latentd/xy", 0.1 * i, 0.5)
+        daemon.settle()
+    daemon.send("/latentd/record", 0)
+    daemon.send("/latentd/play", 1)
+    wait_for(lambda: daemon.status()["xy"][0] < 0.2, "the beginning")
+    wait_for(lambda: daemon.status()["xy"][0] > 0.6, "the end")
+    daemon.send("/latentd/play", 0)
+
+
+def test_a_saved_patch_is_a_bank_file(daemon: Daemon) -> None:
+    daemon.send("/latentd/xy", 0.5, 0.25)
+    daemon.settle()
+    assert ask(daemon, "/latentd/save", "my patch").args == ("my patch",)
+    preset = banks.read_bank(daemon.state / "banks" / "my patch.bank").presets[0]
+    assert preset.name == "my patch"
+    wanted = decoded(0.5, 0.25)
+    assert preset.patch().tolist() == pytest.approx(list(wanted.values()), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", ".hidden", "", "a/b", "x" * 65, "new\nline", "nul\\0"])
+@pytest.mark.parametrize("address", ["/latentd/save", "/latentd/landmark/save", "/latentd/model"])
+def test_names_cannot_leave_their_folder(daemon: Daemon, address: str, name: str) -> None:
+    assert "no name" in error(daemon, address, name)
+    assert not (daemon.state / "outside.bank").exists()
+    assert not (daemon.state.parent / "outside.bank").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "args", "message"),
+    [
+        ("/latentd/xy", (0.5,), "takes 2 numbers"),
+        ("/latentd/xy", ("a", "b"), "takes 2 numbers"),
+        ("/latentd/xy", (float("nan"), 0.5), "takes 2 numbers"),
+        ("/latentd/param/cutoff", (1.0,), "filter_cutoff"),
+        ("/latentd/lock", ("master_volume", 1), "master_vol"),
+        ("/latentd/landmark/goto", ("nowhere",), "no landmark"),
+        ("/latentd/landmark/goto", ("nowhere", -1.0), "0 to 3600"),
+        ("/latentd/model", ("nothing",), "nothing"),
+        ("/latentd/nothing", (), "no such message"),
+    ],
+)
+def test_mistakes_are_answered(daemon: Daemon, address: str, args: tuple[float | str, ...], message: str) -> None:
+    assert message in error(daemon, address, *args)
+
+
+def test_subscribers_hear_the_point_at_the_feedback_port() -> None:
+    port = free_port()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        listening.bind(("127.0.0.1", port))
+        listening.settimeout(LIMIT_S)
+        with latentd("--output", "print", "--set", f"feedback_port={port}") as daemon:
+            daemon.send("/latentd/subscribe", 1)
+            daemon.send("/latentd/xy", 0.25, 0.5)
+            heard = osc.read(listening.recv(1024))[0]
+            assert (heard.address, heard.args) == ("/latentd/xy", (0.25, 0.5))
+
+
+def test_hostile_datagrams_are_counted_and_change_nothing(daemon: Daemon) -> None:
+    rng = random.Random(7)
+    before = daemon.status()
+    nested = b"#bundle\0" + bytes(8)
+    for _ in range(200):
+        nested = b"#bundle\0" + bytes(8) + struct.pack(">i", len(nested)) + nested
+    hostile = [
+        b"", b"/", b"\xff" * 100, b"/latentd/xy\0,ff\0", b"#bundle\0", nested[:60000], b"/" + b"a" * 60000,
+        osc.write("/latentd/xy", float("inf"), float("-inf")), b"/xy\0,ff\0" + struct.pack(">ff", float("nan"), 0.5),
+        *(rng.randbytes(rng.randrange(1, 400)) for _ in range(300)),
+    ]  # fmt: skip
+    for i, datagram in enumerate(hostile):
+        daemon.send_bytes(datagram)
+        if i < 10 or i % 20 == 0:  # the system drops what its small buffer does not hold
+            daemon.settle()
+    daemon.settle()
+    after = daemon.status()
+    assert after["counters"]["malformed"] > before["counters"]["malformed"] + 200
+    assert after["xy"] == [0.5, 0.5]
+
+
+def test_another_port_user_gets_one_clear_line() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        argv = [sys.executable, "-m", "latentd", "run", "--output", "print", "--listen", f"127.0.0.1:{port}"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"port {port} is taken" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--mapping", "touchosk"], "touchosc"),
+        (["--model", "frist"], "first"),
+        (["--listen", "here"], "HOST:PORT"),
+        (["--set", "shaping.timbre=1"], "timbre_s"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_line_and_exit_code_2(options: list[str], message: str) -> None:
+    argv = [sys.executable, "-m", "latentd", "run", "--output", "print", *options]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_p9_a_signal_mid_gesture_ends_in_order(number: signal.Signals) -> None:
+    with latentd("--output", "print") as daemon:
+        for i in range(50):
+            daemon.send("/latentd/xy", i / 50.0, 0.5)
+        daemon.send_signal(number)
+        wait_for(lambda: not daemon.running(), "its end")
+        assert daemon.end() == 0
+        assert "stopped" in daemon.said()
+        assert "Traceback" not in daemon.said()
+
+
+def test_p6_an_idle_daemon_uses_next_to_no_time() -> None:
+    """CPU time is counted, not wall time, so a busy machine cannot fail this."""
+    with latentd("--output", "print") as daemon:
+        daemon.send("/latentd/xy", 0.3, 0.3)
+        daemon.settle()
+        before, sent = cpu_s(daemon.pid), daemon.status()["counters"]["sent"]
+        try:
+            subprocess.run([sys.executable, "-c", "import time; time.sleep(3)"], check=True, timeout=LIMIT_S)
+        finally:
+            used = cpu_s(daemon.pid) - before
+        assert used <= 0.05, f"{used:.3f} s of CPU in 3 s at rest"
+        assert daemon.status()["counters"]["sent"] == sent
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of a process, seconds (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_print_lines_are_json(daemon: Daemon) -> None:
+    daemon.send("/latentd/panic")
+    daemon.settle()
+    wait_for(lambda: '"midi"' in daemon.said(), "the panic")
+    lines = [json.loads(line) for line in daemon.said().splitlines() if line.startswith("{")]
+    assert any("changes" in line for line in lines)
+    ended = [line["midi"] for line in lines if "midi" in line]
+    assert [0xB0, 123, 0] in ended
+    assert [0xBF, 120, 0] in ended
