@@ -32,6 +32,9 @@ _MOST_LANDMARKS = 1000
 _MOST_UNDO = 64
 _LONGEST_GLIDE_S = 3600.0
 
+# All other messages are about the point as the messages before them left it.
+_BEFORE_POINTS = {"xy", "z", "status", "ping"}
+
 Args = tuple[object, ...]
 
 
@@ -60,6 +63,8 @@ class Control:
         if not address.startswith("/latentd/"):
             return False
         name = address.removeprefix("/latentd/")
+        if name not in _BEFORE_POINTS:
+            self._engine.catch_up(now)
         try:
             if name.startswith("param/"):
                 self._param(name.removeprefix("param/"), args)

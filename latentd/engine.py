@@ -44,7 +44,7 @@ class Engine:
 
     def tick(self, now: float) -> float | None:
         """Answer the newest input. Returns when the next tick is due without any; None when all rests."""
-        self._point(now)
+        self.catch_up(now)
         if self.xy is None:
             return None
         target = self._decode(self.xy)
@@ -55,8 +55,8 @@ class Engine:
         self.status.counters.withheld += self.shaping.withheld
         return self.next_tick(now)
 
-    def _point(self, now: float) -> None:
-        """Input and gesture: move the pad's point."""
+    def catch_up(self, now: float) -> None:
+        """Input and gesture: move the pad's point to where the newest input puts it."""
         points = self.inputs.take(now)
         if self._own_point is not None:
             points.append(self._own_point)
