@@ -60,7 +60,7 @@ def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, mon
     monkeypatch.setattr(machine, "alsa_midi_ports", lambda: "no ALSA sequencer (/dev/snd/seq)")
     monkeypatch.setattr(machine, "limits", lambda: machine.Limits(0, 8_388_608))
     monkeypatch.setattr(machine, "governors", lambda: {"ondemand"})
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "absent"))
+    monkeypatch.setattr(machine, "is_tmpfs", lambda _folder: False)
     (tmp_path / "amsynth" / "controllers").unlink()
     checks = look(tmp_path, 1, model="nowhere", mappings=["no-such-device"], state="/dev/null/state")
     assert {name for name, check in checks.items() if check.state == "bad"} == {
