@@ -56,8 +56,8 @@ need_packages() {
     command -v apt-get > /dev/null || die "no apt-get here; install by hand: $*"
     for package in "$@"; do installed "$package" || missing+=("$package"); done
     [ "${#missing[@]}" -gt 0 ] || return 0
-    if [ "$EUID" -ne 0 ] && ! command -v sudo > /dev/null; then
-        die "neither root nor sudo; let root run: apt-get install --no-install-recommends ${missing[*]}"
+    if [ "$EUID" -ne 0 ] && ! sudo true; then
+        die "this needs root or sudo; let somebody who may run: apt-get install --no-install-recommends ${missing[*]}"
     fi
     if [ "$apt_updated" = no ]; then
         say "Refreshing the package lists"

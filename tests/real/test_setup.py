@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,30 @@ def test_a_folder_that_systemd_refuses_is_refused_by_setup(checkout: Path, tmp_p
     assert done.returncode == 1
     assert "the synth's" in done.stderr
     assert not (tmp_path / "systemd").exists()
+
+
+@pytest.mark.parametrize("pipewire", [False, True])
+def test_settings_name_the_jack_that_runs_and_are_written_once(checkout: Path, tmp_path: Path, pipewire: bool) -> None:
+    python = checkout / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{TOP}" exec "{sys.executable}" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as listener:
+        if pipewire:
+            need("pw-jack")
+            with contextlib.chdir(tmp_path):  # a socket's path has to be short
+                listener.bind("pipewire-0")
+        done = shell("write_settings", checkout, tmp_path)
+        assert done.returncode == 0, done.stderr
+    settings = tmp_path / "latentd" / "rig.env"
+    values = dict(
+        line.split("=", 1) for line in settings.read_text(encoding="utf-8").splitlines() if line[:1].isupper()
+    )
+    assert values["LATENTD_JACK"] == ("pipewire" if pipewire else "jackd")
+    assert ("LD_LIBRARY_PATH" in values) == pipewire
+    assert values["JACKD_OPTIONS"].startswith("-R -P 70 -d ")
+    settings.write_text("LATENTD_JACK=mine\n", encoding="utf-8")
+    assert "Kept" in shell("write_settings", checkout, tmp_path).stdout
+    assert settings.read_text(encoding="utf-8") == "LATENTD_JACK=mine\n"
 
 
 def test_uninstall_takes_every_unit_away(checkout: Path, tmp_path: Path) -> None:
