@@ -51,10 +51,15 @@ def cli() -> None:
 def main() -> None:
     """Entry point: every error a user can meet becomes one line and an exit code; tracebacks are for bugs."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="latentd", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "latentd"
+        click.echo(f"{where}: {error.format_message()} See `{where} --help`", err=True)
         sys.exit(error.exit_code)
     except LatentdError as error:
         click.echo(f"latentd: {error}", err=True)

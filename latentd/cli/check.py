@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from latentd.config import load_config
+from latentd.config import default_file, load_config
 from latentd.documents import DocumentErrors
 from latentd.errors import UserError
 from latentd.inputs.mapping import load_mapping, schema, shipped_mappings
@@ -19,8 +19,9 @@ from latentd.inputs.mapping import load_mapping, schema, shipped_mappings
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--config", type=click.Path(path_type=Path), help="Check this configuration file, too.")
 @click.option("--schema", "print_schema", is_flag=True, help="Print the JSON schema of mapping files, for editors.")
+@click.option("--defaults", is_flag=True, help="Print the configuration with every default and its meaning.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file: file, ok, faults.")
-def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, as_json: bool) -> int:
+def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, defaults: bool, as_json: bool) -> int:
     """Check mapping FILES and the configuration; list every mistake.
 
     Without FILES: all mappings that come with latentd, unless only --config is asked for. Each mistake is one line with
@@ -28,6 +29,9 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, as
     """
     if print_schema:
         click.echo(json.dumps(schema(), indent=2))
+        return 0
+    if defaults:
+        click.echo(default_file(), nl=False)
         return 0
     chosen = list(files) or ([] if config else shipped_mappings())
     results = [(path, _faults(partial(load_mapping, str(path)))) for path in chosen]

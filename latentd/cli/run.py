@@ -38,7 +38,7 @@ def command(
 ) -> None:
     """Play: move amSynth's whole sound with one point.
 
-    Every setting with its default and meaning: latentd/defaults.yaml, printed by `latentd check --defaults`.
+    Every setting with its default and meaning: `latentd check --defaults`.
     """
     chosen = load_config(config, settings, model=model, mappings=list(mappings), output=output, listen=listen)
     listener = start_log(logging.DEBUG if verbose else logging.INFO)
