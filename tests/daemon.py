@@ -20,6 +20,9 @@ from latentd.client import Client
 from latentd.errors import LatentdError
 from tests.rig import LIMIT_S, Program, wait_for
 
+# Its folders lie in memory, as a user's runtime folder does on a real machine.
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
 
 def free_port() -> int:
     """A UDP port that nobody uses at the moment."""
@@ -90,7 +93,7 @@ def latentd(
     *options: str, env: Mapping[str, str] | None = None, port: int | None = None, start: bool = True
 ) -> Iterator[Daemon]:
     """A running daemon with `options`; it has to end in order, exit code 0 and without a fault."""
-    with tempfile.TemporaryDirectory(prefix="latentd-run-") as name:
+    with tempfile.TemporaryDirectory(prefix="latentd-run-", dir=_MEMORY) as name:
         folder = Path(name)
         (folder / "run").mkdir(mode=0o700)
         environment = dict(env if env is not None else os.environ) | {

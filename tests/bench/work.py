@@ -1,0 +1,149 @@
+"""The engine's work for one point, in this process: decode, shape and hand over all 41 parameters."""
+
+from __future__ import annotations
+
+import gc
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from latentd import bundle, midimap, osc
+from latentd.amsynth import COUNT
+from latentd.engine import Engine
+from latentd.gesture import Gesture, GestureSettings
+from latentd.inputs.mapping import load_mapping
+from latentd.inputs.receiver import Inputs
+from latentd.osc import Message
+from latentd.outputs import Output
+from latentd.outputs.amsynth_osc import AmsynthOsc
+from latentd.outputs.jack import JackPort
+from latentd.outputs.patch_folder import runtime_folder
+from latentd.point import Point
+from latentd.shaping import ShapingSettings
+from latentd.status import Status
+from tests.bench.report import Figure, quantile, run
+from tests.daemon import free_port
+
+POINTS = 5_000
+# Between two points on the engine's clock: enough for the MIDI budget to hold 41 messages again.
+STEP_S = 0.02
+_MOVE = 0.01
+_SYNTH = ("127.0.0.1", 1)
+
+Prepare = Callable[[float, float], object]
+Use = Callable[[Engine, Any, float], None]
+
+
+def _engine(output: Output) -> Engine:
+    mappings = [load_mapping(name) for name in ("xy", "touchosc-mk2", "tuio")]
+    settings = {m.name: m.gesture for m in mappings} | {"latentd": GestureSettings(filter=None)}
+    status = Status()
+    return Engine(
+        Inputs(mappings, status.counters), Gesture(settings), bundle.load(), ShapingSettings(), output, status
+    )
+
+
+def _own_point(x: float, y: float) -> Point:
+    return Point(x, y, None, "latentd", 0.0)
+
+
+def _datagram(x: float, y: float) -> bytes:
+    return osc.write("/xy", x, y)
+
+
+def _hear(engine: Engine, point: Point, now: float) -> None:
+    """A point of the control interface."""
+    engine.hear(point._replace(t=now))
+    engine.tick(now)
+
+
+def _receive(engine: Engine, datagram: bytes, now: float) -> None:
+    """A controller's message on its whole way: read, mapped, filtered, decoded, shaped, what moved handed over."""
+    for message in osc.read(datagram):
+        engine.inputs.osc(message, now)
+    engine.tick(now)
+
+
+class Way(NamedTuple):
+    """What goes in, how, and whether the synth forgets everything before each point, so that all 41 go out."""
+
+    what: str
+    prepare: Prepare
+    use: Use
+    forget: bool
+
+
+ALL_41 = Way("all 41", _own_point, _hear, True)
+GESTURE = Way("datagram to hand-over, smooth gesture", _datagram, _receive, False)
+
+
+def _measure(output: Output, way: Way, after: Callable[[float], object] = float) -> list[float]:
+    """Microseconds for each of a random walk's points; `after` is called with the time and not measured."""
+    engine, rng, found = _engine(output), random.Random(1), []
+    x = y = 0.5
+    now = time.monotonic()
+    gc.disable()
+    for _ in range(POINTS):
+        x, y = (min(max(v + rng.gauss(0.0, _MOVE), 0.0), 1.0) for v in (x, y))
+        now += STEP_S
+        if way.forget:
+            engine.shaping.forget()
+        what = way.prepare(x, y)
+        start = time.perf_counter_ns()
+        way.use(engine, what, now)
+        found.append((time.perf_counter_ns() - start) * 1e-3)
+        after(now)
+    gc.enable()
+    assert not way.forget or engine.status.counters.sent == COUNT * POINTS
+    return found[100:]  # the first ones fill caches
+
+
+def _rows(what: str, found: list[float], median: float | None = None, p99: float | None = None) -> list[Figure]:
+    return [
+        Figure(f"{what}: median of {len(found)}", statistics.median(found), "us", median),
+        Figure(f"{what}: p99", quantile(found, 0.99), "us", p99),
+    ]
+
+
+def _into_jack(way: Way) -> list[float]:
+    """The real output: all but its child process, which would only read the memory."""
+    port = JackPort(midimap.OURS)
+    try:
+        return _measure(port, way)
+    finally:
+        port.close()
+
+
+def _send_nothing(packet: bytes, address: tuple[str, int]) -> None:
+    """Stands for the socket."""
+
+
+def _into_osc(way: Way) -> list[float]:
+    """The real output with its file in memory; a synth that answers at once stands in, its send costs nothing."""
+    with tempfile.TemporaryDirectory(prefix="latentd-bench-") as folder:
+        port = free_port()
+        output = AmsynthOsc(_send_nothing, runtime_folder(port), Path(folder) / "synth.json")
+        output.receive(Message("/nsm/server/announce", ("amsynth", "", "amsynth")), _SYNTH, 0.0)
+        answer = Message("/reply", ("/nsm/client/open", "OK"))
+        try:
+            return _measure(output, way, lambda now: output.receive(answer, _SYNTH, now))
+        finally:
+            output.close()
+
+
+def bench() -> list[Figure]:
+    """The judged figure is the JACK output with all 41 parameters; the others are for comparison."""
+    return [
+        *_rows(f"jack, {ALL_41.what}", _into_jack(ALL_41), 150.0, 500.0),
+        *_rows(f"osc, {ALL_41.what}, file written", _into_osc(ALL_41)),
+        *_rows(f"jack, {GESTURE.what}", _into_jack(GESTURE)),
+        *_rows(f"osc, {GESTURE.what}", _into_osc(GESTURE)),
+    ]
+
+
+if __name__ == "__main__":
+    run({"work": bench})
