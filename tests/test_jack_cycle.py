@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from latentd import amsynth, midimap
 from latentd.outputs import Change
 from latentd.outputs.jack import JackPort
+from latentd.outputs.jack_child import count
 from latentd.outputs.jack_cycle import Cycle
 from latentd.outputs.jack_memory import CC_COUNT, DONE, INCOMING_SIZE, RELEASE, STATE, Fact
 from latentd.outputs.jack_rings import HEARD_ROOM, NOTES_ROOM
@@ -340,3 +341,15 @@ def test_a_storm_of_xruns_writes_again_at_most_every_50_ms(rig: Rig) -> None:
     assert 0 < events <= 21 * amsynth.COUNT
     rig.run_until_done()
     assert len(rig.held) == amsynth.COUNT
+
+
+def test_a_note_off_that_an_xrun_may_have_lost_is_written_again_unless_the_key_is_down_again(rig: Rig) -> None:
+    for message in ((0x90, 60, 9), (0x90, 61, 9), (0x90, 62, 9), (0x80, 60, 0), (0x90, 61, 0), (0x90, 61, 9)):
+        rig.port.note(*message)
+    rig.run_until_done()
+    count(rig.memory.facts, Fact.XRUNS)
+    rig.run()
+    assert rig.memory.bytes[DONE] != rig.memory.bytes[STATE]
+    events = [e for _ in range(60) for _, e in rig.run()]
+    assert events == [bytes((0x80, 60, 0))]
+    assert rig.memory.bytes[DONE] == rig.memory.bytes[STATE]

@@ -62,11 +62,12 @@ class Wiring:
     def look(self, now: float) -> None:
         """Connect what has appeared; after a new connection of `midi_out` have everything written again."""
         linked = self._links(self._out)
+        # Before `_wire`, which switches it on for what it connects: the server may show that only later.
+        self._cycle.listening = bool(self._links(self._in))
         self._linked &= linked  # one that was cut and is made again below counts as new
         if not linked or self._looks % LIST_EVERY == 0:
             self._wire(linked)
             linked = self._links(self._out)
-        self._cycle.listening = bool(self._links(self._in))
         self._looks += 1
         fresh = linked - self._linked
         self._linked = linked

@@ -29,6 +29,7 @@ from latentd.outputs.jack_memory import (
 # amSynth sorts a cycle's events with an unstable sort above 16 events at one offset (measured): stay below.
 GROUP = 16
 FRAMES_PER_GROUP = 128
+SUSTAIN = 64
 # A client that misses its turn loses what came in with it, and JACK only says that some client did (an xrun; measured:
 # with jackd at normal priority on a busy machine one walk in three left amSynth with a stale value). So what was
 # written up to DOUBT_S before an xrun is written once more, PATIENCE_S after it, together with what further ones touch.
@@ -65,7 +66,9 @@ class Cycle:
         self._counts = (-1, -1)  # RESEND and LINKED at the last look
         self._start = 0  # where in the order the next search begins
         self._done = b""
-        self._sounding: dict[tuple[int, int], bytes] = {}  # (channel, key or PEDAL) -> message that ends it
+        self._sounding: dict[tuple[int, int], bytes] = {}  # (channel, key or CC_COUNT) -> message that ends it
+        self._ended: dict[tuple[int, int], tuple[int, bytes]] = {}  # the same with the cycle in which it was written
+        self._repeat: dict[tuple[int, int], bytes] = {}  # what an xrun may have left hanging
 
     def __call__(self, frames: int) -> None:
         """One period of JACK's."""
@@ -101,6 +104,7 @@ class Cycle:
         for cc in self._order:
             if plus(cycle, -self._when[cc]) <= cycles:
                 self._written[cc] = UNSET
+        self._repeat |= {key: end for key, (when, end) in self._ended.items() if plus(cycle, -when) <= cycles}
         self._again_at = None
 
     def _listen(self, frames: int) -> None:
@@ -173,27 +177,40 @@ class Cycle:
                 self._emit(offset, message[:2] if message[0] & 0xE0 == 0xC0 else message)
                 self._remember(message)
                 facts[Fact.NOTES_TAKEN] = plus(number)
+            elif self._repeat:
+                self._end_next(offset, self._repeat)
             elif state[RELEASE] and self._sounding:
-                key = next(iter(self._sounding))
-                self._emit(offset, self._sounding[key])
-                del self._sounding[key]
+                self._end_next(offset, self._sounding)
             else:
                 break
         waiting = facts[Fact.NOTES_TAKEN] & 0xFF != state[PUSHED]
-        return not waiting and not (state[RELEASE] and self._sounding)
+        return not waiting and not self._repeat and not (state[RELEASE] and self._sounding)
+
+    def _end_next(self, offset: int, ends: dict[tuple[int, int], bytes]) -> None:
+        """Write the first of these messages; one that does not fit stays for the next cycle."""
+        key, message = next(iter(ends.items()))
+        self._emit(offset, message)
+        del ends[key]
 
     def _remember(self, message: bytes) -> None:
-        """Keep track of what would hang if we ended now: keys and the sustain pedal."""
+        """Keep track of what would hang if we ended now, or if a note-off got lost: keys and the sustain pedal."""
         status, data1, data2 = message
         kind, channel = status & 0xF0, status & 0x0F
-        if kind == 0x90 and data2:
-            self._sounding[channel, data1] = bytes((0x80 | channel, data1, 0))
-        elif kind in (0x80, 0x90):
-            self._sounding.pop((channel, data1), None)
-        elif kind == 0xB0 and data1 == 64 and data2 >= 64:
-            self._sounding[channel, CC_COUNT] = bytes((0xB0 | channel, 64, 0))
-        elif kind == 0xB0 and data1 == 64:
-            self._sounding.pop((channel, CC_COUNT), None)
+        if kind in (0x80, 0x90):
+            key, end = (channel, data1), bytes((0x80 | channel, data1, 0))
+            begins = kind == 0x90 and data2 > 0
+        elif kind == 0xB0 and data1 == SUSTAIN:
+            key, end = (channel, CC_COUNT), bytes((0xB0 | channel, SUSTAIN, 0))
+            begins = data2 >= 64
+        else:
+            return
+        if begins:
+            self._sounding[key] = end
+            self._repeat.pop(key, None)
+            self._ended.pop(key, None)
+        else:
+            self._sounding.pop(key, None)
+            self._ended[key] = (self._facts[_CYCLES], end)
 
     def _emit(self, offset: int, message: bytes) -> None:
         self._out.write_midi_event(offset, message)
