@@ -23,6 +23,14 @@ SERVERS = {"jackd2": jackd, "pipewire": pipewire}
 FLOAT_TOLERANCE = 1e-4  # of a parameter's range
 
 
+def listens(synth: Synth) -> bool:
+    """A synth that just started opens its UDP port a moment later."""
+    try:
+        return udp_port(synth.pid) > 0
+    except LookupError:
+        return False
+
+
 class Judge:
     """Asks amSynth itself what it holds: beside latentd where amSynth answers to it, else as its NSM server."""
 
@@ -33,6 +41,7 @@ class Judge:
     def holds(self, synth: Synth) -> dict[str, float]:
         """All 41 values, from amSynth's own save."""
         if self._oracle is None:
+            wait_for(lambda: listens(synth), "amSynth's OSC port")
             return read_beside(udp_port(synth.pid))
         if self._greeted != synth.pid:  # an amSynth whose announcement nobody answered must not be asked
             self._oracle.answer()
@@ -107,6 +116,7 @@ def instrument(server: Server, way: str, output: str | None = None) -> Iterator[
     ):
         rig = Rig(server, daemon, synth, way, Judge(oracle if way == "jack" else None))
         rig.connected()
+        rig.judge.holds(synth)  # greets it, so that a later announcement is its successor's
         yield rig
 
 
