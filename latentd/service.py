@@ -7,11 +7,13 @@ import errno
 import gc
 import json
 import logging
+import os
 import selectors
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 # One turn of the loop looks at no more datagrams than this before it answers the newest point.
 _DATAGRAMS_A_TURN = 256
 _LARGEST_DATAGRAM = 65536
+_RECEIVE_BUFFER = 1 << 20
 # Without any event the loop wakes this often, and after a rest this long it collects the garbage of the last use.
 _IDLE_S = 30.0
 _SUMMARY_S = 1.0
@@ -313,6 +316,16 @@ class Service:
 
     # -- status ----------------------------------------------------------------------------------
 
+    def _overrun(self) -> int:
+        """Datagrams that the system dropped because our buffer was full: the last column of /proc/net/udp."""
+        inode = str(os.fstat(self._socket.fileno()).st_ino)
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for line in Path("/proc/net/udp").read_text(encoding="ascii").splitlines():
+                fields = line.split()
+                if fields[9] == inode:
+                    return int(fields[12])
+        return 0
+
     def facts(self, now: float) -> dict[str, object]:
         """What `/latentd/status` answers: a fresh plain dict."""
         engine = self.engine
@@ -335,7 +348,7 @@ class Service:
             "own": engine.shaping.own,
             "patch": None if patch is None else dict(zip(NAMES, patch.tolist(), strict=True)),
             "settled": self._deadlines[0] is None and engine.output.settled(),
-            "counters": {name: getattr(counters, name) for name in counters.__slots__},
+            "counters": {name: getattr(counters, name) for name in counters.__slots__} | {"overrun": self._overrun()},
             "latency": self.status.latency.facts(),
             "lateness": self.status.lateness.facts(),
             "ways": self.ways.facts(),
@@ -356,6 +369,8 @@ def _listen(address: tuple[str, int]) -> socket.socket:
     """The UDP socket for everything that speaks OSC to us."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     listening.setblocking(False)
+    # A full buffer loses the newest datagram, so it is as large as the system allows: some 500 small ones.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
     try:
         listening.bind(address)
     except OSError as error:

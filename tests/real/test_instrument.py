@@ -139,8 +139,8 @@ def test_p1_after_a_random_walk_amsynth_holds_the_decoded_patch_of_the_last_poin
 def test_p3_after_a_burst_the_newest_point_plays_and_every_other_is_counted() -> None:
     with jackd() as server, instrument(server, "osc") as rig:
         before = rig.daemon.status()["counters"]
-        for i in range(1000):
-            rig.daemon.send("/latentd/xy", i / 1000.0, 1.0 - i / 1000.0)
+        for i in range(400):  # what the system holds for a process that does not run just then
+            rig.daemon.send("/latentd/xy", i / 400.0, 1.0 - i / 400.0)
         rig.daemon.send("/latentd/xy", 0.25, 0.75)
         rig.daemon.settle()
         rig.agrees(0.25, 0.75)
