@@ -35,7 +35,7 @@ class Client:
 
     def send(self, address: str, *args: float | str) -> None:
         """Send one message; nobody listening is no error here."""
-        with contextlib.suppress(ConnectionRefusedError):
+        with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
             self._socket.send(osc.write(address, *args))
 
     def ask(self, address: str, *args: float | str, limit_s: float = 1.0, again_s: float = math.inf) -> osc.Message:
@@ -63,6 +63,22 @@ class Client:
                 f"what listens at {host}:{port} is no latentd", "Name the right one with --to"
             ) from error
         raise nobody
+
+    def fileno(self) -> int:
+        """Readable when `take` has something."""
+        return self._socket.fileno()
+
+    def take(self) -> list[osc.Message]:
+        """What has arrived since the last call, without waiting; what is no OSC is passed over."""
+        found: list[osc.Message] = []
+        self._socket.setblocking(False)
+        while True:
+            try:
+                found += osc.read(self._socket.recv(65536))
+            except BlockingIOError:
+                return found
+            except (ConnectionRefusedError, osc.Malformed):
+                continue
 
     def status(self, limit_s: float = 1.0) -> dict[str, Any]:
         """The daemon's facts, as `/latentd/status` gives them.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes.util
 import fcntl
+import ipaddress
 import json
 import os
 import re
@@ -17,12 +18,13 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 ASOUND = Path("/proc/asound")
 CPUS = Path("/sys/devices/system/cpu")
-_SIOCGIFADDR = 0x8915
+_SIOCGIFADDR, _SIOCGIFNETMASK = 0x8915, 0x891B
 # libjack waits for ever on a server that accepts but never answers: its questions are asked in a child.
 _JACK_LIMIT_S = 5.0
 
@@ -73,12 +75,15 @@ class JackFacts(NamedTuple):
     midi_sinks: list[str]  # ports that take it
 
 
-def ask_jack(limit_s: float = _JACK_LIMIT_S) -> JackFacts | str:
-    """The server that a client would find now, or why there is none. Never starts one, takes at most `limit_s`."""
+def ask_jack(limit_s: float = _JACK_LIMIT_S, env: Mapping[str, str] | None = None) -> JackFacts | str:
+    """The server that a client would find now, or why there is none. Never starts one, takes at most `limit_s`.
+
+    Args:
+        env: the client's environment, where it is another than ours.
+    """
+    argv = [sys.executable, "-c", _ASK_JACK]
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", _ASK_JACK], capture_output=True, timeout=limit_s, text=True, check=False
-        )
+        done = subprocess.run(argv, capture_output=True, timeout=limit_s, text=True, check=False, env=env)
     except subprocess.TimeoutExpired:
         return f"the server did not answer within {limit_s:g} s"
     # libjack itself may write to standard output: ours is the last line.
@@ -171,13 +176,26 @@ def is_tmpfs(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
 
 def addresses() -> list[tuple[str, str]]:
     """Network interfaces with their IPv4 addresses, this machine's inner one last. Asks the kernel, sends nothing."""
+    found = [(name, address) for name, address, _ in _interfaces()]
+    return sorted(found, key=lambda pair: pair[1].startswith("127."))
+
+
+def networks() -> list[str]:
+    """The IPv4 networks that this machine is on, as `allow:` takes them; its inner one is left out."""
+    whole = [ipaddress.ip_network(f"{address}/{mask}", strict=False) for _, address, mask in _interfaces()]
+    return sorted({str(network) for network in whole if not network.is_loopback})
+
+
+def _interfaces() -> list[tuple[str, str, str]]:
+    """Name, address and netmask of every interface that has an IPv4 address."""
     found = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for _, name in socket.if_nameindex():
             request = struct.pack("256s", os.fsencode(name)[:15])
             try:
-                answer = fcntl.ioctl(any_socket, _SIOCGIFADDR, request)
+                answers = [fcntl.ioctl(any_socket, ask, request) for ask in (_SIOCGIFADDR, _SIOCGIFNETMASK)]
             except OSError:
                 continue  # an interface without an address
-            found.append((name, socket.inet_ntoa(answer[20:24])))
-    return sorted(found, key=lambda pair: pair[1].startswith("127."))
+            address, mask = (socket.inet_ntoa(answer[20:24]) for answer in answers)
+            found.append((name, address, mask))
+    return found
