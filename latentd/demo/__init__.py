@@ -1,0 +1,1 @@
+"""What `latentd demo` starts, plays and shows. The daemon knows nothing of it."""

@@ -1,0 +1,297 @@
+"""The demo's JACK client, a process of its own (`python -m latentd.demo.band`): plays the phrase, listens, records.
+
+A process of its own for the reason the daemon's JACK port is one: Python in a real-time callback may not share its
+interpreter lock with anything busy. Standard output carries one JSON line for every `REPORT_S`: `peak` since the last
+line (1.0 is full scale), `seconds` heard, `lost` frames, `xruns`, `clipped` samples. SIGTERM or the end of standard
+input ends it in order: notes off, file closed, one last line with `done`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import math
+import os
+import select
+import signal
+import sys
+import threading
+import time
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latentd.amsynth import Array
+from latentd.demo import phrase
+
+REPORT_S = 0.1
+_LOOK_S = 0.2
+_BUFFER_S = 4.0  # what the disk may keep us waiting without a loss
+_RING_OUT_S = 0.3  # of the last notes, when it is recorded
+_FULL_24 = 2**23 - 1
+
+
+class Cycle:
+    """JACK calls it once a period: due notes out, the synth's sound into two ring buffers."""
+
+    def __init__(self, client: Any, jack: Any, plays: bool) -> None:
+        self._client = client
+        self._out = client.midi_outports.register("midi_out")
+        self._in = [client.inports.register(f"in_{i}") for i in (1, 2)]
+        size = int(client.samplerate * _BUFFER_S) * 4
+        self.rings = [jack.RingBuffer(size) for _ in self._in]
+        self._length = phrase.length_frames(client.samplerate)
+        self._events = phrase.events(client.samplerate) if plays else []
+        self._held: set[int] = set()
+        self._frame = 0  # within the phrase
+        self._next = 0  # index of the next event
+        self._expected: int | None = None  # the server's frame count of the next period
+        self.playing = False
+        self.ending = False
+        self.silent = threading.Event()  # set once all notes have ended
+        self.xruns = self.lost = self.faults = 0
+
+    def __call__(self, frames: int) -> None:
+        """Do one period of `frames` frames."""
+        try:
+            self._out.clear_buffer()
+            if self.ending:
+                self._end_notes()
+            elif self.playing:
+                self._play(frames)
+            self._listen(frames)
+        except Exception:  # one that escaped would end the callback for good
+            self.faults += 1
+
+    def _play(self, frames: int) -> None:
+        """Write what falls into this period; the phrase begins anew at its end."""
+        end = self._frame + frames
+        while self._events:
+            if self._next == len(self._events):
+                if end < self._length:
+                    break
+                end -= self._length
+                self._frame -= self._length
+                self._next = 0
+            at, message = self._events[self._next]
+            if at >= end:
+                break
+            self._write(max(at - self._frame, 0), message)
+            self._next += 1
+        self._frame = end
+
+    def _write(self, offset: int, message: bytes) -> None:
+        self._out.write_midi_event(offset, message)
+        if message[0] == phrase.NOTE_ON:
+            self._held.add(message[1])
+        else:
+            self._held.discard(message[1])
+
+    def _end_notes(self) -> None:
+        if self.silent.is_set():
+            return
+        for key in sorted(self._held):
+            self._out.write_midi_event(0, bytes((phrase.NOTE_OFF, key, 0)))
+        self._held.clear()
+        self.silent.set()
+
+    def _listen(self, frames: int) -> None:
+        now = self._client.last_frame_time
+        if self._expected is not None and now != self._expected:
+            ahead = ((now - self._expected + 2**31) & 0xFFFFFFFF) - 2**31
+            self.lost += max(ahead, 0)
+        self._expected = now + frames & 0xFFFFFFFF
+        if min(ring.write_space for ring in self.rings) < 4 * frames:
+            self.lost += frames
+            return
+        for ring, port in zip(self.rings, self._in, strict=True):
+            ring.write(port.get_buffer())
+
+
+class Recorder:
+    """Takes what the rings hold: into a 24-bit WAV file where one is wanted, and its peak in any case."""
+
+    def __init__(self, path: Path | None, rate_hz: int) -> None:
+        self._file: wave.Wave_write | None = None
+        if path is not None:
+            self._file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by `close`, at the end of the process
+            self._file.setnchannels(2)
+            self._file.setsampwidth(3)
+            self._file.setframerate(rate_hz)
+        self._rate_hz = rate_hz
+        self.peak = self._highest = self._squares = 0.0
+        self.frames = self.clipped = 0
+
+    def take(self, rings: Sequence[Any]) -> None:
+        """Empty the rings as far as both hold the same frames."""
+        size = min(ring.read_space for ring in rings) & ~3
+        if not size:
+            return
+        sides = [np.frombuffer(bytes(ring.read(size)), dtype=np.float32) for ring in rings]
+        block = np.stack(sides, axis=1).astype(np.float64)
+        self.frames += len(block)
+        peak = float(np.max(np.abs(block)))
+        self.peak = max(self.peak, peak)
+        self._highest = max(self._highest, peak)
+        self._squares += float(np.mean(np.square(block))) * len(block)
+        self.clipped += int(np.count_nonzero(np.abs(block) > 1.0))
+        if self._file is not None:
+            self._file.writeframesraw(to_24_bit(block))
+
+    def facts(self) -> dict[str, float]:
+        """What `latentd demo` shows; forgets the peak."""
+        peak, self.peak = self.peak, 0.0
+        return {"peak": round(peak, 5), "seconds": round(self.frames / self._rate_hz, 3), "clipped": self.clipped}
+
+    def summary(self) -> dict[str, float]:
+        """The whole of what was heard: highest peak and root mean square, 1.0 being full scale."""
+        rms = math.sqrt(self._squares / self.frames) if self.frames else 0.0
+        return {"highest": round(self._highest, 5), "rms": round(rms, 6)}
+
+    def close(self) -> None:
+        """Complete the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def to_24_bit(block: Array) -> bytes:
+    """Samples (frames, channels) of -1..1, beyond that clipped, as little-endian 24-bit frames."""
+    whole = np.round(np.clip(block, -1.0, 1.0) * _FULL_24).astype("<i4")
+    return whole.reshape(-1, 1).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+
+
+class Wiring:
+    """Connects to the synth as soon as its ports are there, and the synth to the loudspeakers where nobody did."""
+
+    def __init__(self, client: Any, synth: str) -> None:
+        self._client = client
+        self._synth = synth
+        self.connected = False
+
+    def look(self) -> bool:
+        """True once all is connected."""
+        if not self.connected:
+            names = {port.name for port in self._client.get_ports(f"{self._synth}:.*")}
+            wanted = [f"{self._synth}:{end}" for end in ("midi_in", "L out", "R out")]
+            if all(name in names for name in wanted):
+                self._connect(self._client.midi_outports[0].name, wanted[0])
+                for source, port in zip(wanted[1:], self._client.inports, strict=True):
+                    self._connect(source, port.name)
+                self._to_loudspeakers(wanted[1:])
+                self.connected = True
+        return self.connected
+
+    def _to_loudspeakers(self, sources: Sequence[str]) -> None:
+        speakers = self._client.get_ports(is_audio=True, is_input=True, is_physical=True)[:2]
+        for source, speaker in zip(sources, speakers, strict=False):
+            if not [p for p in self._client.get_all_connections(source) if p.is_physical]:
+                self._connect(source, speaker.name)
+
+    def _connect(self, source: str, destination: str) -> None:
+        with contextlib.suppress(Exception):  # connected already, or the port has just gone
+            self._client.connect(source, destination)
+
+
+def report(**facts: object) -> None:
+    """One line for `latentd demo`; lost rather than waited for."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(facts).encode() + b"\n")
+
+
+def perform(jack: Any, name: str, synth: str, plays: bool, record: str, ending: threading.Event) -> int:
+    """Run the client until `ending`; returns the exit code."""
+    client = jack.Client(name, no_start_server=True)
+    cycle = Cycle(client, jack, plays)
+    recorder = Recorder(Path(record) if record else None, client.samplerate)
+    gone = threading.Event()
+    client.set_process_callback(cycle)
+    client.set_xrun_callback(lambda _us: setattr(cycle, "xruns", cycle.xruns + 1))
+    client.set_shutdown_callback(lambda _status, _reason: _lose(gone, ending))
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    client.activate()
+    wiring = Wiring(client, synth)
+    looked = 0.0
+
+    def listen(until: float | None = None) -> None:
+        nonlocal looked
+        while not gone.is_set() and (time.monotonic() < until if until else not ending.is_set()):
+            now = time.monotonic()
+            if not cycle.playing and now - looked >= _LOOK_S:
+                looked = now
+                cycle.playing = wiring.look()
+            time.sleep(REPORT_S) if until else ending.wait(REPORT_S)
+            recorder.take(cycle.rings)
+            report(**recorder.facts(), xruns=cycle.xruns, lost=cycle.lost, faults=cycle.faults)
+
+    try:
+        listen()
+        cycle.ending = True
+        if not gone.is_set():
+            cycle.silent.wait(0.3)
+            listen(time.monotonic() + (_RING_OUT_S if record else 0.02))
+            client.deactivate()
+        recorder.take(cycle.rings)
+    finally:
+        recorder.close()
+    report(done=True, **recorder.facts(), **recorder.summary(), xruns=cycle.xruns, lost=cycle.lost, faults=cycle.faults)
+    return 3 if gone.is_set() else 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Arguments: client name, synth's client name, `notes` or `silent`, file to record into or an empty string."""
+    ending = threading.Event()
+    told, tell = os.pipe()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Through a pipe: a handler that set an event while this very thread waits for it could wait for itself.
+    signal.signal(signal.SIGTERM, lambda *_: _tell(tell))
+    os.set_blocking(1, False)
+    threading.Thread(target=_wait_for_end, args=(told, ending), daemon=True).start()
+    try:
+        import jack
+    except OSError as error:
+        sys.stderr.write(f"no JACK library: {error}\n")
+        return 4
+    jack.set_error_function(lambda _text: None)
+    jack.set_info_function(lambda _text: None)
+    name, synth, notes, record = arguments
+    try:
+        return perform(jack, name, synth, notes == "notes", record, ending)
+    except jack.JackOpenError as error:
+        sys.stderr.write(f"the JACK server does not answer: {error}\n")
+    except OSError as error:
+        sys.stderr.write(f"{record}: {error.strerror}\n")
+    return 1
+
+
+def _tell(pipe: int) -> None:
+    with contextlib.suppress(OSError):  # told already
+        os.close(pipe)
+
+
+def _lose(gone: threading.Event, ending: threading.Event) -> None:
+    gone.set()
+    ending.set()
+
+
+def _wait_for_end(told: int, ending: threading.Event) -> None:
+    """Standard input ends when `latentd demo` does; `told` is readable after SIGTERM."""
+    while not ending.is_set():
+        ready, _, _ = select.select([0, told], [], [])
+        if told in ready or not os.read(0, 64):
+            ending.set()
+
+
+if __name__ == "__main__":
+    try:
+        code = main(sys.argv[1:])
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    sys.stderr.flush()
+    os._exit(code)  # without the interpreter's own shutdown: libjack's threads may still call into it

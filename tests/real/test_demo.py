@@ -1,0 +1,197 @@
+"""`latentd demo` as a newcomer runs it: a process, on a machine where nothing is prepared."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from latentd import osc
+from latentd.amsynth import Array
+from tests.daemon import free_port
+from tests.oracle import read_beside, udp_port
+from tests.rig import LIMIT_S, jackd, need, wait_for
+
+pytestmark = pytest.mark.real
+
+
+class Demo:
+    """One `latentd demo` with a mark in its environment that all its programs carry."""
+
+    def __init__(self, folder: Path, *options: str, env: dict[str, str] | None = None) -> None:
+        need("jackd", "amsynth")
+        self._mark = f"LATENTD_TEST_MARK={uuid.uuid4().hex}".encode()
+        self.port = free_port()
+        run = folder / "run"
+        run.mkdir(mode=0o700)
+        # A server of this name does not exist, whatever runs on this machine.
+        environment = {"JACK_DEFAULT_SERVER": "latentd-test-none", **os.environ, **(env or {})}
+        environment |= {
+            "XDG_RUNTIME_DIR": str(run), "XDG_CONFIG_HOME": str(folder / "config"), "TMPDIR": str(folder),
+            "PYTHONUNBUFFERED": "1", "LATENTD_TEST_MARK": self._mark.decode().partition("=")[2],
+        }  # fmt: skip
+        argv = [sys.executable, "-W", "error", "-m", "latentd", "demo", "--port", str(self.port), "--json", *options]
+        self.process = subprocess.Popen(
+            argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def programs(self) -> dict[int, str]:
+        """Process id -> name of everything that it has started, itself included."""
+        found = {}
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                if self._mark in (process / "environ").read_bytes().split(b"\0"):
+                    found[int(process.name)] = (process / "comm").read_text().strip()
+        return found
+
+    def line(self) -> dict[str, Any]:
+        """Its next status line."""
+        assert self.process.stdout is not None
+        ready, _, _ = select.select([self.process.stdout], [], [], LIMIT_S)
+        assert ready, "no status line came"
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate()[1]
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def until(self, wanted: str, value: object) -> dict[str, Any]:
+        """The first line in which this fact has this value."""
+        end = time.monotonic() + LIMIT_S
+        while (line := self.line())[wanted] != value:
+            assert time.monotonic() < end, f"waited in vain for {wanted} {value}, last {line[wanted]}"
+        return line
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code and what it said; everything it started has to be gone."""
+        _, said = self.process.communicate(timeout=60)
+        wait_for(lambda: not self.programs(), f"its programs to end: {self.programs()}")
+        return self.process.returncode, said
+
+
+@contextlib.contextmanager
+def demo(folder: Path, *options: str, env: dict[str, str] | None = None) -> Iterator[Demo]:
+    started = Demo(folder, *options, env=env)
+    try:
+        yield started
+    finally:
+        for pid in started.programs():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        started.process.communicate()
+
+
+def samples(path: Path) -> Array:
+    """A 24-bit WAV file as (frames, channels) of -1..1."""
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 3, 48000)
+        data = np.frombuffer(file.readframes(file.getnframes()), np.uint8).reshape(-1, 2, 3).astype(np.int32)
+    whole = (data[..., 2] << 24 | data[..., 1] << 16 | data[..., 0] << 8) >> 8
+    return whole / 2.0**23
+
+
+def test_it_records_a_moving_sound_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "a name with spaces.wav"
+    with demo(tmp_path, "--seconds", "5", "--record", str(path)) as running:
+        running.until("output", "osc")
+        synth = next(pid for pid, name in running.programs().items() if name == "amsynth")
+        first = read_beside(udp_port(synth))
+        line = running.line()
+        assert line["source"] == "demo"
+        assert line["counters"]["faults"] == 0
+        second = read_beside(udp_port(synth))
+        assert sum(first[name] != second[name] for name in first) > 10  # the synth itself says that it moved
+        code, said = running.end()
+    assert code == 0, said
+    assert "0 samples clipped" in said
+    sound = samples(path)
+    seconds = len(sound) // 48000
+    assert seconds >= 2
+    assert 0.01 < float(np.abs(sound).max()) < 1.0
+    assert np.sqrt(np.mean(np.square(sound))) > 0.003  # -50 dBFS; the phrase has no rest
+    spectra = [np.abs(np.fft.rfft(sound[i * 48000 : (i + 1) * 48000].mean(axis=1))) for i in range(seconds)]
+    shapes = [spectrum / np.linalg.norm(spectrum) for spectrum in spectra]
+    assert float(shapes[0] @ shapes[-1]) < 0.9
+    assert not list(tmp_path.glob("latentd-demo-*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_in_the_middle_ends_it_in_order_with_the_recording_complete(tmp_path: Path, number: int) -> None:
+    path = tmp_path / "f.wav"
+    with demo(tmp_path, "--seconds", "60", "--record", str(path)) as running:
+        running.until("output", "osc")
+        running.line()
+        running.process.send_signal(number)
+        code, said = running.end()
+    assert code == 0, said
+    assert "0 samples clipped" in said
+    assert len(samples(path)) > 10_000
+
+
+def test_even_when_it_is_killed_nothing_stays_behind(tmp_path: Path) -> None:
+    with demo(tmp_path, "--seconds", "60") as running:
+        running.until("output", "osc")
+        running.process.kill()
+        running.end()
+
+
+def test_another_hand_takes_over_and_the_demo_goes_on_when_it_is_let_alone(tmp_path: Path) -> None:
+    with demo(tmp_path, "--seconds", "60", "--no-notes") as running, socket.socket(type=socket.SOCK_DGRAM) as phone:
+        running.until("source", "demo")
+        for i in range(20):
+            phone.sendto(osc.write("/xy", 0.9, 0.1 + 0.01 * i), ("127.0.0.1", running.port))
+            time.sleep(0.02)
+        line = running.until("source", "xy")
+        assert line["xy"] == pytest.approx([0.9, 0.29], abs=0.02)
+        running.until("source", "demo")
+        running.process.terminate()
+        assert running.end()[0] == 0
+
+
+def test_it_plays_on_the_running_server_beside_what_is_there_and_leaves_it_running(tmp_path: Path) -> None:
+    with jackd(128) as server, demo(tmp_path, "--seconds", "3", env=dict(server.env)) as running:
+        running.until("output", "osc")
+        assert "jackd" not in running.programs().values()
+        assert "amsynth:midi_in" in server.ports()
+        code, said = running.end()
+        assert code == 0, said
+        assert "the running server" in said
+        assert server.main.running()
+
+
+def test_a_program_that_ends_under_it_is_named_in_one_line(tmp_path: Path) -> None:
+    with demo(tmp_path, "--seconds", "60") as running:
+        running.until("output", "osc")
+        os.kill(next(pid for pid, name in running.programs().items() if name == "amsynth"), signal.SIGKILL)
+        code, said = running.end()
+    assert code == 1
+    assert said.strip().split("\n")[-1].startswith("latentd: amsynth ended")
+
+
+def test_without_amsynth_it_says_what_to_install(tmp_path: Path) -> None:
+    with demo(tmp_path, env={"PATH": str(tmp_path)}) as running:
+        code, said = running.end()
+    assert code == 1
+    assert said == "latentd: amsynth not found. Install with: sudo apt-get install amsynth\n"
+
+
+def test_a_taken_port_is_an_error_when_it_was_asked_for(tmp_path: Path) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        with demo(tmp_path, "--port", str(other.getsockname()[1])) as running:
+            code, said = running.end()
+    assert code == 1
+    assert "is taken" in said

@@ -1,0 +1,226 @@
+"""The demo's pure parts: its hand, its phrase, its picture, its samples."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latentd.amsynth import DEFAULT, MAXIMUM, NAMES
+from latentd.children import Children, need
+from latentd.demo import phrase
+from latentd.demo.band import Recorder, to_24_bit
+from latentd.demo.hand import MAPPING, PATIENCE_S, RETURN_S, SOURCE, Hand, walk
+from latentd.demo.performance import Rate
+from latentd.demo.view import NAME_WIDTH, ORDER, Picture, Setting, bar, braille, screen, short_name, status_line
+from latentd.documents import parse_document
+from latentd.errors import LatentdError
+from latentd.gesture import Gesture, GestureSettings
+from latentd.inputs.mapping import MappingFile
+from latentd.point import Point
+
+LATENCY = {"p50_ms": 0.4, "p99_ms": 1.2}
+
+
+def picture(**changes: Any) -> Picture:
+    facts = {
+        "model": "first", "output": "osc", "why": "amSynth answers on its own OSC interface", "xy": [0.25, 0.75],
+        "source": SOURCE, "nearest": "Sweet Bass", "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)),
+        "latency": LATENCY,
+    } | changes  # fmt: skip
+    setting = Setting([(0.5, 0.5)], "Aim a phone at 192.168.1.20:8000", "No sound card")
+    return Picture(setting, facts, [(0.1, 0.1), (0.25, 0.75)], 60.0, -12.0, False)
+
+
+def text(shown: Picture, width: int = 80, height: int = 24) -> str:
+    return "\n".join(line.plain for line in screen(shown, width, height))
+
+
+# -- the hand --------------------------------------------------------------------------------------
+
+
+@given(st.floats(0.0, 1e6))
+def test_the_walk_stays_on_the_pad(t: float) -> None:
+    assert all(0.0 <= value <= 1.0 for value in walk(t))
+
+
+@given(st.floats(0.0, 1e4))
+def test_the_walk_never_jumps(t: float) -> None:
+    assert np.hypot(*np.subtract(walk(t + 1.0 / 60.0), walk(t))) < 0.03
+
+
+def test_the_hand_waits_while_another_moves_and_comes_back_smoothly() -> None:
+    hand = Hand(0.0)
+    assert hand.at(1.0) == walk(1.0)
+    hand.heard(SOURCE, (0.5, 0.5), None, 1.0)
+    hand.heard("xy", (0.9, 0.1), None, 2.0)
+    assert hand.at(2.0) is None
+    hand.heard("xy", (0.9, 0.1), None, 2.5)  # where it was: nobody moves any more
+    assert hand.at(2.0 + PATIENCE_S - 0.1) is None
+    assert hand.at(2.0 + PATIENCE_S) == (0.9, 0.1)
+    assert hand.at(2.0 + PATIENCE_S + RETURN_S) == walk(2.0 + PATIENCE_S + RETURN_S)
+
+
+def test_a_finger_that_rests_on_the_pad_keeps_it() -> None:
+    hand = Hand(0.0)
+    for i in range(100):
+        hand.heard("touchosc-mk2", (0.9, 0.1), True, float(i))
+        assert hand.at(float(i)) is None
+
+
+def test_any_other_source_takes_the_lead_from_the_hand() -> None:
+    mapping = parse_document(MAPPING, "demo", MappingFile)
+    gesture = Gesture({SOURCE: mapping.gesture, "xy": GestureSettings()})
+    gesture.step([Point(0.2, 0.2, None, SOURCE, 1.0)], 1.0)
+    assert gesture.leader == SOURCE
+    gesture.step([Point(0.2, 0.2, None, SOURCE, 1.1), Point(0.8, 0.8, None, "xy", 1.1)], 1.1)
+    assert gesture.leader == "xy"
+
+
+# -- the phrase ------------------------------------------------------------------------------------
+
+
+def test_every_note_of_the_phrase_ends_within_it() -> None:
+    held: set[int] = set()
+    for at, message in phrase.events(48000):
+        assert 0 <= at < phrase.length_frames(48000)
+        if message[0] == phrase.NOTE_ON:
+            assert message[1] not in held
+            held.add(message[1])
+        else:
+            held.remove(message[1])
+    assert not held
+
+
+# -- the picture -----------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 250), st.integers(1, 90))
+def test_the_picture_fits_every_terminal(width: int, height: int) -> None:
+    lines = screen(picture(), width, height)
+    assert len(lines) <= height
+    assert all(line.cell_len <= width for line in lines)
+
+
+def test_at_80_by_24_all_parameters_are_named_in_full_and_the_rest_is_there() -> None:
+    shown = text(picture())
+    assert all(f"{short_name(name)} " in shown for name in NAMES)
+    assert all(part in shown for part in ("Sweet Bass", "192.168.1.20:8000", "60 msg/s", "q ends", "●", "0.40 ms"))
+    assert all(len(short_name(name)) <= NAME_WIDTH for name in NAMES)
+    assert len({short_name(name) for name in NAMES}) == len(NAMES)
+
+
+def test_the_picture_shows_every_parameter_once() -> None:
+    assert sorted(ORDER) == sorted(NAMES)
+
+
+def test_before_the_first_point_there_is_a_picture_too() -> None:
+    empty = picture(xy=None, patch=None, source="", nearest="")
+    assert "no point yet" in text(empty)
+    assert "no point yet" in status_line(empty, 1.0)
+
+
+def test_the_point_is_drawn_where_it_is() -> None:
+    lines = text(picture(xy=[0.0, 1.0]), 120, 40).split("\n")
+    assert lines[2][1] == "●"
+    lines = text(picture(xy=[1.0, 0.0]), 120, 40).split("\n")
+    row = max(i for i, line in enumerate(lines) if "●" in line)
+    assert lines[row][lines[row].index("●") + 1] == "│"
+    assert lines[row + 1].startswith("└")
+
+
+def test_every_value_of_every_parameter_can_be_shown() -> None:
+    assert text(picture(patch=dict(zip(NAMES, MAXIMUM.tolist(), strict=True))), 200, 60)
+
+
+@given(st.floats(-1.0, 2.0), st.integers(1, 40))
+def test_a_bar_is_as_wide_as_it_should_be(part: float, width: int) -> None:
+    assert len(bar(part, width)) == width
+    assert bar(1.0, width) == "█" * width
+    assert bar(0.0, width) == " " * width
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)), max_size=20))
+def test_the_trail_stays_inside_the_pad(points: list[tuple[float, float]]) -> None:
+    cells = braille(points, 20, 10)
+    assert all(0 <= x < 20 and 0 <= y < 10 and 0x2800 < ord(c) <= 0x28FF for (x, y), c in cells.items())
+    assert bool(cells) == bool(points)
+
+
+def test_the_rate_is_that_of_the_last_second() -> None:
+    rate = Rate()
+    for i in range(31):
+        rate.count(1000 + 6 * i, i * 0.1)
+    assert rate.a_second == pytest.approx(60.0)
+
+
+# -- samples and programs --------------------------------------------------------------------------
+
+
+def test_samples_keep_24_bits_and_are_clipped_at_full_scale() -> None:
+    data = to_24_bit(np.array([[0.0, 1.0], [-1.0, 2.0], [0.5, -3.0]]))
+    values = [int.from_bytes(data[i : i + 3], "little", signed=True) for i in range(0, len(data), 3)]
+    assert values == [0, 8388607, -8388607, 8388607, 4194304, -8388607]
+
+
+class Ring:
+    """As JACK's ring buffer, as far as `Recorder` reads it."""
+
+    def __init__(self, samples: list[float]) -> None:
+        self._data = np.array(samples, dtype=np.float32).tobytes()
+
+    @property
+    def read_space(self) -> int:
+        return len(self._data)
+
+    def read(self, size: int) -> bytes:
+        data, self._data = self._data[:size], self._data[size:]
+        return data
+
+
+def test_the_recorder_takes_only_what_both_sides_have_and_counts_what_clips() -> None:
+    recorder = Recorder(None, 48000)
+    rings = [Ring([0.5, -0.25, 1.5]), Ring([0.0, 0.0])]
+    recorder.take(rings)
+    assert recorder.facts() == {"peak": 0.5, "seconds": round(2 / 48000, 3), "clipped": 0}
+    assert rings[0].read_space == 4
+    recorder.take([Ring([1.5]), Ring([-1.5])])
+    assert recorder.facts()["clipped"] == 2
+    assert recorder.summary()["highest"] == 1.5
+
+
+def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(LatentdError, match=r"jackd not found.*apt-get install jackd2"):
+        need("jackd")
+
+
+def test_children_end_in_reverse_order_and_a_stubborn_one_by_force(tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    )
+    with Children(tmp_path) as children:
+        first = children.start("first", [sys.executable, "-c", stubborn], {})
+        second = children.start("second", ["sleep", "60"], {"PATH": "/usr/bin:/bin"})
+        while first.last_words() != "up":
+            children.check()
+    assert second.process.returncode == -15
+    assert first.process.returncode == -9
+
+
+def test_a_child_that_ends_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    with Children(tmp_path) as children:
+        child = children.start("amsynth", [sys.executable, "-c", "print('no voice'); print()"], {})
+        child.process.wait(20)
+        with pytest.raises(LatentdError, match="amsynth ended: no voice"):
+            children.check()
+
+
+def test_a_program_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with Children(tmp_path) as children, pytest.raises(LatentdError, match="cannot be started"):
+        children.start("x", ["/nowhere/x"], {})
