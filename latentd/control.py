@@ -195,7 +195,7 @@ class Control:
 
     def _panic(self, args: Args, sender: Sender, now: float) -> None:
         self._engine.motion = None
-        self._service.panic()
+        self._service.panic(now)
 
     def _undo_last(self, args: Args, sender: Sender, now: float) -> None:
         if not self._undo:

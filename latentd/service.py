@@ -304,8 +304,8 @@ class Service:
             self.reply(sender, "/latentd/status", text)
         self._askers.clear()
 
-    def panic(self) -> None:
-        """Silence: end every note on every channel.
+    def panic(self, now: float) -> None:
+        """Silence: end every note on every channel, and tell the synth its whole patch again.
 
         Raises:
             LatentdError: no way to send notes is open.
@@ -313,6 +313,7 @@ class Service:
         heard = [self.ways.note(0xB0 | channel, cc, 0) for channel in range(16) for cc in (64, 123, 120)]
         if not any(heard):
             raise LatentdError("notes can only be ended through MIDI, and no MIDI way is open")
+        self.engine.output.resend_all(now)
 
     # -- status ----------------------------------------------------------------------------------
 
@@ -348,7 +349,9 @@ class Service:
             "own": engine.shaping.own,
             "patch": None if patch is None else dict(zip(NAMES, patch.tolist(), strict=True)),
             "settled": self._deadlines[0] is None and engine.output.settled(),
-            "counters": {name: getattr(counters, name) for name in counters.__slots__} | {"overrun": self._overrun()},
+            "counters": {name: getattr(counters, name) for name in counters.__slots__}
+            | self.ways.counts()
+            | {"overrun": self._overrun()},
             "latency": self.status.latency.facts(),
             "lateness": self.status.lateness.facts(),
             "ways": self.ways.facts(),

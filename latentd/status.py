@@ -76,8 +76,6 @@ class Counters:
     refused: int = 0  # datagrams from hosts that `allow:` does not name
     sent: int = 0  # parameter values handed to the output
     withheld: int = 0  # values that the message budget held back for a later tick
-    resent: int = 0  # whole patches sent again after a loss
-    reconnects: int = 0  # times a synth, server or controller came back
     lost: int = 0  # datagrams of ours that the system had no room for
     faults: int = 0  # exceptions caught in the loop: each is a bug, logged, and the loop goes on
 

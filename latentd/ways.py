@@ -83,6 +83,15 @@ class Ways:
         """Descriptors to watch; readable means `take_midi` and `poll`."""
         return [fd for way in self._all for fd in way.filenos()]
 
+    def counts(self) -> dict[str, int]:
+        """What the ways have counted together: synths and servers that came back, whole patches sent again."""
+        facts = [way.facts() for way in self._all]
+        connections = [_number(way, "connections") for way in facts]
+        return {
+            "reconnects": sum(max(n - 1, 0) for n in connections),
+            "resent": sum(max(_number(way, "resent"), 0) for way in facts),
+        }
+
     def facts(self) -> dict[str, object]:
         """Each open way by name, for status."""
         return {way.name: way.facts() for way in self._all}
@@ -91,6 +100,11 @@ class Ways:
         """Close every way, the last opened first."""
         for way in reversed(self._all):
             way.close()
+
+
+def _number(facts: dict[str, object], name: str) -> int:
+    value = facts.get(name, 0)
+    return value if isinstance(value, int) else 0
 
 
 def _midimap(config: Config) -> Midimap:

@@ -49,7 +49,13 @@ class AlsaOut:
         self._connected = ""  # name of the port
         self._problem = "starting"
         self._look_at = 0.0
-        self._counts = {"sent": 0, "failed": 0, "connections": 0, "refused": 0}
+        self._counts = {
+            "sent": 0,
+            "failed": 0,
+            "connections": 0,
+            "resent": -1,
+            "refused": 0,
+        }  # the first connection is no resending
 
     def send(self, changes: Sequence[Change], now: float) -> None:
         """Write what differs at once; without a port, keep it for when there is one."""
@@ -65,6 +71,7 @@ class AlsaOut:
 
     def resend_all(self, now: float) -> None:
         """Write every wanted value again."""
+        self._counts["resent"] += 1
         self._written.clear()
         for cc in self._wanted:
             self._write(cc)

@@ -41,6 +41,9 @@ _SEARCH_S = (2.0, 30.0)  # how often the system is asked for a synth while none 
 _LEAK_BYTES = 32  # what amSynth never frees of one open, as long as our client id stays this short
 _NSM_REFUSED = -1  # the protocol's general error
 _OWED = -1  # `_filed` when no file stands for what the synth should hold
+_COUNTED = (
+    "connections", "patches", "acknowledged", "missing", "retried", "resent", "errors", "unsent", "unwritten", "strays",
+)  # fmt: skip
 _LOW: list[float] = MINIMUM.tolist()
 _SPAN: list[float] = SPAN.tolist()
 
@@ -111,7 +114,19 @@ class AmsynthOsc:
         self._closed = False
         self._round_trip = Histogram()
         self._count = dict.fromkeys(
-            ("patches", "acknowledged", "missing", "retried", "resent", "errors", "unsent", "unwritten", "strays"), 0
+            (
+                "connections",
+                "patches",
+                "acknowledged",
+                "missing",
+                "retried",
+                "resent",
+                "errors",
+                "unsent",
+                "unwritten",
+                "strays",
+            ),
+            0,
         )
 
     @property
@@ -249,7 +264,8 @@ class AmsynthOsc:
             self._round_trip.add(now - self._sent_s)
         self._unanswered -= 1
         self._misses = 0
-        self._heard = self._present = True
+        self._heard = True
+        self._came()
         self._due_s = now + _ANSWER_S
         if acknowledged:
             self._count["acknowledged"] += 1
@@ -285,8 +301,17 @@ class AmsynthOsc:
             if sender != self._synth:
                 self._say(now, "amSynth came up at %s:%d and is the one played from now on", *sender)
             self._adopt(sender)
-            self._present = self._transmit(self._greeting, sender)
+            if self._transmit(self._greeting, sender):
+                self._came()
             self._advance(now)
+
+    def _came(self) -> None:
+        """The synth is there; from an absence it comes back to the whole patch."""
+        if not self._present:
+            self._present = True
+            self._count["connections"] += 1
+            if self._count["connections"] > 1 and self._version:
+                self._count["resent"] += 1
 
     def _refuse(self, reason: str, message: osc.Message, sender: Address, now: float) -> None:
         self._transmit(osc.write("/error", ANNOUNCE, _NSM_REFUSED, reason), sender)

@@ -77,7 +77,7 @@ class JackPort:
         self.resolution: Array = np.full(amsynth.COUNT, 1 / 127)
         self.reachable = midimap.reachable
         self._cc = midimap.cc
-        self._refused = 0
+        self._refused = self._resent = 0
         self._memory_fd = os.memfd_create("latentd-jack")
         os.ftruncate(self._memory_fd, SIZE)
         self._memory = Memory(self._memory_fd)
@@ -126,6 +126,7 @@ class JackPort:
 
     def resend_all(self, now: float) -> None:
         """Have every wanted value written again."""
+        self._resent += 1
         self._memory.bytes[RESEND] = (self._memory.bytes[RESEND] + 1) & 0xFF
 
     def settled(self) -> bool:
@@ -196,6 +197,7 @@ class JackPort:
             "events": facts[Fact.EVENTS],
             "faults": facts[Fact.FAULTS],
             "connections": facts[Fact.LINKS],
+            "resent": self._resent + max(facts[Fact.LINKS] - 1, 0),
             "restarts": max(self._child.starts - 1, 0),
             "child_pid": self._child.pid,
             "refused": self._refused + self._notes.refused,

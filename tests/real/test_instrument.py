@@ -175,6 +175,9 @@ def test_p7_what_comes_back_mid_gesture_gets_the_whole_patch(way: str, happens: 
         rig.daemon.send("/latentd/xy", 0.4, 0.6)
         rig.agrees(0.4, 0.6)
         assert rig.daemon.pid == pid
+        counters = rig.daemon.status()["counters"]
+        assert counters["reconnects"] >= 1
+        assert counters["resent"] >= 1
 
 
 def test_p7_a_restarted_daemon_finds_the_running_synth_again() -> None:
