@@ -55,6 +55,7 @@ class Control:
             "landmark/delete": self._landmark_delete, "save": self._save, "undo": self._undo_last,
             "panic": self._panic, "model": self._model, "wander": self._wander, "record": self._record,
             "play": self._play, "status": self._status, "ping": self._ping, "subscribe": self._subscribe,
+            "monitor": self._monitor,
         }  # fmt: skip
 
     def receive(self, message: Message, sender: Sender, now: float) -> bool:
@@ -212,6 +213,9 @@ class Control:
 
     def _subscribe(self, args: Args, sender: Sender, now: float) -> None:
         self._service.feedback.subscribe(sender[0], _flag(args, "subscribe"))
+
+    def _monitor(self, args: Args, sender: Sender, now: float) -> None:
+        self._service.monitors.subscribe(sender, _flag(args, "monitor"), now)
 
     # -- helpers ---------------------------------------------------------------------------------
 

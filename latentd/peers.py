@@ -1,19 +1,46 @@
-"""Who may speak to the daemon, and who wants to hear from it."""
+"""Where the daemon listens, who may speak to it, and who wants to hear from it."""
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import socket
 from collections.abc import Callable, Sequence
 
 from latentd import osc
+from latentd.errors import LatentdError, UserError
 from latentd.pad import XY
 
 # Verdicts and subscribers are remembered for so many hosts; a hostile network cannot make either grow.
 _MOST_HOSTS = 256
 _FEEDBACK_S = 1.0 / 30.0
+_RECEIVE_BUFFER = 1 << 20
 
 
 Sender = tuple[str, int]
+
+
+def listen(address: Sender) -> socket.socket:
+    """A UDP socket for everything that speaks OSC to us; it does not block.
+
+    Raises:
+        LatentdError: somebody listens there already.
+        UserError: it is no address of this machine.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listening.setblocking(False)
+    # A full buffer loses the newest datagram, so it is as large as the system allows: some 500 small ones.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    try:
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        host, port = address
+        if error.errno == errno.EADDRINUSE:
+            hint = f"Another daemon may run: `latentd status --to {host}:{port}`; or choose another with --listen"
+            raise LatentdError(f"UDP port {port} is taken", hint) from error
+        raise UserError(f"cannot listen on {host}:{port}: {error.strerror}", "Choose another with --listen") from error
+    return listening
 
 
 class Allowed:

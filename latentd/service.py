@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import json
 import logging
@@ -23,11 +22,12 @@ from latentd.background import Background
 from latentd.config import Config
 from latentd.control import Control
 from latentd.engine import Engine
-from latentd.errors import LatentdError, UserError
+from latentd.errors import LatentdError
 from latentd.gesture import Gesture, GestureSettings
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import Inputs
-from latentd.peers import Allowed, Feedback, Sender
+from latentd.monitors import Monitors
+from latentd.peers import Allowed, Feedback, Sender, listen
 from latentd.status import Status
 from latentd.ways import Ways
 
@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 # One turn of the loop looks at no more datagrams than this before it answers the newest point.
 _DATAGRAMS_A_TURN = 256
 _LARGEST_DATAGRAM = 65536
-_RECEIVE_BUFFER = 1 << 20
 # Without any event the loop wakes this often, and after a rest this long it collects the garbage of the last use.
 _IDLE_S = 30.0
 _SUMMARY_S = 1.0
@@ -72,7 +71,7 @@ class Service:
         config = self.config
         mappings = [load_mapping(name) for name in config.mappings]
         model = bundle.load(config.model)
-        self._socket = stack.enter_context(_listen(config.address))
+        self._socket = stack.enter_context(listen(config.address))
         self.background = Background()
         stack.callback(self.background.close)
         self.ways = Ways(config, self.send, self.background.submit)
@@ -85,6 +84,7 @@ class Service:
         inputs, gesture = Inputs(mappings, self.status.counters), Gesture(settings)
         self.engine = Engine(inputs, gesture, model, config.shaping, self.ways.output, self.status)
         self.feedback = Feedback(self.send, config.feedback_port)
+        self.monitors = Monitors(self.send)
         self.control = Control(self, config.state_folder)
 
     # -- life ------------------------------------------------------------------------------------
@@ -238,6 +238,8 @@ class Service:
             except OSError:
                 continue  # an ICMP answer to something we sent: the next datagram is behind it
             counters.received += 1
+            if self.monitors.any:
+                self.monitors.datagram(datagram, sender, sender[0] in self._allowed, now)
             if sender[0] not in self._allowed:
                 counters.refused += 1
                 continue
@@ -270,6 +272,8 @@ class Service:
 
     def _midi(self, data: bytes, port: str, now: float) -> None:
         self.status.counters.received += 1
+        if self.monitors.any:
+            self.monitors.midi(data, port, now)
         if not self.engine.inputs.midi(data, port, now):
             self.status.counters.unmapped += 1
         if len(data) == 3 and data[0] & 0xF0 == 0x90 and data[2]:
@@ -366,24 +370,6 @@ def _alsa_in(config: Config) -> AlsaIn | None:
     from latentd.inputs.alsa import AlsaIn
 
     return AlsaIn(config.alsa.inputs)
-
-
-def _listen(address: tuple[str, int]) -> socket.socket:
-    """The UDP socket for everything that speaks OSC to us."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listening.setblocking(False)
-    # A full buffer loses the newest datagram, so it is as large as the system allows: some 500 small ones.
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-    try:
-        listening.bind(address)
-    except OSError as error:
-        listening.close()
-        host, port = address
-        if error.errno == errno.EADDRINUSE:
-            hint = f"Another daemon may run: `latentd status --to {host}:{port}`; or choose another with --listen"
-            raise LatentdError(f"UDP port {port} is taken", hint) from error
-        raise UserError(f"cannot listen on {host}:{port}: {error.strerror}", "Choose another with --listen") from error
-    return listening
 
 
 @contextlib.contextmanager
