@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,10 +18,11 @@ from latentd import bundle, machine
 from latentd.children import Children
 from latentd.client import Client
 from latentd.config import Config, load_config
-from latentd.demo.performance import Performance, Show, single_keys
+from latentd.demo.performance import Performance, Show
 from latentd.demo.stage import Server, Wishes, free_port, set_up
 from latentd.demo.view import Picture, Setting, screen, status_line
 from latentd.errors import LatentdError, UserError
+from latentd.terminal import ends_quietly, single_keys
 
 _ANY = "0.0.0.0"  # noqa: S104 - only on request (--phone)
 _LOOPBACK = "127.0.0.1"
@@ -71,7 +71,7 @@ def command(
     alone = as_json or not sys.stdout.isatty()
     if seconds is None and alone:
         seconds = _SECONDS_ALONE
-    with _ends_quietly(), tempfile.TemporaryDirectory(prefix="latentd-demo-", ignore_cleanup_errors=True) as name:
+    with ends_quietly(), tempfile.TemporaryDirectory(prefix="latentd-demo-", ignore_cleanup_errors=True) as name:
         _play(Path(name), wishes, seconds, landmarks, alone, as_json)
 
 
@@ -124,19 +124,6 @@ def _check_writable(record: Path) -> None:
     folder = record.resolve().parent
     if record.is_dir() or not folder.is_dir() or not os.access(record if record.exists() else folder, os.W_OK):
         raise UserError(f"--record {record}: cannot be written", "Name a file in a folder of yours")
-
-
-@contextlib.contextmanager
-def _ends_quietly() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and the terminal's end are the usual ends: everything is put away, exit code 0."""
-
-    def stop(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    with contextlib.suppress(KeyboardInterrupt):
-        yield
 
 
 # -- what it shows ---------------------------------------------------------------------------------

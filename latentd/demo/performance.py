@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import select
-import sys
-import termios
 import time
-import tty
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from latentd.children import Child, Children
@@ -20,6 +16,7 @@ from latentd.client import Client
 from latentd.demo.hand import ADDRESS, Hand
 from latentd.demo.view import Picture, Setting
 from latentd.pad import XY
+from latentd.terminal import says_end
 
 _MOVE_S = 1.0 / 60.0
 _ASK_S = 1.0 / 20.0
@@ -76,7 +73,7 @@ class Performance:
         while self._seconds is None or time.monotonic() < self._start_s + self._seconds:
             wait_s = max(min(due.values()) - time.monotonic(), 0.0)
             ready, _, _ = select.select([*watched, *([] if keys is None else [keys])], [], [], wait_s)
-            if keys in ready and os.read(keys, 64) in (b"q", b"Q", b"\x04", b""):
+            if keys in ready and says_end(keys):
                 return
             now = time.monotonic()
             self._hear(now)
@@ -146,18 +143,3 @@ class Rate:
         elif now - self._since[0] >= 1.0:
             self.a_second = max(total - self._since[1], 0) / (now - self._since[0])
             self._since = (now, total)
-
-
-@contextlib.contextmanager
-def single_keys() -> Iterator[int | None]:
-    """The terminal's descriptor, giving each key as it is pressed; None where standard input is none."""
-    if not sys.stdin.isatty():
-        yield None
-        return
-    fd = sys.stdin.fileno()
-    before = termios.tcgetattr(fd)
-    try:
-        tty.setcbreak(fd)
-        yield fd
-    finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)

@@ -1,0 +1,224 @@
+"""`latentd monitor`: what arrives, and what the mappings make of it. Beside a running daemon, or in its place."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from latentd.client import Client
+from latentd.config import Config, load_config
+from latentd.errors import LatentdError
+from latentd.explain import Explainer, Heard
+from latentd.inputs.mapping import DeviceMapping, load_mapping
+from latentd.monitors import ADDRESS, LASTS_S
+from latentd.peers import Allowed, listen
+from latentd.terminal import ends_quietly, says_end, single_keys
+
+if TYPE_CHECKING:
+    from latentd.outputs.jack import JackPort
+
+_RENEW_S = LASTS_S / 4
+_ASK_S = 0.5
+_LOOK_S = 0.25
+_SILENT_S = 3.0  # a daemon that does not answer for so long has gone
+
+Show = Callable[[str, Heard], None]
+
+
+@click.command(
+    "monitor",
+    epilog="""\b
+Examples:
+  latentd monitor                              why does my phone not move it?
+  latentd monitor --to 192.168.1.20:8000       the same, from another machine that `allow:` names
+  latentd monitor --listen 0.0.0.0:9000 --mapping touchosc-mk2 --json""",
+)
+@click.option("--to", metavar="HOST:PORT", help="The daemon to ask.  [the one that listens where `run` would]")
+@click.option("--listen", "address", metavar="HOST:PORT", help="Where to listen if no daemon does.  [as `run` would]")
+@click.option("--mapping", "names", metavar="NAME", multiple=True, help="Go by this mapping (repeat).  [the daemon's]")
+@click.option("--midi", is_flag=True, help="Without a daemon: hear MIDI at latentd:midi_in, too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
+def command(to: str | None, address: str | None, names: tuple[str, ...], midi: bool, as_json: bool) -> None:
+    """Show the messages that arrive, and what the mappings make of them.
+
+    Where a daemon listens, it is asked for copies and plays on; else this listens in its place. Left out: questions
+    such as /latentd/status, and what amSynth acknowledges. q or Ctrl-C ends it.
+    """
+    config = load_config(None, listen=address)
+    show = _show_json if as_json else _show_line
+    with ends_quietly(), single_keys() as keys, Client(to or config.listen) as client:
+        if to is not None or _daemon_answers(client):
+            _beside(client, to or config.listen, names, show, keys)
+        else:
+            _alone(config, names, midi, show, keys)
+
+
+# -- beside a daemon -------------------------------------------------------------------------------
+
+
+def _daemon_answers(client: Client) -> bool:
+    try:
+        return client.ask("/latentd/ping", limit_s=0.5).address == "/latentd/pong"
+    except LatentdError:
+        return False
+
+
+def _beside(client: Client, where: str, names: tuple[str, ...], show: Show, keys: int | None) -> None:
+    """Show the copies that the daemon sends."""
+    facts = client.status()
+    explainer = Explainer(_known(names or tuple(facts["mappings"])), daemon=True)
+    _say(f"beside the latentd at {where}, mappings {', '.join(facts['mappings'])}; q ends")
+    changes = Changes()
+    withheld = 0
+    answered = time.monotonic()
+    try:
+        for now in _turns(lambda: [client], keys, _renewals(client)):
+            for message in client.take():
+                answered = now
+                if message.address == "/latentd/status":
+                    changes.tell(json.loads(str(message.args[0])))
+                elif message.address == ADDRESS and len(message.args) == 4:
+                    kind, source, data, lost = message.args
+                    assert isinstance(data, bytes) and isinstance(lost, int)
+                    if lost != withheld:
+                        _say(f"… {lost - withheld} more came than can be shown")
+                        withheld = lost
+                    for heard in _explained(explainer, str(kind), str(source), data, now):
+                        show(str(source), heard)
+            if now - answered > _SILENT_S:
+                raise LatentdError(f"the latentd at {where} does not answer any more", "Start it and monitor again")
+    finally:
+        client.send(ADDRESS, 0)
+
+
+def _renewals(client: Client) -> Callable[[float], None]:
+    """What keeps the copies coming, and asks now and then who leads."""
+    due = {_RENEW_S: 0.0, _ASK_S: 0.0}
+
+    def renew(now: float) -> None:
+        if now >= due[_RENEW_S]:
+            due[_RENEW_S] = now + _RENEW_S
+            client.send(ADDRESS, 1)
+        if now >= due[_ASK_S]:
+            due[_ASK_S] = now + _ASK_S
+            client.send("/latentd/status")
+
+    return renew
+
+
+def _explained(explainer: Explainer, kind: str, source: str, data: bytes, now: float) -> list[Heard]:
+    if kind == "midi":
+        return [explainer.midi(data, source, now)]
+    if kind == "long":
+        return [Heard("a long datagram", [], "not copied")]
+    heard = explainer.datagram(data, now)
+    if kind == "refused":
+        return [Heard(one.what, [], f"refused: `allow:` does not name {source.rpartition(':')[0]}") for one in heard]
+    return heard
+
+
+class Changes:
+    """Says who leads, whenever that changes."""
+
+    def __init__(self) -> None:
+        self._told: tuple[object, ...] = ("", False)
+
+    def tell(self, facts: dict[str, Any]) -> None:
+        """Take the daemon's newest facts."""
+        now = (facts["source"], facts["frozen"])
+        if now != self._told:
+            self._told = now
+            leader = f"{facts['source']} leads now" if facts["source"] else "nobody leads"
+            _say(f"-- {leader}{'; frozen: all input is ignored' if facts['frozen'] else ''}")
+
+
+def _known(names: tuple[str, ...]) -> list[DeviceMapping]:
+    """The mappings that can be read here; a daemon elsewhere may have files of its own."""
+    found = []
+    for name in names:
+        try:
+            found.append(load_mapping(name))
+        except LatentdError as error:
+            _say(f"the mapping {name} cannot be read here ({error}): what only it wants will be shown as unwanted")
+    return found
+
+
+# -- in its place ----------------------------------------------------------------------------------
+
+
+def _alone(config: Config, names: tuple[str, ...], midi: bool, show: Show, keys: int | None) -> None:
+    """Listen where the daemon would."""
+    wanted = names or tuple(config.mappings)
+    explainer = Explainer([load_mapping(name) for name in wanted])
+    allowed = Allowed(config.allow)
+    with listen(config.address) as receiving:
+        port = _jack_port(config) if midi else None
+        _say(f"no latentd at {config.listen}: listening in its place, mappings {', '.join(wanted)}; q ends")
+        try:
+            ends = lambda: [receiving, *(port.filenos() if port is not None else ())]  # noqa: E731 - one line, used once
+            for now in _turns(ends, keys, port.poll if port is not None else None):
+                for data, sender in _datagrams(receiving):
+                    kind = "osc" if sender[0] in allowed else "refused"
+                    source = f"{sender[0]}:{sender[1]}"
+                    for heard in _explained(explainer, kind, source, data, now):
+                        show(source, heard)
+                for data, _arrived in port.take_midi() if port is not None else ():
+                    show("latentd:midi_in", explainer.midi(data, "latentd:midi_in", now))
+        finally:
+            if port is not None:
+                port.close()
+
+
+def _jack_port(config: Config) -> JackPort:
+    from latentd import midimap
+    from latentd.outputs.jack import JackPort
+
+    nowhere = r"(?!)"  # matches no port: nothing is played
+    return JackPort(midimap.OURS, config.jack.client, nowhere, config.jack.sources)
+
+
+def _datagrams(receiving: socket.socket) -> Iterator[tuple[bytes, tuple[str, int]]]:
+    while True:
+        try:
+            yield receiving.recvfrom(65536)
+        except BlockingIOError:
+            return
+
+
+# -- both ------------------------------------------------------------------------------------------
+
+
+def _turns(ends: Callable[[], list[Any]], keys: int | None, each: Callable[[float], object] | None) -> Iterator[float]:
+    """The time, whenever something may have come; ends with q."""
+    while True:
+        if each is not None:
+            each(time.monotonic())
+        ready, _, _ = select.select([*ends(), *([] if keys is None else [keys])], [], [], _LOOK_S)
+        if keys in ready and says_end(keys):
+            return
+        yield time.monotonic()
+
+
+def _show_line(source: str, heard: Heard) -> None:
+    click.echo(f"{datetime.now():%H:%M:%S.%f}"[:12] + f"  {source}  {heard}")
+
+
+def _show_json(source: str, heard: Heard) -> None:
+    facts = {"t": time.time(), "from": source, "message": heard.what, "address": heard.address, "args": heard.args}
+    facts |= {"points": [point._asdict() for point in heard.points], "outcome": heard.outcome}
+    click.echo(json.dumps(facts, default=_as_text))
+
+
+def _as_text(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,139 @@
+"""`latentd monitor` as a process: beside a running daemon, and in its place."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from latentd import osc
+from tests.daemon import free_port, latentd, wait_s
+from tests.listener import Listener
+from tests.rig import LIMIT_S, jackd, wait_for
+
+pytestmark = pytest.mark.real
+
+
+class Monitor:
+    """One `latentd monitor --json`: what it has shown, and what it said besides."""
+
+    def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
+        environment = {**(env or os.environ), "XDG_CONFIG_HOME": str(folder)}
+        argv = [sys.executable, "-W", "error", "-m", "latentd", "monitor", "--json", *options]
+        self.process = subprocess.Popen(
+            argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.lines: list[dict[str, Any]] = []
+        self.said = ""
+        self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_lines, self._read_said)]
+        for thread in self._threads:
+            thread.start()
+        wait_for(lambda: "q ends" in self.said or self.process.poll() is not None, "the monitor to begin")
+
+    def _read_lines(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(json.loads(line))
+
+    def _read_said(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said += line
+
+    def shows(self, message: str) -> dict[str, Any]:
+        """The line about this message, once it is there."""
+        wait_for(lambda: any(line["message"] == message for line in self.lines), f"a line: {message}")
+        return next(line for line in self.lines if line["message"] == message)
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(LIMIT_S)
+        for thread in self._threads:
+            thread.join(LIMIT_S)
+        return code
+
+
+@contextlib.contextmanager
+def monitor(folder: Path, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Monitor]:
+    started = Monitor(folder, *options, env=env)
+    try:
+        yield started
+        code = started.end()
+        assert code == 0, started.said
+        assert "Traceback" not in started.said and "Warning" not in started.said
+    finally:
+        started.process.kill()
+        started.process.wait()
+        for pipe in (started.process.stdout, started.process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+
+def again(act: Callable[[], None], condition: Callable[[], object], what: str) -> None:
+    """Act until it has the wanted effect."""
+
+    def tried() -> object:
+        act()
+        wait_s(0.1)
+        return condition()
+
+    wait_for(tried, what)
+
+
+def test_beside_a_daemon_it_shows_what_moves_the_point_and_what_does_not(tmp_path: Path) -> None:
+    with latentd("--output", "print", "--mapping", "xy") as daemon:
+        with monitor(tmp_path, "--to", f"127.0.0.1:{daemon.port}") as watching:
+            again(lambda: daemon.send("/first"), lambda: watching.lines, "the first copy")
+            daemon.send("/xy", 0.25, 0.75)
+            daemon.send("/3/xy", 0.5, 0.5)
+            daemon.send_bytes(b"not osc!")
+            point = watching.shows("/xy 0.25 0.75")
+            assert point["points"] == [{"source": "xy", "x": 0.25, "y": 0.75, "touch": None}]
+            assert (point["address"], point["args"]) == ("/xy", [0.25, 0.75])
+            assert "--mapping" in watching.shows("/3/xy 0.5 0.5")["outcome"]
+            assert "malformed" in watching.shows("8 bytes (not osc!)")["outcome"]
+            wait_for(lambda: "xy leads now" in watching.said, "who leads")
+        # It has said goodbye: the daemon copies nothing any more, and played on all the time.
+        assert daemon.status()["counters"]["faults"] == 0
+        assert daemon.status()["xy"] == pytest.approx([0.25, 0.75], abs=1e-3)
+
+
+def test_without_a_daemon_it_listens_in_its_place(tmp_path: Path) -> None:
+    port = free_port()
+    with monitor(tmp_path, "--listen", f"127.0.0.1:{port}", "--mapping", "xy") as watching:
+        assert "no latentd" in watching.said
+        with socket.socket(type=socket.SOCK_DGRAM) as phone:
+            phone.sendto(osc.write("/xy", 0.5, 0.25), ("127.0.0.1", port))
+        assert watching.shows("/xy 0.5 0.25")["points"][0]["y"] == 0.25
+
+
+def test_without_a_daemon_it_hears_midi_through_jack(tmp_path: Path) -> None:
+    options = ("--listen", f"127.0.0.1:{free_port()}", "--mapping", "pair7", "--midi")
+    with jackd() as server, monitor(tmp_path, *options, env=server.env) as watching:
+        wait_for(lambda: "latentd:midi_in" in server.ports(), "the monitor's port")
+        with Listener(server, "latentd:midi_in") as keyboard:
+            wait_for(lambda: server.connections("listener:out"), "the connection")
+            # What is played in the very period of the connection may be lost.
+            messages = (b"\xb0\x0c\x7f", b"\xb0\x0d\x00")
+            again(lambda: keyboard.play(*messages), lambda: watching.lines, "the first MIDI message")
+            watching.shows("channel 1: CC 12 = 127")
+            assert watching.shows("channel 1: CC 13 = 0")["points"][0]["x"] == 1.0
+
+
+def test_a_daemon_that_was_named_but_does_not_answer_is_an_error(tmp_path: Path) -> None:
+    started = Monitor(tmp_path, "--to", f"127.0.0.1:{free_port()}")
+    assert started.process.wait(LIMIT_S) == 1
+    wait_for(lambda: "no latentd answers" in started.said, "the reason")
+    for pipe in (started.process.stdout, started.process.stderr):
+        assert pipe is not None
+        pipe.close()
