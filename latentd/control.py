@@ -9,20 +9,20 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from latentd import banks, bundle
 from latentd.amsynth import INDEX, MINIMUM, NAMES, SPAN
+from latentd.background import Background
+from latentd.engine import Engine
 from latentd.errors import LatentdError, UserError
+from latentd.monitors import Monitors
 from latentd.osc import Message
 from latentd.pad import XY, Landmarks, Playback, Take, Wander, clip
-from latentd.peers import Sender
+from latentd.peers import Feedback, Sender
 from latentd.point import Point
-
-if TYPE_CHECKING:
-    from latentd.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +38,30 @@ _BEFORE_POINTS = {"xy", "z", "status", "ping"}
 Args = tuple[object, ...]
 
 
+class Host(Protocol):
+    """What carrying out a message needs of the daemon."""
+
+    engine: Engine
+    background: Background
+    feedback: Feedback
+    monitors: Monitors
+
+    def reply(self, sender: Sender, address: str, *args: str | float) -> None:
+        """Answer a client."""
+
+    def ask_status(self, sender: Sender) -> None:
+        """Answer a client with the status, once this turn's input is answered."""
+
+    def panic(self, now: float) -> None:
+        """End every note."""
+
+
 class Control:
     """Carries out `/latentd/...` messages. Runs on the engine's thread; whatever takes time goes to the background."""
 
-    def __init__(self, service: Service, folder: Path) -> None:
-        self._service = service
-        self._engine = service.engine
+    def __init__(self, host: Host, folder: Path) -> None:
+        self._host = host
+        self._engine = host.engine
         self._folder = folder
         self._undo: list[Callable[[], None]] = []
         self._take: Take | None = None
@@ -74,7 +92,7 @@ class Control:
             else:
                 raise UserError(f"{address}: no such message", "latentd/README.md lists them")
         except LatentdError as error:
-            self._service.reply(sender, "/latentd/error", str(error))
+            self._host.reply(sender, "/latentd/error", str(error))
         return True
 
     # -- the point -------------------------------------------------------------------------------
@@ -152,19 +170,19 @@ class Control:
         if patch is None:
             raise UserError("there is no sound to save yet", "Move the point first")
         text = banks.Bank((banks.Preset.from_patch(name, patch),)).to_text().encode()
-        self._write(f"banks/{name}.bank", text, then=lambda: self._service.reply(sender, "/latentd/saved", name))
+        self._write(f"banks/{name}.bank", text, then=lambda: self._host.reply(sender, "/latentd/saved", name))
 
     def _model(self, args: Args, sender: Sender, now: float) -> None:
         name = _name(args, "model")
 
         def loaded(result: Any) -> None:
             if isinstance(result, Exception):
-                self._service.reply(sender, "/latentd/error", str(result))
+                self._host.reply(sender, "/latentd/error", str(result))
                 return
             before = self._engine.model
             self._remember(lambda: self._engine.use_model(before))
             self._engine.use_model(result)
-            self._service.reply(sender, "/latentd/model", result.name)
+            self._host.reply(sender, "/latentd/model", result.name)
 
         self._background(lambda: bundle.load(name), loaded)
 
@@ -196,7 +214,7 @@ class Control:
 
     def _panic(self, args: Args, sender: Sender, now: float) -> None:
         self._engine.motion = None
-        self._service.panic(now)
+        self._host.panic(now)
 
     def _undo_last(self, args: Args, sender: Sender, now: float) -> None:
         if not self._undo:
@@ -206,16 +224,16 @@ class Control:
     # -- talking ---------------------------------------------------------------------------------
 
     def _status(self, args: Args, sender: Sender, now: float) -> None:
-        self._service.ask_status(sender)
+        self._host.ask_status(sender)
 
     def _ping(self, args: Args, sender: Sender, now: float) -> None:
-        self._service.reply(sender, "/latentd/pong")
+        self._host.reply(sender, "/latentd/pong")
 
     def _subscribe(self, args: Args, sender: Sender, now: float) -> None:
-        self._service.feedback.subscribe(sender[0], _flag(args, "subscribe"))
+        self._host.feedback.subscribe(sender[0], _flag(args, "subscribe"))
 
     def _monitor(self, args: Args, sender: Sender, now: float) -> None:
-        self._service.monitors.subscribe(sender, _flag(args, "monitor"), now)
+        self._host.monitors.subscribe(sender, _flag(args, "monitor"), now)
 
     # -- helpers ---------------------------------------------------------------------------------
 
@@ -246,7 +264,7 @@ class Control:
         self._background(lambda: write_file(self._folder / name, data), written)
 
     def _background(self, job: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        if not self._service.background.submit(job, then):
+        if not self._host.background.submit(job, then):
             raise LatentdError("the disk does not keep up", "Try again in a moment")
 
 

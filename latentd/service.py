@@ -39,8 +39,9 @@ log = logging.getLogger(__name__)
 # One turn of the loop looks at no more datagrams than this before it answers the newest point.
 _DATAGRAMS_A_TURN = 256
 _LARGEST_DATAGRAM = 65536
-# Without any event the loop wakes this often, and after a rest this long it collects the garbage of the last use.
+# Without any event the loop wakes this often. Garbage is collected as often at rest, and without a rest every so often.
 _IDLE_S = 30.0
+_LONGEST_S = 300.0
 _SUMMARY_S = 1.0
 _MOST_ASKERS = 16
 
@@ -163,7 +164,9 @@ class Service:
             # A bug on one message's path must not end the performance; it is counted and said.
             self.status.counters.faults += 1
             self._deadlines = [now + 0.1]
-            log.exception("fault in the loop")
+            if now - self._said >= _SUMMARY_S:
+                self._said = now
+                log.exception("fault in the loop (%d so far)", self.status.counters.faults)
 
     def _answer(self, now: float) -> None:
         """Let every part do what is due at `now`, and learn when each wants to be called again."""
@@ -178,8 +181,11 @@ class Service:
         self._deadlines = [tick, ways, alsa, feedback, self._alive(now)]
         if self._askers:
             self._tell(now)
+        if now - self._rested >= (_IDLE_S if tick is None else _LONGEST_S):
+            self._rested = now
+            gc.collect()  # what is frozen is not looked at: a fraction of a millisecond
         if tick is None:
-            self._rest(now)
+            self._sum_up(now)
 
     def _tick(self, now: float) -> float | None:
         """One pass of the straight line, unless the last was too short ago: then newest wins until it is due."""
@@ -196,11 +202,8 @@ class Service:
             engine.point_t = None
         return next_tick
 
-    def _rest(self, now: float) -> None:
-        """Nothing moves: a good moment for the collector, and for a summary of what was."""
-        if now - self._rested >= _IDLE_S:
-            self._rested = now
-            gc.collect()
+    def _sum_up(self, now: float) -> None:
+        """Nothing moves: a summary of what was, at most once a second."""
         counters = self.status.counters
         received, sent = self._seen
         if now - self._said >= _SUMMARY_S and counters.received != received:
