@@ -35,6 +35,9 @@ _LONGEST_GLIDE_S = 3600.0
 # All other messages are about the point as the messages before them left it.
 _BEFORE_POINTS = {"xy", "z", "status", "ping"}
 
+# What we answer ourselves. Never answered, or two daemons could be made to talk to each other for ever.
+_ANSWERS = {"error", "pong", "saved", "loaded"}
+
 Args = tuple[object, ...]
 
 
@@ -82,6 +85,8 @@ class Control:
         if not address.startswith("/latentd/"):
             return False
         name = address.removeprefix("/latentd/")
+        if name in _ANSWERS or (name == "status" and args):
+            return False
         if name not in _BEFORE_POINTS:
             self._engine.catch_up(now)
         try:
@@ -182,7 +187,7 @@ class Control:
             before = self._engine.model
             self._remember(lambda: self._engine.use_model(before))
             self._engine.use_model(result)
-            self._host.reply(sender, "/latentd/model", result.name)
+            self._host.reply(sender, "/latentd/loaded", result.name)
 
         self._background(lambda: bundle.load(name), loaded)
 

@@ -188,6 +188,23 @@ def test_mistakes_are_answered(daemon: Daemon, address: str, args: tuple[float |
     assert message in error(daemon, address, *args)
 
 
+def test_answers_are_not_answered() -> None:
+    """Or a forged sender could make two daemons talk to each other for ever."""
+    with latentd("--output", "print") as daemon, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.bind(("127.0.0.1", 0))
+        asker.settimeout(LIMIT_S)
+        for answer in (("error", "x"), ("pong",), ("saved", "x"), ("loaded", "x"), ("status", "{}")):
+            asker.sendto(osc.write(f"/latentd/{answer[0]}", *answer[1:]), ("127.0.0.1", daemon.port))
+        asker.sendto(osc.write("/latentd/ping"), ("127.0.0.1", daemon.port))
+        assert osc.read(asker.recv(65536))[0].address == "/latentd/pong"
+        assert daemon.status()["counters"]["unmapped"] == 5
+
+
+def test_a_model_is_loaded_while_playing(daemon: Daemon) -> None:
+    assert ask(daemon, "/latentd/model", "first").args == ("first",)
+    daemon.send("/latentd/undo")
+
+
 def test_subscribers_hear_the_point_at_the_feedback_port() -> None:
     port = free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
