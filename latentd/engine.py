@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from latentd.amsynth import Array, to_patch
@@ -89,7 +91,7 @@ class Engine:
         if self._target is None or self._decoded != (xy, self._still):
             held = None if self._still else self.shaping.held
             target = self.model.decoder.decode(self.pad.to_z(xy), held)
-            if np.isfinite(target).all():
+            if math.isfinite(target.dot(target)):  # a sum of squares, so one bad value is enough
                 self._target, self._decoded = target, (xy, self._still)
             else:
                 self.status.counters.faults += 1

@@ -170,12 +170,13 @@ class Service:
 
     def _answer(self, now: float) -> None:
         """Let every part do what is due at `now`, and learn when each wants to be called again."""
+        tick = self._tick(now)  # before all else: nothing stands between a point and the synth
         ways = self.ways.poll(now)
         if self.ways.output is not self.engine.output:
             self.engine.use_output(self.ways.output)
             log.info("output %s: %s", self.ways.output.name, self.ways.why)
             self._say_unreachable()
-        tick = self._tick(now)
+            tick = self._tick(now)
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
         self._deadlines = [tick, ways, alsa, feedback, self._alive(now)]
@@ -265,6 +266,7 @@ class Service:
         self.background.collect()
 
     def _on_ways(self, now: float) -> None:
+        self.ways.wake()
         for data, _arrived in self.ways.take_midi():
             self._midi(data, "latentd:midi_in", now)
 
