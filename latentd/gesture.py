@@ -246,6 +246,13 @@ class Gesture:
             self.still = now >= self._leader.last_t + STILL_S and moved == self._leader.raw
         return used
 
+    def overhear(self, points: Sequence[Point]) -> None:
+        """Frozen: positions count for nothing, but who touches does, or a hand lifted meanwhile would lead for ever."""
+        for point in points:
+            source = self._sources.get(point.source)
+            if source is not None and point.touch is not None:
+                source.touch = point.touch
+
     def settle_at(self, xy: XY) -> None:
         """Another hand (a landmark, a glide) put the point here: no source leads until it is heard again."""
         self.xy = xy
