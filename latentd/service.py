@@ -61,6 +61,8 @@ class Service:
         self._askers: list[Sender] = []  # they are told how things are once the tick has answered the input
         self._deadlines: list[float | None] = [None]
         self._last_tick = self._rested = self._said = 0.0
+        self._next_tick: float | None = None
+        self._fresh = True  # something came that a tick has to answer
         self._alive_s, self._alive_t = notify.interval_s(), 0.0
         self._seen = (0, 0)
         self._allowed = Allowed(config.allow)
@@ -176,6 +178,7 @@ class Service:
             self.engine.use_output(self.ways.output)
             log.info("output %s: %s", self.ways.output.name, self.ways.why)
             self._say_unreachable()
+            self._fresh = True
             tick = self._tick(now)
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
@@ -191,17 +194,19 @@ class Service:
     def _tick(self, now: float) -> float | None:
         """One pass of the straight line, unless the last was too short ago: then newest wins until it is due."""
         engine = self.engine
+        if not self._fresh and (self._next_tick is None or now < self._next_tick):
+            return self._next_tick  # the turn was for something else, as the synth's acknowledgement
         due = self._last_tick + engine.output.interval_s * 0.5
         if now < due:
             return due
-        self._last_tick = now
+        self._last_tick, self._fresh = now, False
         sent = self.status.counters.sent
-        next_tick = engine.tick(now)
+        self._next_tick = engine.tick(now)
         if engine.point_t is not None:
             if self.status.counters.sent != sent:
                 self.status.latency.add(time.monotonic() - engine.point_t)
             engine.point_t = None
-        return next_tick
+        return self._next_tick
 
     def _sum_up(self, now: float) -> None:
         """Nothing moves: a summary of what was, at most once a second."""
@@ -259,11 +264,13 @@ class Service:
         wanted = self.engine.inputs.osc(message, now)
         if self.control.receive(message, sender, now):
             wanted = True
+        self._fresh = self._fresh or wanted
         if not wanted and not self.ways.receive(message, sender, now):
             self.status.counters.unmapped += 1
 
     def _on_background(self, now: float) -> None:
         self.background.collect()
+        self._fresh = True
 
     def _on_ways(self, now: float) -> None:
         self.ways.wake()
@@ -277,6 +284,7 @@ class Service:
 
     def _midi(self, data: bytes, port: str, now: float) -> None:
         self.status.counters.received += 1
+        self._fresh = True
         if self.monitors.any:
             self.monitors.midi(data, port, now)
         if not self.engine.inputs.midi(data, port, now):
