@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 # Names end up as file names or in files: letters, digits and a few signs, no path, not hidden.
 _NAME = re.compile(r"\w[\w .+-]{0,63}")
-_MOST_LANDMARKS = 1000
+_MOST_LANDMARKS = 128  # the status names them all in one datagram
 _MOST_UNDO = 64
 _LONGEST_GLIDE_S = 3600.0
 
@@ -127,21 +127,21 @@ class Control:
         name, xy = _name(args, "landmark/save"), self._present()
         if name not in self.landmarks.points and len(self.landmarks.points) >= _MOST_LANDMARKS:
             raise UserError(f"{_MOST_LANDMARKS} landmarks are kept at most", "Delete one first")
-        self._change_landmarks({**self.landmarks.points, name: xy})
+        self._change_landmarks({**self.landmarks.points, name: xy}, sender)
 
     def _landmark_delete(self, args: Args, sender: Sender, now: float) -> None:
         name = _name(args, "landmark/delete")
         self.landmarks.find(name)
-        self._change_landmarks({key: xy for key, xy in self.landmarks.points.items() if key != name})
+        self._change_landmarks({key: xy for key, xy in self.landmarks.points.items() if key != name}, sender)
 
-    def _change_landmarks(self, points: dict[str, XY]) -> None:
+    def _change_landmarks(self, points: dict[str, XY], sender: Sender) -> None:
         before = self.landmarks.points
-        self._remember(lambda: self._set_landmarks(before))
-        self._set_landmarks(points)
+        self._remember(lambda: self._set_landmarks(before, sender))
+        self._set_landmarks(points, sender)
 
-    def _set_landmarks(self, points: dict[str, XY]) -> None:
+    def _set_landmarks(self, points: dict[str, XY], sender: Sender) -> None:
         self.landmarks.points = points
-        self._write("landmarks.json", json.dumps(points, indent=1).encode())
+        self._write("landmarks.json", json.dumps(points, indent=1).encode(), sender)
 
     def _landmark_goto(self, args: Args, sender: Sender, now: float) -> None:
         name = _name(args[:1], "landmark/goto")
@@ -175,7 +175,7 @@ class Control:
         if patch is None:
             raise UserError("there is no sound to save yet", "Move the point first")
         text = banks.Bank((banks.Preset.from_patch(name, patch),)).to_text().encode()
-        self._write(f"banks/{name}.bank", text, then=lambda: self._host.reply(sender, "/latentd/saved", name))
+        self._write(f"banks/{name}.bank", text, sender, lambda: self._host.reply(sender, "/latentd/saved", name))
 
     def _model(self, args: Args, sender: Sender, now: float) -> None:
         name = _name(args, "model")
@@ -259,10 +259,12 @@ class Control:
         if (before := self._engine.xy) is not None:
             self._remember(lambda: self._engine.go_to(before, 0.0, 0.0))
 
-    def _write(self, name: str, data: bytes, then: Callable[[], None] | None = None) -> None:
+    def _write(self, name: str, data: bytes, sender: Sender, then: Callable[[], None] | None = None) -> None:
         def written(result: Any) -> None:
             if isinstance(result, Exception):
-                log.warning("%s was not written: %s", self._folder / name, result)
+                why = f"{self._folder / name} was not written: {getattr(result, 'strerror', None) or result}"
+                log.warning("%s", why)
+                self._host.reply(sender, "/latentd/error", f"{why}. Make room, or set `state:` to another folder")
             elif then is not None:
                 then()
 

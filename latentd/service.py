@@ -316,7 +316,7 @@ class Service:
         del self._askers[:-_MOST_ASKERS]
 
     def _tell(self, now: float) -> None:
-        text = json.dumps(self.facts(now), separators=(",", ":"))
+        text = json.dumps(self.facts(now), separators=(",", ":"), ensure_ascii=False)
         for sender in self._askers:
             self.reply(sender, "/latentd/status", text)
         self._askers.clear()

@@ -105,6 +105,32 @@ def test_landmarks_are_kept_gone_to_and_forgotten(daemon: Daemon) -> None:
     wait_for(lambda: daemon.status()["landmarks"] == ["intro"], "undo")
 
 
+def test_a_status_with_as_many_and_as_long_landmarks_as_can_be_still_fits_its_datagram() -> None:
+    longest = "\N{OLD ITALIC LETTER A}" * 64  # four bytes each
+    names = [f"{i:03}{longest[3:]}" for i in range(127)]
+    with latentd("--output", "print", start=False) as daemon:
+        daemon.state.mkdir(parents=True)
+        (daemon.state / "landmarks.json").write_text(json.dumps(dict.fromkeys(names, (0.5, 0.5))), encoding="utf-8")
+        daemon.start()
+        assert daemon.status()["landmarks"] == names
+        daemon.send("/latentd/xy", 0.5, 0.5)
+        daemon.send("/latentd/landmark/save", longest)
+        wait_for(lambda: len(daemon.status()["landmarks"]) == 128, "the last one")
+        assert "128 landmarks" in error(daemon, "/latentd/landmark/save", "one more")
+
+
+@pytest.mark.parametrize("address", ["/latentd/save", "/latentd/landmark/save"])
+def test_what_cannot_be_written_is_said_to_who_asked_for_it(address: str) -> None:
+    with latentd("--output", "print", start=False) as daemon:
+        daemon.state.mkdir(parents=True)
+        (daemon.state / "banks").touch()  # where a folder should be
+        daemon.start()
+        (daemon.state / "landmarks.json").mkdir()
+        daemon.send("/latentd/xy", 0.5, 0.5)
+        daemon.settle()
+        assert "was not written" in error(daemon, address, "mine")
+
+
 def test_a_parameter_set_by_hand_stays_until_given_back(daemon: Daemon) -> None:
     daemon.send("/latentd/param/filter_cutoff", -0.25)
     daemon.send("/latentd/xy", 0.7, 0.7)
