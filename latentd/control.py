@@ -114,9 +114,11 @@ class Control:
         self._engine.hear(Point(clip(x), clip(y), None, "latentd", now))
 
     def _touch(self, args: Args, sender: Sender, now: float) -> None:
-        on = _flag(args, "touch")
+        if not _flag(args, "touch"):
+            self._engine.gesture.let_go("latentd")
+            return
         x, y = self._engine.xy or self._engine.gesture.xy
-        self._engine.hear(Point(x, y, on, "latentd", now))
+        self._engine.hear(Point(x, y, True, "latentd", now))
 
     def _freeze(self, args: Args, sender: Sender, now: float) -> None:
         self._engine.frozen = _flag(args, "freeze")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from latentd import banks, osc
+from latentd import banks, bundle, osc
 from latentd.client import Client
 from latentd.errors import LatentdError
 from tests.daemon import Daemon, decoded, free_port, latentd
@@ -64,6 +64,37 @@ def test_the_point_moves_the_patch_to_what_decode_prints(daemon: Daemon) -> None
     assert status["xy"] == [0.25, 0.75]
     assert status["patch"] == pytest.approx(decoded(0.25, 0.75), abs=1e-4)
     assert status["source"] == "latentd"
+
+
+def test_a_latent_point_moves_it_to_where_the_pad_shows_it(daemon: Daemon) -> None:
+    low, high = bundle.load().box
+    daemon.send("/latentd/z", *(float(v) for v in low + (high - low) * (0.25, 0.75)))
+    assert settled(daemon)["xy"] == pytest.approx([0.25, 0.75], abs=1e-6)
+
+
+def test_a_held_touch_keeps_the_lead_until_it_is_let_go(daemon: Daemon) -> None:
+    daemon.send("/latentd/xy", 0.2, 0.3)
+    daemon.send("/latentd/touch", 1)
+    daemon.send("/xy1", 0.9, 0.9)
+    status = settled(daemon)
+    assert (status["source"], status["touch"]) == ("latentd", True)
+    assert status["xy"] == pytest.approx([0.2, 0.3])
+    daemon.send("/latentd/touch", 0)
+    daemon.send("/xy1", 0.9, 0.9)
+    assert settled(daemon)["source"] == "touchosc-mk2"
+
+
+def test_let_go_the_point_is_still_moved_by_those_who_know_no_touch(daemon: Daemon) -> None:
+    daemon.send("/latentd/touch", 1)
+    daemon.send("/latentd/touch", 0)
+    daemon.send("/latentd/xy", 0.125, 0.25)
+    wait_for(lambda: daemon.status()["xy"] == [0.125, 0.25], "the point")
+
+
+def test_another_model_can_be_loaded_and_undone(daemon: Daemon) -> None:
+    assert ask(daemon, "/latentd/model", bundle.DEFAULT).args == (bundle.DEFAULT,)
+    daemon.send("/latentd/undo")
+    assert settled(daemon)["model"] == bundle.DEFAULT
 
 
 def test_a_mapped_device_moves_it_too(daemon: Daemon) -> None:
