@@ -36,6 +36,7 @@ class Child:
         self.restart_at: float | None = 0.0  # None while one runs
         self.starts = 0
         self.problem = ""
+        self._said: set[str] = set()  # since one was healthy
 
     @property
     def pid(self) -> int | None:
@@ -69,7 +70,7 @@ class Child:
         """Pass its reports to the log, notice its death; False when none runs now."""
         if self._process is None:
             return False
-        ended = self._read()
+        ended = self._read(now)
         code = self._process.poll()
         if code is None and not ended:
             return True
@@ -80,7 +81,7 @@ class Child:
         self._retry(now, _reason(code), RETRY_NO_LIBRARY_S if code == NO_LIBRARY else None)
         return False
 
-    def _read(self) -> bool:
+    def _read(self, now: float) -> bool:
         """Log complete lines; True at the end of its output."""
         assert self._process is not None
         assert self._process.stdout is not None
@@ -92,8 +93,16 @@ class Child:
         for line in lines:
             text = line.decode(errors="replace")
             self.problem = "" if text.startswith("connected") else text
-            log.info("JACK port: %s", text)
+            self._say(logging.INFO, text, now)
         return not data
+
+    def _say(self, level: int, text: str, now: float) -> None:
+        """Log it; of children that die young each thing only once, or a broken machine's log would fill for weeks."""
+        if now - self._started_at > HEALTHY_S:
+            self._said.clear()
+        if text not in self._said:
+            log.log(level, "JACK port: %s", text)
+            self._said.add(text)
 
     def _retry(self, now: float, why: str, delay_s: float | None = None) -> None:
         if now - self._started_at > HEALTHY_S:
@@ -102,9 +111,8 @@ class Child:
             delay_s = RETRY_S[min(self._tries, len(RETRY_S) - 1)]
         self._tries += 1
         self.restart_at = now + delay_s
-        if why != self.problem:
-            log.warning("JACK port: %s; starting it again", why)
-            self.problem = why
+        self._say(logging.WARNING, f"{why}; starting it again", now)
+        self.problem = why
 
     def filenos(self) -> list[int]:
         """Readable when it has reported something or has died."""
