@@ -35,14 +35,16 @@ class Ways:
         wanted = config.output
         self._auto = wanted == "auto"
         cc_map = _midimap(config)
-        self.osc = _amsynth_osc(config, send, submit) if wanted in ("auto", "osc") else None
+        alone = _alone(config, cc_map)
         # With `osc` the JACK port still carries MIDI from controllers, and notes to the synth.
         self.jack = (
             JackPort(cc_map, config.jack.client, config.jack.playback, config.jack.sources)
             if wanted in ("auto", "osc", "jack")
             else None
         )
-        open_ways: tuple[Output | None, ...] = (self.osc, self.jack, _alone(config, cc_map))
+        # Last, because its folder would be left behind if another way refused its settings.
+        self.osc = _amsynth_osc(config, send, submit) if wanted in ("auto", "osc") else None
+        open_ways: tuple[Output | None, ...] = (self.osc, self.jack, alone)
         self._all = [way for way in open_ways if way is not None]
         self._jack_due = -math.inf
         self.output = self._all[0]
