@@ -139,12 +139,13 @@ class Service:
     def _say_hello(self) -> None:
         host, port = self.config.address
         log.info("latentd %s: model %s, OSC on %s:%d", __version__, self.engine.model.name, host, port)
-        log.info("output %s: %s", self.engine.output.name, self.ways.why)
-        self._say_unreachable()
+        self._say_output()
 
-    def _say_unreachable(self) -> None:
-        reachable = self.engine.output.reachable
-        names = [name for name, reached in zip(NAMES, reachable, strict=True) if not reached]
+    def _say_output(self) -> None:
+        output = self.engine.output
+        log.info("output %s: %s", output.name, self.ways.why)
+        notify.status(f"playing through {output.name}: {self.ways.why}")
+        names = [name for name, reached in zip(NAMES, output.reachable, strict=True) if not reached]
         if names:
             log.warning("MIDI does not reach %s: run `latentd midimap --install` and restart amSynth", ", ".join(names))
 
@@ -176,8 +177,7 @@ class Service:
         ways = self.ways.poll(now)
         if self.ways.output is not self.engine.output:
             self.engine.use_output(self.ways.output)
-            log.info("output %s: %s", self.ways.output.name, self.ways.why)
-            self._say_unreachable()
+            self._say_output()
             self._fresh = True
             tick = self._tick(now)
         feedback = self.feedback.step(self.engine.xy, now)

@@ -69,6 +69,7 @@ def test_a_daemon_that_nobody_plays_feeds_its_watchdog_and_ends_in_order(
     manager.settimeout(60)
     with subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL) as daemon:
         try:
+            assert manager.recv(100) == b"STATUS=playing through print: as configured"
             assert [manager.recv(100) for _ in range(4)] == [b"READY=1", *[b"WATCHDOG=1"] * 3]
             daemon.send_signal(signal.SIGTERM)
             while (heard := manager.recv(100)) == b"WATCHDOG=1":
