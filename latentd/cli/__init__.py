@@ -50,6 +50,8 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: every error a user can meet becomes one line and an exit code; tracebacks are for bugs."""
+    # numpy's matrices are small here: threads for them would only make every start slower. Read when numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = cli.main(prog_name="latentd", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
