@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
+import os
 import socket
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from latentd import osc
 from latentd.errors import LatentdError, UserError
@@ -98,3 +100,14 @@ class Feedback:
             with contextlib.suppress(OSError):  # its network is gone; it hears again once that is back
                 self._send(packet, (host, self._port))
         return None
+
+
+def overrun(listening: socket.socket) -> int:
+    """Datagrams that the system dropped because the socket's buffer was full: the last column of /proc/net/udp."""
+    inode = str(os.fstat(listening.fileno()).st_ino)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/net/udp").read_text(encoding="ascii").splitlines():
+            fields = line.split()
+            if fields[9] == inode:
+                return int(fields[12])
+    return 0

@@ -6,17 +6,11 @@ import contextlib
 import gc
 import json
 import logging
-import os
 import selectors
-import signal
-import socket
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from latentd import __version__, bundle, notify, osc
+from latentd import __version__, bundle, lifetime, notify, osc
 from latentd.amsynth import NAMES
 from latentd.background import Background
 from latentd.config import Config
@@ -27,7 +21,7 @@ from latentd.gesture import Gesture, GestureSettings
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import Inputs
 from latentd.monitors import Monitors
-from latentd.peers import Allowed, Feedback, Sender, listen
+from latentd.peers import Allowed, Feedback, Sender, listen, overrun
 from latentd.status import Status
 from latentd.ways import Ways
 
@@ -44,6 +38,7 @@ _IDLE_S = 30.0
 _LONGEST_S = 300.0
 _SUMMARY_S = 1.0
 _MOST_ASKERS = 16
+_REFUSED_S = 60.0
 
 
 class Service:
@@ -65,6 +60,7 @@ class Service:
         self._fresh = True  # something came that a tick has to answer
         self._alive_s, self._alive_t = notify.interval_s(), 0.0
         self._seen = (0, 0)
+        self._refused_t = -_REFUSED_S
         self._allowed = Allowed(config.allow)
         with contextlib.ExitStack() as stack:
             self._open(stack)
@@ -94,7 +90,12 @@ class Service:
 
     def run(self) -> None:
         """Play until SIGTERM or Ctrl-C; then close everything, in reverse order."""
-        with self._stack, selectors.DefaultSelector() as self._selector, self._signals(), _calm_collector():
+        with (
+            self._stack,
+            selectors.DefaultSelector() as self._selector,
+            lifetime.signals(self._selector, self._stop),
+            lifetime.calm_collector(),
+        ):
             self._selector.register(self._socket, selectors.EVENT_READ, self._on_datagrams)
             self._selector.register(self.background.fileno(), selectors.EVENT_READ, self._on_background)
             if self._alsa_in is not None:
@@ -112,29 +113,8 @@ class Service:
         """Close everything without having run."""
         self._stack.close()
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGTERM and Ctrl-C end the loop; a second Ctrl-C kills."""
-        reading, writing = socket.socketpair()
-        reading.setblocking(False)
-        writing.setblocking(False)
-        old_fd = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
-        old = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-        self._selector.register(reading, selectors.EVENT_READ, lambda _now: reading.recv(64))
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(old_fd)
-            for number, handler in old.items():
-                signal.signal(number, handler)
-            self._selector.unregister(reading)
-            reading.close()
-            writing.close()
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _stop(self) -> None:
         self._stopping = True
-        if number == signal.SIGINT:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def _say_hello(self) -> None:
         host, port = self.config.address
@@ -147,7 +127,13 @@ class Service:
         notify.status(f"playing through {output.name}: {self.ways.why}")
         names = [name for name, reached in zip(NAMES, output.reachable, strict=True) if not reached]
         if names:
-            log.warning("MIDI does not reach %s: run `latentd midimap --install` and restart amSynth", ", ".join(names))
+            log.warning(
+                "MIDI does not reach %d of %d parameters: run `latentd midimap --install`, then restart amSynth and "
+                "latentd. Missing: %s",
+                len(names),
+                len(NAMES),
+                ", ".join(names),
+            )
 
     # -- the loop --------------------------------------------------------------------------------
 
@@ -251,6 +237,7 @@ class Service:
                 self.monitors.datagram(datagram, sender, sender[0] in self._allowed, now)
             if sender[0] not in self._allowed:
                 counters.refused += 1
+                self._say_refused(sender[0], now)
                 continue
             try:
                 messages = osc.read(datagram, counters)
@@ -259,6 +246,12 @@ class Service:
                 continue
             for message in messages:
                 self._dispatch(message, sender, now)
+
+    def _say_refused(self, host: str, now: float) -> None:
+        """Tell who is not heard, at most once a minute: a phone that is refused looks just like one that is off."""
+        if now - self._refused_t >= _REFUSED_S:
+            self._refused_t = now
+            log.warning("%s is not heard: `allow:` does not name its network. %s", host, _advice())
 
     def _dispatch(self, message: osc.Message, sender: Sender, now: float) -> None:
         wanted = self.engine.inputs.osc(message, now)
@@ -334,16 +327,6 @@ class Service:
 
     # -- status ----------------------------------------------------------------------------------
 
-    def _overrun(self) -> int:
-        """Datagrams that the system dropped because our buffer was full: the last column of /proc/net/udp."""
-        inode = str(os.fstat(self._socket.fileno()).st_ino)
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            for line in Path("/proc/net/udp").read_text(encoding="ascii").splitlines():
-                fields = line.split()
-                if fields[9] == inode:
-                    return int(fields[12])
-        return 0
-
     def facts(self, now: float) -> dict[str, object]:
         """What `/latentd/status` answers: a fresh plain dict."""
         engine = self.engine
@@ -368,12 +351,19 @@ class Service:
             "settled": self._deadlines[0] is None and engine.output.settled(),
             "counters": {name: getattr(counters, name) for name in counters.__slots__}
             | self.ways.counts()
-            | {"overrun": self._overrun()},
+            | {"overrun": overrun(self._socket)},
             "latency": self.status.latency.facts(),
             "lateness": self.status.lateness.facts(),
             "ways": self.ways.facts(),
             "alsa_in": self._alsa_in.facts() if self._alsa_in is not None else None,
         }
+
+
+def _advice() -> str:
+    """How to let this machine's own networks in."""
+    from latentd.machine import networks  # asks the system; needed only here
+
+    return f"For this network: --set 'allow=[{', '.join(networks()) or '192.168.1.0/24'}]'"
 
 
 def _alsa_in(config: Config) -> AlsaIn | None:
@@ -383,16 +373,3 @@ def _alsa_in(config: Config) -> AlsaIn | None:
     from latentd.inputs.alsa import AlsaIn
 
     return AlsaIn(config.alsa.inputs)
-
-
-@contextlib.contextmanager
-def _calm_collector() -> Iterator[None]:
-    """No garbage collection while playing: what is here now stays, the rest is collected at rest."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()

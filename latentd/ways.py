@@ -18,7 +18,7 @@ from latentd.outputs.jack import JackPort
 from latentd.outputs.patch_folder import runtime_folder
 from latentd.peers import Sender
 
-_NOT_STARTED_FOR_US = "amSynth has not been started with our NSM_URL, so MIDI through JACK plays it"
+_NOT_STARTED_FOR_US = "MIDI through JACK, until an amSynth comes that was started for us with NSM_URL={url}"
 _ANSWERS = "amSynth answers on its own OSC interface"
 _SILENT = "amSynth does not answer on its OSC interface, but its MIDI port is there"
 
@@ -52,7 +52,8 @@ class Ways:
         if self._auto and self.jack is not None and self.osc is not None:
             known = self.osc.address is not None
             self.output = self._all[0 if known else 1]
-            self.why = "amSynth announced itself here before" if known else _NOT_STARTED_FOR_US
+            url = f"osc.udp://127.0.0.1:{config.address[1]}/"
+            self.why = "amSynth announced itself here before" if known else _NOT_STARTED_FOR_US.format(url=url)
 
     def wake(self) -> None:
         """One of the descriptors is readable, so the next `poll` looks at everything."""

@@ -16,7 +16,7 @@ from latentd.errors import LatentdError
 
 
 @click.command(
-    epilog="Example:  latentd midimap --install  (then restart amSynth: it reads the file only when it starts)"
+    epilog="Example:  latentd midimap --install  (then restart amSynth and latentd: they read it only when they start)"
 )
 @click.option("--install", is_flag=True, help="Put the map in place; a file that is there is kept as a backup.")
 @click.option("--json", "as_json", is_flag=True, help="Print parameter -> CC as one JSON object.")
@@ -58,7 +58,7 @@ def _report(path: Path, complete: midimap.Midimap, existing: midimap.Midimap | N
     added = f" ({len(existing.missing)} added)" if existing else ""
     return (
         f"{path} now reaches all {amsynth.COUNT} parameters{added}.{kept}\n"
-        "Restart amSynth: it reads this file only when it starts."
+        "Restart amSynth, and latentd if it runs: they read this file only when they start."
     )
 
 

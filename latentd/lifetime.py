@@ -1,0 +1,50 @@
+"""What holds from the first turn of the loop to the last: signals end it in order, the collector keeps quiet."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import selectors
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+
+@contextlib.contextmanager
+def signals(selector: selectors.BaseSelector, stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and Ctrl-C call `stop` and wake the selector; a second Ctrl-C kills. The old handlers come back."""
+
+    def caught(number: int, _frame: FrameType | None) -> None:
+        stop()
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    reading, writing = socket.socketpair()
+    reading.setblocking(False)
+    writing.setblocking(False)
+    old_fd = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+    old = {number: signal.signal(number, caught) for number in (signal.SIGTERM, signal.SIGINT)}
+    selector.register(reading, selectors.EVENT_READ, lambda _now: reading.recv(64))
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(old_fd)
+        for number, handler in old.items():
+            signal.signal(number, handler)
+        selector.unregister(reading)
+        reading.close()
+        writing.close()
+
+
+@contextlib.contextmanager
+def calm_collector() -> Iterator[None]:
+    """No garbage collection while playing: what is here now stays, the rest is collected when the loop says so."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
