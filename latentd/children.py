@@ -54,6 +54,13 @@ class Child:
             return next((line.strip() for line in reversed(lines) if line.strip()), "")
         return ""
 
+    def ending(self) -> str:
+        """How it ended and its last words, for a message."""
+        code = self.process.returncode
+        how = f"ended with exit code {code}" if code >= 0 else f"was killed by signal {-code} ({_signal_name(-code)})"
+        words = self.last_words()
+        return f"{self.name} {how}" + (f"; its last words: {words}" if words else "")
+
     def end_in_order(self) -> None:
         """Ask it to end, by force after PATIENCE_S; what it wrote to a pipe can still be read."""
         if self.running():
@@ -138,16 +145,22 @@ class Children:
         """See that all still run.
 
         Raises:
-            LatentdError: one has ended; says its last words.
+            LatentdError: one has ended; says how, and its last words.
         """
         for child in self._all:
             if not child.running():
-                raise LatentdError(f"{child.name} ended: {child.last_words() or 'without a word'}")
+                raise LatentdError(child.ending(), "Start again; `latentd doctor` may know more")
 
     def give_up(self, child: Child) -> None:
         """End one before the others."""
         self._all.remove(child)
         child.end()
+
+
+def _signal_name(number: int) -> str:
+    with contextlib.suppress(ValueError):  # a real-time signal has no name
+        return signal.Signals(number).name
+    return "a real-time one"
 
 
 def _die_with_parent(number: int) -> Callable[[], None]:

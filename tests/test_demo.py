@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import subprocess
 import sys
+import wave
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latentd import osc
 from latentd.amsynth import DEFAULT, MAXIMUM, NAMES
 from latentd.children import Children, need
+from latentd.cli.demo import command as demo_command
+from latentd.cli.demo import remove_left_behind
 from latentd.demo import phrase
 from latentd.demo.band import Recorder, to_24_bit
-from latentd.demo.hand import MAPPING, PATIENCE_S, RETURN_S, SOURCE, Hand, walk
+from latentd.demo.hand import ADDRESS, MAPPING, PATIENCE_S, RETURN_S, SOURCE, Hand, walk
 from latentd.demo.performance import Rate
 from latentd.demo.view import NAME_WIDTH, ORDER, Picture, Setting, bar, braille, screen, short_name, status_line
 from latentd.documents import parse_document
-from latentd.errors import LatentdError
+from latentd.errors import LatentdError, UserError
 from latentd.gesture import Gesture, GestureSettings
-from latentd.inputs.mapping import MappingFile
+from latentd.inputs.mapping import DeviceMapping, MappingFile
+from latentd.inputs.receiver import Inputs
 from latentd.point import Point
+from latentd.status import Counters
 
 LATENCY = {"p50_ms": 0.4, "p99_ms": 1.2}
 
@@ -80,6 +90,29 @@ def test_any_other_source_takes_the_lead_from_the_hand() -> None:
     assert gesture.leader == SOURCE
     gesture.step([Point(0.2, 0.2, None, SOURCE, 1.1), Point(0.8, 0.8, None, "xy", 1.1)], 1.1)
     assert gesture.leader == "xy"
+
+
+def test_a_single_point_of_another_stays_until_the_hand_has_waited_and_the_way_back_is_smooth() -> None:
+    mapping = parse_document(MAPPING, "demo", MappingFile)
+    gesture = Gesture({SOURCE: mapping.gesture, "xy": GestureSettings()})
+    inputs = Inputs([DeviceMapping(SOURCE, Path("demo.yaml"), mapping)], Counters())
+    hand, step_s, places = Hand(0.0), 1.0 / 60.0, list[tuple[float, float]]()
+    for i in range(600):
+        now = i * step_s
+        message = hand.message(now)
+        if message is not None:
+            inputs.osc(osc.read(osc.write(ADDRESS, *message))[0], now)
+        points = inputs.take(now)
+        if i == 120:
+            points.append(Point(0.9, 0.1, None, "xy", now))
+        gesture.step(points, now)
+        places.append(gesture.xy)
+        if i % 3 == 0:
+            hand.heard(gesture.leader, gesture.xy, gesture.touched, now)
+    alone = [place for i, place in enumerate(places) if 120 <= i < 120 + PATIENCE_S / step_s]
+    assert alone == [(0.9, 0.1)] * len(alone)
+    assert max(np.hypot(*np.subtract(a, b)) for a, b in itertools.pairwise(places[120:])) < 0.03
+    assert gesture.leader == SOURCE
 
 
 # -- the phrase ------------------------------------------------------------------------------------
@@ -159,6 +192,12 @@ def test_the_rate_is_that_of_the_last_second() -> None:
     assert rate.a_second == pytest.approx(60.0)
 
 
+def test_while_it_records_the_picture_says_for_how_long() -> None:
+    assert "● 1:05 No sound card" in text(picture()._replace(recorded_s=65.2))
+    assert "recorded 65.2 s" in status_line(picture()._replace(recorded_s=65.2), 70.0)
+    assert "recorded" not in status_line(picture(), 70.0)
+
+
 # -- samples and programs --------------------------------------------------------------------------
 
 
@@ -194,6 +233,37 @@ def test_the_recorder_takes_only_what_both_sides_have_and_counts_what_clips() ->
     assert recorder.summary()["highest"] == 1.5
 
 
+def test_a_recordings_end_fades_out_and_no_sample_is_missing(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "f.wav", 1000)
+    for _ in range(7):
+        recorder.take([Ring([0.5] * 7), Ring([-0.5] * 7)])
+    recorder.close()
+    with wave.open(str(tmp_path / "f.wav")) as file:
+        data = file.readframes(100)
+    values = [int.from_bytes(data[i : i + 3], "little", signed=True) / 2**23 for i in range(0, len(data), 6)]
+    assert len(values) == 49
+    assert values[:29] == pytest.approx([0.5] * 29, abs=1e-6)
+    assert values[29:] == sorted(values[29:], reverse=True)
+    assert values[-1] == 0.0
+
+
+def test_a_recording_overwrites_nothing_and_is_a_wav_file(tmp_path: Path) -> None:
+    (tmp_path / "there.wav").touch()
+    for name, why in (("there.wav", "exists"), ("", "is a folder"), ("x.mp3", "WAV"), ("no/x.wav", "cannot be")):
+        result = CliRunner().invoke(demo_command, ["--record", str(tmp_path / name)], standalone_mode=False)
+        assert isinstance(result.exception, UserError)
+        assert why in str(result.exception)
+
+
+def test_only_folders_that_a_killed_demo_left_are_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name in (f"{gone.pid}-abc", f"{os.getpid()}-abc", "else"):
+        (tmp_path / f"latentd-demo-{name}" / "state").mkdir(parents=True)
+    remove_left_behind(tmp_path)
+    assert {folder.name for folder in tmp_path.iterdir()} == {f"latentd-demo-{os.getpid()}-abc", "latentd-demo-else"}
+
+
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(LatentdError, match=r"jackd not found.*apt-get install jackd2"):
@@ -215,9 +285,18 @@ def test_children_end_in_reverse_order_and_a_stubborn_one_by_force(tmp_path: Pat
 
 def test_a_child_that_ends_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:
     with Children(tmp_path) as children:
-        child = children.start("amsynth", [sys.executable, "-c", "print('no voice'); print()"], {})
+        child = children.start("amsynth", [sys.executable, "-c", "print('no voice'); print(); exit(3)"], {})
         child.process.wait(20)
-        with pytest.raises(LatentdError, match="amsynth ended: no voice"):
+        with pytest.raises(LatentdError, match="amsynth ended with exit code 3; its last words: no voice"):
+            children.check()
+
+
+def test_a_child_that_was_killed_is_not_said_to_have_died_of_its_last_words(tmp_path: Path) -> None:
+    with Children(tmp_path) as children:
+        child = children.start("amsynth", ["sleep", "60"], {"PATH": "/usr/bin:/bin"})
+        child.process.kill()
+        child.process.wait(20)
+        with pytest.raises(LatentdError, match=r"amsynth was killed by signal 9 \(SIGKILL\)\. Start again"):
             children.check()
 
 

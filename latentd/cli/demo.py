@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ _LOOPBACK = "127.0.0.1"
 _PICTURES_S = 1.0 / 15.0
 # More presets than these would fill the pad; the first ones are amSynth's own.
 _MOST_LANDMARKS = 48
+# The temporary folder's name is this, the process id of its demo, and what makes it the only one.
+_FOLDER = "latentd-demo-"
 # Without a terminal nobody presses q.
 _SECONDS_ALONE = 20.0
 
@@ -64,15 +67,26 @@ def command(
     """
     config = load_config(None)
     if record is not None:
-        _check_writable(record)
+        _check_record(record)
     places = bundle.load(model or config.model).landmarks[:_MOST_LANDMARKS]
     landmarks = [(x, y) for _, x, y in places]
     wishes = _wishes(config, record, model, port, phone, not no_notes)
     alone = as_json or not sys.stdout.isatty()
     if seconds is None and alone:
         seconds = _SECONDS_ALONE
-    with ends_quietly(), tempfile.TemporaryDirectory(prefix="latentd-demo-", ignore_cleanup_errors=True) as name:
+    remove_left_behind(Path(tempfile.gettempdir()))
+    prefix = f"{_FOLDER}{os.getpid()}-"
+    with ends_quietly(), tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
         _play(Path(name), wishes, seconds, landmarks, alone, as_json)
+
+
+def remove_left_behind(temporary: Path) -> None:
+    """Remove the folders of demos of ours that were killed."""
+    for folder in temporary.glob(f"{_FOLDER}*-*"):
+        pid = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if pid.isdecimal() and not Path("/proc", pid).exists() and folder.lstat().st_uid == os.getuid():
+                shutil.rmtree(folder)
 
 
 def _play(
@@ -86,7 +100,7 @@ def _play(
     host = _LOOPBACK if wishes.host == _ANY else wishes.host
     with Client(f"{host}:{wishes.port}") as client, Children(folder) as children, single_keys() as keys:
         server, band = set_up(children, folder, wishes, client, _say)
-        setting = Setting(landmarks, _aim(wishes), _notice(server, wishes.record))
+        setting = Setting(landmarks, _aim(wishes), _notice(server, wishes.record), wishes.record is not None)
         performance = Performance(children, client, band, setting, seconds)
         if alone:
             _say(setting.aim)
@@ -120,9 +134,20 @@ def _wishes(
     return Wishes(config, host, found, allow, model, record, notes)
 
 
-def _check_writable(record: Path) -> None:
+def _check_record(record: Path) -> None:
+    """See that the recording can be written and overwrites nothing.
+
+    Raises:
+        UserError: it cannot, or would.
+    """
     folder = record.resolve().parent
-    if record.is_dir() or not folder.is_dir() or not os.access(record if record.exists() else folder, os.W_OK):
+    if record.is_dir():
+        raise UserError(f"--record {record}: is a folder", f"Name a file in it, as {record / 'demo.wav'}")
+    if record.suffix.lower() != ".wav":
+        raise UserError(f"--record {record}: the recording is a WAV file", "Let its name end in .wav")
+    if record.exists() or record.is_symlink():
+        raise UserError(f"--record {record}: exists", "Choose another name or remove it")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise UserError(f"--record {record}: cannot be written", "Name a file in a folder of yours")
 
 

@@ -32,6 +32,7 @@ REPORT_S = 0.1
 _LOOK_S = 0.2
 _BUFFER_S = 4.0  # what the disk may keep us waiting without a loss
 _RING_OUT_S = 0.3  # of the last notes, when it is recorded
+_FADE_S = 0.02  # of the recording's end, which would click
 _FULL_24 = 2**23 - 1
 
 
@@ -123,6 +124,7 @@ class Recorder:
             self._file.setsampwidth(3)
             self._file.setframerate(rate_hz)
         self._rate_hz = rate_hz
+        self._end = np.zeros((0, 2))  # heard, kept back for the fade
         self.peak = self._highest = self._squares = 0.0
         self.frames = self.clipped = 0
 
@@ -140,7 +142,14 @@ class Recorder:
         self._squares += float(np.mean(np.square(block))) * len(block)
         self.clipped += int(np.count_nonzero(np.abs(block) > 1.0))
         if self._file is not None:
-            self._file.writeframesraw(to_24_bit(block))
+            self._write(self._file, block)
+
+    def _write(self, file: wave.Wave_write, block: Array) -> None:
+        """All but what may turn out to be the end."""
+        block = np.concatenate([self._end, block])
+        kept = min(round(_FADE_S * self._rate_hz), len(block))
+        file.writeframesraw(to_24_bit(block[: len(block) - kept]))
+        self._end = block[len(block) - kept :]
 
     def facts(self) -> dict[str, float]:
         """What `latentd demo` shows; forgets the peak."""
@@ -153,8 +162,9 @@ class Recorder:
         return {"highest": round(self._highest, 5), "rms": round(rms, 6)}
 
     def close(self) -> None:
-        """Complete the file."""
+        """Complete the file; its end fades out."""
         if self._file is not None:
+            self._file.writeframesraw(to_24_bit(self._end * np.linspace(1.0, 0.0, len(self._end))[:, None]))
             self._file.close()
 
 

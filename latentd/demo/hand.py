@@ -15,7 +15,7 @@ MAPPING = f"""\
 title: "The demo's own hand: any other takes over"
 osc:
   messages:
-    - {{ address: {ADDRESS}, x: 0, y: 1 }}
+    - {{ address: {ADDRESS}, x: 0, y: 1, touch: 2 }}
 gesture: {{ filter: null, priority: -1 }}
 """
 # Nobody else moved for so long: go on.
@@ -50,6 +50,7 @@ class Hand:
         self._other_s = -math.inf  # when somebody else moved last
         self._seen: XY | None = None
         self._resume: tuple[float, XY] | None = None
+        self._down = False
 
     def heard(self, source: str, xy: XY | None, touch: bool | None, now: float) -> None:
         """What the daemon says of its point: who leads, where it is, whether it is touched."""
@@ -61,6 +62,21 @@ class Hand:
     def waits(self, now: float) -> bool:
         """True while somebody else plays."""
         return now - self._other_s < PATIENCE_S
+
+    def message(self, now: float) -> tuple[float, float, int] | None:
+        """What to tell the daemon now: x, y and touch; None where there is nothing to tell.
+
+        Lifted as soon as somebody else plays: a hand that just stopped would count for another half second, and a
+        single message of the other's for as long, so the point could go back to where this hand had left it.
+        """
+        place = self.at(now)
+        if place is not None:
+            self._down = True
+            return (*place, 1)
+        if self._down:
+            self._down = False
+            return (0.0, 0.0, 0)
+        return None
 
     def at(self, now: float) -> XY | None:
         """Where to move the point now; None while somebody else plays."""

@@ -86,8 +86,8 @@ class Performance:
     # -- what is due -------------------------------------------------------------------------------
 
     def _move(self, now: float) -> None:
-        if (xy := self._hand.at(now)) is not None:
-            self._client.send(ADDRESS, *xy)
+        if (message := self._hand.message(now)) is not None:
+            self._client.send(ADDRESS, *message)
 
     def _ask(self, now: float) -> None:
         self._asked += 1
@@ -99,7 +99,10 @@ class Performance:
     def _picture(self, facts: dict[str, Any], now: float) -> Picture:
         peak, self._peak = self._peak, float(self.band_facts.get("peak", 0.0))  # a picture without news shows the last
         level_db = 20.0 * math.log10(peak) if peak > 0.0 else -math.inf
-        return Picture(self._setting, facts, self._trail, self._rate.a_second, level_db, self._hand.waits(now))
+        recorded_s = float(self.band_facts.get("seconds", 0.0)) if self._setting.records else None
+        return Picture(
+            self._setting, facts, self._trail, self._rate.a_second, level_db, self._hand.waits(now), recorded_s
+        )
 
     # -- what is heard -----------------------------------------------------------------------------
 

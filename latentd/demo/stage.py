@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,12 +107,13 @@ def _private_server(children: Children, env: dict[str, str], say: Say) -> Server
         say(f"no JACK server runs: trying the sound card {card}")
         driver = ["-d", "alsa", "-d", f"hw:{card}", "-r", str(_RATE_HZ), *_CARD_OPTIONS]
         try:
-            started = _start_server(children, env, _SERVER_NAMES[0], driver)
+            started = _start_server(children, env, next(_free_names(env), _SERVER_NAMES[0]), driver)
         except LatentdError as error:
             say(f"the sound card {card} refuses ({error.message}): playing without it")
         else:
             return Server(*started, f"a private server on the sound card {card}", False)
-    for name in _SERVER_NAMES:
+    failure: LatentdError | None = None
+    for name in _free_names(env):
         try:
             started = _start_server(
                 children, env, name, ["-S", "-d", "dummy", "-r", str(_RATE_HZ), "-p", _DUMMY_FRAMES]
@@ -121,7 +122,14 @@ def _private_server(children: Children, env: dict[str, str], say: Say) -> Server
             failure = error
         else:
             return Server(*started, "a private dummy server, nobody hears it", True)
-    raise failure
+    raise failure or LatentdError("other demos play already, as many as can", "End one of them with q")
+
+
+def _free_names(env: Mapping[str, str]) -> Iterator[str]:
+    """The names that no other demo's server has."""
+    for name in _SERVER_NAMES:
+        if isinstance(machine.ask_jack(env={**env, "JACK_DEFAULT_SERVER": name}), str):
+            yield name
 
 
 def _start_server(

@@ -44,6 +44,7 @@ class Setting(NamedTuple):
     landmarks: Sequence[XY]
     aim: str  # where to aim a phone
     notice: str  # the last line: what the user should know
+    records: bool = False
 
 
 class Picture(NamedTuple):
@@ -56,6 +57,7 @@ class Picture(NamedTuple):
     messages_s: float  # a second
     level_db: float  # of the loudest moment since the last picture; 0 is full scale
     waits: bool  # somebody else moves the point
+    recorded_s: float | None = None  # None: nothing is recorded
 
 
 def short_name(name: str) -> str:
@@ -73,10 +75,17 @@ def screen(picture: Picture, width: int, height: int) -> list[Text]:
     for pad_line, parameters in zip(left, table, strict=True):
         pad_line.pad_right(max(width - table_width - pad_line.cell_len, 0))
         lines.append(pad_line.append_text(parameters))
-    lines += [Text(picture.setting.aim, style=STRONG), Text(picture.setting.notice, style=DIM)]
+    lines += [Text(picture.setting.aim, style=STRONG), _notice(picture)]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines[:height]
+
+
+def _notice(picture: Picture) -> Text:
+    if picture.recorded_s is None:
+        return Text(picture.setting.notice, style=DIM)
+    minutes, seconds = divmod(int(picture.recorded_s), 60)
+    return Text(f"● {minutes}:{seconds:02d} ", style="bold red").append(picture.setting.notice, style="not bold grey50")
 
 
 def _title(picture: Picture, width: int) -> Text:
@@ -224,10 +233,11 @@ def status_line(picture: Picture, elapsed_s: float) -> str:
     xy = facts["xy"]
     where = f"x {xy[0]:.3f} y {xy[1]:.3f}" if xy else "no point yet"
     level = "silent" if picture.level_db <= _LEVEL_FLOOR_DB else f"{picture.level_db:.0f} dB"
+    recording = "" if picture.recorded_s is None else f", recorded {picture.recorded_s:.1f} s"
     return (
         f"{elapsed_s:5.1f} s  {where} from {facts['source'] or 'nobody'}, near {facts['nearest'] or '-'}; "
         f"{picture.messages_s:.0f} messages/s, latency p50 {latency['p50_ms']:.2f} p99 {latency['p99_ms']:.2f} ms, "
-        f"output {facts['output']} ({facts['why']}), {level}"
+        f"output {facts['output']} ({facts['why']}), {level}{recording}"
     )
 
 

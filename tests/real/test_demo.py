@@ -185,7 +185,18 @@ def test_a_program_that_ends_under_it_is_named_in_one_line(tmp_path: Path) -> No
         os.kill(next(pid for pid, name in running.programs().items() if name == "amsynth"), signal.SIGKILL)
         code, said = running.end()
     assert code == 1
-    assert said.strip().split("\n")[-1].startswith("latentd: amsynth ended")
+    assert said.strip().split("\n")[-1].startswith("latentd: amsynth was killed by signal 9 (SIGKILL)")
+
+
+def test_two_demos_at_once_play_each_on_a_server_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with demo(tmp_path, "--seconds", "60") as first, demo(tmp_path / "other", "--seconds", "60") as second:
+        for running in (first, second):
+            running.until("output", "osc")
+        assert "jackd" in second.programs().values()
+        for running in (second, first):
+            running.process.terminate()
+            assert running.end()[0] == 0
 
 
 def test_without_amsynth_it_says_what_to_install(tmp_path: Path) -> None:
