@@ -23,6 +23,8 @@ COMMANDS = {
     "ports": "List MIDI ports (JACK and ALSA) and network addresses to aim a controller at.",
     "doctor": "Find out what keeps this machine from playing, and the next step.",
     "midimap": "Print or install the controllers file that lets MIDI reach all of amSynth's parameters.",
+    "render": "Render presets, banks or pad points to audio (needs the offline extra).",
+    "timbre": "Describe the timbre and loudness of audio files (needs the offline extra).",
     "train": "Make a model from preset banks (needs the offline extra).",
 }
 

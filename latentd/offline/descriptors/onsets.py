@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from latentd.offline.timbre.spectra import FFT, HOP, Array, Array32
+from latentd.offline.descriptors.spectra import FFT, HOP, Array, Array32
 
 _DELTA = 0.07  # a peak stands this far above the mean around it, of the greatest flux
 _LOOK_BACK_S = 0.02

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from latentd.offline.timbre import envelope, onsets, spectra
-from latentd.offline.timbre.spectra import Array
+from latentd.offline.descriptors import envelope, onsets, spectra
+from latentd.offline.descriptors.spectra import Array
 
 PADDING = 4097  # samples of silence before the sound, so that an attack at its start is seen as one
 _START = 4096
@@ -90,7 +90,7 @@ def _attacks(x: Array, held: Array, rate: float) -> _Attacks:
 
 def _bandwidth(x: Array, rate: float) -> Array:
     """Hz from 5 % of the summed magnitude to the last bin over -75 dB, for frames with a tenth of the greatest sum."""
-    cut = spectra.frames(x.astype(np.float32), _SIZE, _HOP)
+    cut = spectra.frames(spectra.single(x), _SIZE, _HOP)
     parts = [_chunk(cut[k : k + _CHUNK], _ROLL_OFF * np.sqrt(rate * _SIZE)) for k in range(0, len(cut), _CHUNK)]
     sums, low, high = (np.concatenate(part) for part in zip(*parts, strict=True))
     loud = sums > 0.1 * (sums.max() - sums.min()) + sums.min()
@@ -114,7 +114,7 @@ def _roll_on(magnitude: NDArray[np.float32], sums: NDArray[np.float32]) -> NDArr
     reached = np.argmax(part, axis=1)
     late = np.flatnonzero(~part[:, -1])
     reached[late] = np.argmax(np.cumsum(magnitude[late], axis=1) >= _ROLL_ON * sums[late, None], axis=1)
-    return reached
+    return np.asarray(reached)
 
 
 def _widest(bandwidth: Array, rate: float) -> float | None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import signal
 
-from latentd.offline.timbre import peaks
-from latentd.offline.timbre.spectra import Array
+from latentd.offline.descriptors import peaks
+from latentd.offline.descriptors.spectra import Array
 
 _SIZE = 8192
 _CONTRAST = 0.2
@@ -73,7 +73,7 @@ def _spectrum(x: Array, rate: float) -> Array:
     size = min(len(x), _SIZE)
     _, _, spectrum = signal.spectrogram(x, rate, ("tukey", 0.25), size, nfft=_SIZE)
     total: Array = spectrum.sum(axis=1)
-    return total / total.max()
+    return np.asarray(total / total.max())
 
 
 def _straightness(x: Array, y: Array) -> float:

@@ -8,16 +8,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from latentd.offline.timbre import envelope, spectra
-from latentd.offline.timbre.spectra import Array, Array32, Complex32
+from latentd.offline.descriptors import envelope, spectra
+from latentd.offline.descriptors.spectra import Array, Array32, Complex32
 
 Levels = NDArray[np.int16]
 
 _HALF = 15  # a median spans a bin and as many on both sides
 _BLOCK = 32768  # values worked on at once, so that 32 such arrays stay in the processor's cache
 _SIZE, _HOP = 1024, 512
-# Medians are taken of levels in 16 bits: 1600 steps an octave (0.04 % each), from 2^10, which no spectrum of a signal of
-# peak 1 exceeds, down to 2^-30. Order is all that a median needs, and short integers are the fastest to compare.
+# Medians are taken of levels in 16 bits: 1600 steps an octave (0.04 % each), from 2^10, which no spectrum of a signal
+# of peak 1 exceeds, down to 2^-30. Order is all that a median needs, and short integers are the fastest to compare.
 _STEPS = 1600.0
 _TOP = 10.4
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft, signal
 
-from latentd.offline.timbre.spectra import Array
+from latentd.offline.descriptors.spectra import Array, single
 
 COUNT = 28
 _REFERENCE_DB = 100.0  # the level of a signal of rms 1
@@ -41,7 +41,7 @@ def levels(windows: Array, rate: float) -> Array:
 
 @lru_cache(maxsize=8)
 def _design(rate: float) -> tuple[Array, tuple[Array, Array]]:
-    """Impulse responses (4, sample) of 6.3, 8, 10 and 12.5 kHz, and the low-pass used before each halving of the rate."""
+    """Impulse responses (4, sample) of 6.3 to 12.5 kHz, and the low-pass used before each halving of the rate."""
     steps = _HIGHEST_STEP + 1 + np.arange(-_UNDECIMATED, 0)
     centre = 1000.0 * 2.0 ** (steps / 3) / (rate / 2)
     edges = np.minimum(np.stack([centre * 2 ** (-1 / 6), centre * 2 ** (1 / 6)], axis=1), _HIGHEST_EDGE)
@@ -55,7 +55,7 @@ def _powers(x: Array, responses: Array) -> Array:
     length = x.shape[1]
     taps = min(length, responses.shape[1])
     size = fft.next_fast_len(length + taps - 1, real=True)
-    spectrum = fft.rfft(x.astype(np.float32), size, axis=1)
+    spectrum = fft.rfft(single(x), size, axis=1)
     shapes = fft.rfft(responses[:, :taps].astype(np.float32), size, axis=1)
     results = [fft.irfft(spectrum * shape, size, axis=1)[:, :length] for shape in shapes]
     return np.stack([np.einsum("ij,ij->i", y, y) / length for y in results], axis=1)

@@ -1,6 +1,7 @@
 """Envelopes of a signal, and where and how fast they rise.
 
-Algorithms: the AudioCommons timbral models (A. Pearce, 2018); the attack by least effort is G. Peeters', CUIDADO (2004).
+Algorithms: the AudioCommons timbral models (A. Pearce, 2018); the attack by least effort is G. Peeters',
+CUIDADO (2004).
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from latentd.offline.timbre.spectra import Array
+from latentd.offline.descriptors.spectra import Array
+
+Index = NDArray[np.intp]
 
 _HOLD_S = 0.01
 _EFFORT_LEVELS = 9  # of ten equal parts of the rise, the borders between them
@@ -25,17 +29,25 @@ def sample_and_hold(x: Array, rate: float, decay_s: float) -> Array:
     One step of the loop is one peak or one fall, not one sample.
     """
     x = np.abs(x)
-    fall = x.max() / (decay_s * rate)
+    fall = float(x.max() / (decay_s * rate))
     hold = int(np.ceil(_HOLD_S * rate))
     # A line of slope -fall is level here, so that coming above it is a plain comparison.
     tilted = x + fall * np.arange(len(x))
+    followed = _followed(x, fall)
     out = np.empty_like(x)
     at = 0
     while at < len(x):
         at = _rise_and_hold(x, out, at, hold)
         while at < len(x) and out[at - 1] > x[at]:
-            at = _fall(x, tilted, out, at, fall)
+            at = _fall(x, tilted, out, at, fall, followed)
     return out
+
+
+def _followed(x: Array, fall: float) -> Index:
+    """For each sample the first one after it that is not a little lower than the one before it."""
+    step = np.diff(x)
+    at = np.where((step < 0.0) & (step >= -fall), len(x), np.arange(1, len(x)))
+    return np.append(np.minimum.accumulate(at[::-1])[::-1], len(x))
 
 
 def _rise_and_hold(x: Array, out: Array, at: int, hold: int) -> int:
@@ -51,8 +63,9 @@ def _rise_and_hold(x: Array, out: Array, at: int, hold: int) -> int:
         at += peak
 
 
-def _fall(x: Array, tilted: Array, out: Array, at: int, fall: float) -> int:
-    """The line down from the sample before `at`, to where the signal reaches it; returns the first sample after it."""
+def _fall(x: Array, tilted: Array, out: Array, at: int, fall: float, followed: Index) -> int:
+    """The line down from the sample before `at` to the signal, and on with it while it falls less steeply than the
+    line; returns the first sample after that."""
     line = out[at - 1] + fall * (at - 1)
     end = min(at + _SEARCH, len(x))
     above = tilted[at:end] >= line
@@ -64,8 +77,9 @@ def _fall(x: Array, tilted: Array, out: Array, at: int, fall: float) -> int:
     out[at:end] = line - fall * np.arange(at, end)
     if x[end] >= out[end - 1]:
         return end
-    out[end] = x[end]
-    return end + 1
+    after = int(followed[end])
+    out[end:after] = x[end:after]
+    return after
 
 
 def rms(x: Array, size: int, hop: int) -> Array:
@@ -76,7 +90,7 @@ def rms(x: Array, size: int, hop: int) -> Array:
     count, parts = max(-(-(len(x) - size) // hop), 0), size // hop
     square = (x[: (count + parts - 1) * hop] ** 2).reshape(-1, hop).sum(axis=1) if count else np.empty(0)
     sums = np.sum([square[k : k + count] for k in range(parts)], axis=0)
-    return np.sqrt(np.append(sums / size, np.mean(x[count * hop :] ** 2)))
+    return np.asarray(np.sqrt(np.append(sums / size, np.mean(x[count * hop :] ** 2))))
 
 
 class Attack(NamedTuple):

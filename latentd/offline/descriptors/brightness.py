@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from latentd.offline.timbre import spectra
-from latentd.offline.timbre.spectra import Array
+from latentd.offline.descriptors import spectra
+from latentd.offline.descriptors.spectra import Array
 
 _SIZE, _HOP = 2048, 512
 
@@ -22,9 +22,9 @@ def value(x: Array, above_2000: Array, above_100: Array, rate: float) -> float:
         above_100: the part of x above 100 Hz.
     """
     # The mean of the frames' ratios weighted by what they are divided by is the ratio of the sums.
-    share = (
-        spectra.energies(above_2000, "hamming", _SIZE, _HOP).sum() / spectra.energies(x, "hamming", _SIZE, _HOP).sum()
-    )
+    high, whole = (spectra.energies(part, "hamming", _SIZE, _HOP).sum() for part in (above_2000, x))
     spectrum = spectra.spectrogram(above_100, "hamming", _SIZE, _HOP).sum(axis=0, dtype=np.float64)
     centroid = np.sum(spectrum * np.arange(len(spectrum))) / spectrum.sum() * rate / _SIZE
-    return float(4.613128018020465 * np.log10(share) + 17.378889309312974 * np.log10(centroid) + 17.434733750553022)
+    return float(
+        4.613128018020465 * np.log10(high / whole) + 17.378889309312974 * np.log10(centroid) + 17.434733750553022
+    )

@@ -1,8 +1,8 @@
 """What follows from a sound's specific loudness: sharpness, boominess, and the levels of Bark regions.
 
-Sharpness: E. Zwicker and H. Fastl, Psychoacoustics (1991). Booming index: S. Hatano and T. Hashimoto, Inter-Noise (2000),
-and S. H. Shin, J. G. Ih, T. Hashimoto and S. Hatano, Applied Acoustics 70 (2009). Regressions: A. Pearce, T. Brookes and
-R. Mason, AudioCommons deliverable D5.8 (2019), timbral models 0.4.
+Sharpness: E. Zwicker and H. Fastl, Psychoacoustics (1991). Booming index: S. Hatano and T. Hashimoto, Inter-Noise
+(2000), and S. H. Shin, J. G. Ih, T. Hashimoto and S. Hatano, Applied Acoustics 70 (2009). Regressions: A. Pearce,
+T. Brookes and R. Mason, AudioCommons deliverable D5.8 (2019), timbral models 0.4.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from latentd.offline.timbre import bands, zwicker
-from latentd.offline.timbre.spectra import Array
+from latentd.offline.descriptors import bands, zwicker
+from latentd.offline.descriptors.spectra import Array
 
 _WINDOW = 4096
 _REGION_SPREAD = 0.01  # of the bell that weights a region, per 0.1 Bark
@@ -23,7 +24,7 @@ class Loudness(NamedTuple):
     """Specific loudness of windows of 4096 samples: sone per Bark (window, 240), and each window's rms."""
 
     sone: Array
-    heard: Array
+    heard: NDArray[np.bool_]
     rms: Array
 
     def mean(self, low: int, high: int) -> float:

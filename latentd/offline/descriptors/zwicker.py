@@ -1,7 +1,7 @@
 """Specific loudness of short windows after Zwicker: third-octave levels to sone per Bark, for all windows at once.
 
-Method and tables: ISO 532 B / DIN 45631, as the BASIC program of E. Zwicker, H. Fastl, U. Widmann, K. Kurakata, S. Kuwano
-and S. Namba, J. Acoust. Soc. Jpn. (E) 12, 1 (1991) states them, for a free field.
+Method and tables: ISO 532 B / DIN 45631, as the BASIC program of E. Zwicker, H. Fastl, U. Widmann, K. Kurakata,
+S. Kuwano and S. Namba, J. Acoust. Soc. Jpn. (E) 12, 1 (1991) states them, for a free field.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from latentd.offline.timbre.spectra import Array
+from latentd.offline.descriptors.spectra import Array
 
 POINTS = 240  # 0.1 to 24 Bark in steps of 0.1
 BARK: Array = np.arange(1, POINTS + 1) / 10.0

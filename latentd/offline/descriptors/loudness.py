@@ -12,7 +12,7 @@ import numpy as np
 from pyloudnorm import IIRfilter
 from scipy import signal
 
-from latentd.offline.timbre.spectra import Array
+from latentd.offline.descriptors.spectra import Array
 
 BLOCK_S = 0.4
 _OVERLAP = 4  # blocks that cover each moment
@@ -50,7 +50,7 @@ def _block_powers(x: Array, rate: float) -> Array:
     borders = np.unique(np.minimum(np.concatenate([starts, ends]), len(x)))
     total = np.concatenate([[0.0], np.cumsum(np.add.reduceat(x * x, borders[:-1]))])
     first, last = (np.searchsorted(borders, np.minimum(at, len(x))) for at in (starts, ends))
-    return (total[last] - total[first]) / (BLOCK_S * rate)
+    return np.asarray((total[last] - total[first]) / (BLOCK_S * rate))
 
 
 @lru_cache(maxsize=8)

@@ -1,4 +1,14 @@
-"""`describe`: everything there is to say about one clip, each transform made once."""
+"""Seven timbral descriptors, loudness, silence and onsets of a sound; see `describe`.
+
+It needs numpy, scipy and pyloudnorm, and nothing of the synth:
+
+    from latentd.offline.timbre import describe
+    describe(samples, 48000).brightness
+
+The descriptors are those of the AudioCommons timbral models 0.4 (A. Pearce, T. Brookes and R. Mason, Surrey), whose
+package no longer installs. They are regressions on listening tests, so every step of the published models counts, odd
+ones included: what they compute is kept, how they compute it is not.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from latentd.errors import LatentdError
-from latentd.offline.timbre import (
+from latentd.offline.descriptors import (
     bark,
     brightness,
     depth,
@@ -24,7 +34,10 @@ from latentd.offline.timbre import (
     spectra,
     warmth,
 )
-from latentd.offline.timbre.spectra import Array, Array32
+from latentd.offline.descriptors.mel import distance as log_mel_distance
+from latentd.offline.descriptors.spectra import Array, Array32
+
+__all__ = ["DESCRIPTORS", "Description", "Undescribable", "describe", "log_mel_distance", "measure"]
 
 DESCRIPTORS = ("hardness", "depth", "brightness", "roughness", "warmth", "sharpness", "boominess")
 
@@ -45,8 +58,8 @@ class Undescribable(LatentdError):
 class Description(NamedTuple):
     """What `describe` says about a clip.
 
-    The seven descriptors are as the regressions give them, around 0..100 but not clipped to it, and NaN where the sum of the
-    channels is silent. Boominess is +inf where nothing is heard below 7 Bark.
+    The seven descriptors are as the regressions give them, around 0..100 but not clipped to it, and NaN where the sum
+    of the channels is silent. Boominess is +inf where nothing is heard below 7 Bark.
 
     Attributes:
         lufs: loudness after EBU R 128; -inf for silence.
@@ -54,7 +67,7 @@ class Description(NamedTuple):
         clipped: samples at or beyond full scale.
         silent: True when no 400 ms of the clip reach -70 LUFS.
         start_s, end_s: from the first to the last 10 ms within 60 dB of the loudest; NaN for silence.
-        onsets_s: where notes begin; (0.0,) where only one does.
+        onsets_s: where notes begin, as the models see it: a single one at the sound's start.
     """
 
     hardness: float
@@ -104,10 +117,11 @@ def measure(samples: NDArray[np.floating], rate: int) -> tuple[Description, Arra
     mono = channels.sum(axis=1) if channels.shape[1] < 3 else channels[:, :3].sum(axis=1)
     x = _levelled(mono, loudness.integrated(weighted[:, :3].sum(axis=1, keepdims=True), rate))
     if x is None:
-        seven, onsets_s, picture = _Seven(*[float("nan")] * 7), (), np.empty((0, mel.BANDS), np.float32)
+        seven, starts, picture = _Seven(*[float("nan")] * 7), list[float](), np.empty((0, mel.BANDS), np.float32)
     else:
-        seven, onsets_s, picture = _analysed(*_resampled(x, rate))
+        seven, starts, picture = _analysed(*_resampled(x, rate))
     start_s, end_s = _extent(channels, rate)
+    onsets_s = tuple(max(start, start_s) for start in starts)
     peak = np.abs(channels)
     facts = (float(peak.max()), int(np.count_nonzero(peak >= 1.0)), lufs == float("-inf"), start_s, end_s)
     return Description(*seven, lufs, *facts, onsets_s), picture
@@ -140,7 +154,7 @@ def _resampled(x: Array, rate: int) -> tuple[Array, int]:
     return np.pad(x, (0, max(_SHORTEST - len(x), 0))), rate
 
 
-def _analysed(x: Array, rate: int) -> tuple[_Seven, tuple[float, ...], Array32]:
+def _analysed(x: Array, rate: int) -> tuple[_Seven, list[float], Array32]:
     """The seven, the onsets in seconds, and the log-mel picture of a levelled signal."""
     held = envelope.sample_and_hold(x, rate, 0.1)
     spectrum = spectra.stft(x)
@@ -163,7 +177,7 @@ def _analysed(x: Array, rate: int) -> tuple[_Seven, tuple[float, ...], Array32]:
         sharpness=bark.sharpness(sound),
         boominess=bark.boominess(sound),
     )
-    return seven, tuple(start / rate for start in starts), mel.picture(spectrum, rate)
+    return seven, [start / rate for start in starts], mel.picture(spectrum, rate)
 
 
 def _filtered(x: Array, hz: float, kind: str, rate: int) -> Array:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from latentd.offline.timbre.spectra import Array, Array32
+from latentd.offline.descriptors.spectra import Array, Array32
 
 _OUTSIDE = -2.0  # what lies beyond both ends of a spectrum: lower than any value, so that a peak may stand there
 _ABOVE = 2.0
@@ -53,7 +53,8 @@ def _maxima(x: Array32, lowest: float) -> tuple[Index, Index]:
     rises = x[:, 1:] > x[:, :-1]
     enough[:, 1:] &= rises
     enough[:, :-1] &= ~rises
-    return np.nonzero(enough)
+    row, column = np.nonzero(enough)
+    return row, column
 
 
 def _standing_out(x: Array32, contrast: float, row: Index, column: Index) -> NDArray[np.bool_]:
@@ -93,7 +94,9 @@ def _valleys(x: Array32, row: Index, column: Index) -> Array:
     """The lowest value from each maximum's predecessor to two columns before it (the one beside it never counts)."""
     at = row * x.shape[1] + column
     between = np.stack([at[:-1], at[1:] - 1], axis=1).ravel()
-    return np.concatenate([[_ABOVE], np.minimum.reduceat(x.ravel(), between)[::2]]) if len(at) > 1 else x[row, column]
+    if len(at) < 2:
+        return np.full(len(at), _ABOVE)
+    return np.concatenate([[_ABOVE], np.minimum.reduceat(x.ravel(), between)[::2]])
 
 
 def _tops(x: Array32, row: Index, column: Index) -> tuple[Array, Array]:
@@ -104,4 +107,4 @@ def _tops(x: Array32, row: Index, column: Index) -> tuple[Array, Array]:
     after = np.where(inner, x[row, np.minimum(column + 1, x.shape[1] - 1)], 0.0)
     curve = 2.0 * peak - after - before
     shift = np.where(inner & (curve > 0.0), (after - before) / (2.0 * np.where(curve > 0.0, curve, 1.0)), 0.0)
-    return column + shift, peak + 0.25 * (after - before) * shift
+    return np.asarray(column + shift, np.float64), peak + 0.25 * (after - before) * shift

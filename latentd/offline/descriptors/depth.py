@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from latentd.offline.timbre import envelope, onsets, peaks, spectra
-from latentd.offline.timbre.spectra import Array
+from latentd.offline.descriptors import envelope, onsets, peaks, spectra
+from latentd.offline.descriptors.spectra import Array
 
 _SIZE, _HOP = 4096, 1024
 _QUIET = 10 ** (-60 / 20)  # frames of less power, of a signal of peak 1, count as nothing
@@ -30,7 +30,7 @@ def value(x: Array, below_2000: Array, below_500: Array, rate: float) -> float:
     spectrum = spectra.spectrogram(x, "hamming", _SIZE, _HOP)
     energy = spectrum.sum(axis=1, dtype=np.float64)
     centroid = min(_mean(_centroids(below_2000, rate), energy), _CENTROID_LIMIT_HZ)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         share = _mean(spectra.energies(below_500, "hamming", _SIZE, _HOP) / energy, energy)
     duration = np.log10(np.mean(_durations(x, rate)))
     return float(
@@ -52,8 +52,9 @@ def _mean(values: Array, energy: Array) -> float:
 
 def _centroids(x: Array, rate: float) -> Array:
     spectrum = spectra.spectrogram(x, "hamming", _SIZE, _HOP)
-    with np.errstate(invalid="ignore"):
-        return (spectrum @ np.arange(spectrum.shape[1], dtype=np.float32)) / spectrum.sum(axis=1) * (rate / _SIZE)
+    bins = np.arange(spectrum.shape[1], dtype=np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(spectrum @ bins / spectrum.sum(axis=1) * (rate / _SIZE))
 
 
 def _durations(x: Array, rate: float) -> list[float]:

@@ -1,8 +1,9 @@
 """How far two clips sound apart, in dB: the mean difference of their log-mel pictures.
 
-Protocol: both clips at the rate of the picture, mono, at -24 LUFS; power in 64 mel bands, averaged over 43 ms (four frames of
-2048 samples, Hann, every 512); in dB, what lies 60 dB below a clip's own maximum raised to that. The distance is the
-mean of the absolute differences over bands and times. Two random presets of amSynth's banks are 14.4 dB apart.
+Protocol: both clips at the same rate, mono, at -24 LUFS; power in 64 mel bands, averaged over four frames (2048
+samples, Hann, every 512; 43 ms at 48 kHz); in dB, what lies 60 dB below a clip's own maximum raised to that. The
+distance is the mean of the absolute differences over bands and times. Two random presets of amSynth's banks are 14.4 dB
+apart.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from latentd.errors import LatentdError
-from latentd.offline.timbre import spectra
-from latentd.offline.timbre.spectra import Array32, Complex32
+from latentd.offline.descriptors import spectra
+from latentd.offline.descriptors.spectra import Array32, Complex32
 
 BANDS = 64
 _FRAMES = 4
@@ -23,7 +24,7 @@ def picture(spectrum: Complex32, rate: float) -> Array32:
     count = len(spectrum) // _FRAMES
     power = spectra.power(spectrum[: count * _FRAMES]).reshape(count, _FRAMES, -1).mean(axis=1)
     level = 10.0 * np.log10(np.maximum((spectra.mel_filters(rate, BANDS) @ power.T).T, 1e-12))
-    return np.maximum(level, level.max() - _RANGE_DB)
+    return np.asarray(np.maximum(level, level.max() - _RANGE_DB), np.float32)
 
 
 def distance(a: Array32, b: Array32) -> float:
