@@ -1,0 +1,297 @@
+"""How good an instrument a model is: its pad and never-seen presets rendered, described and compared.
+
+The functions behind the numbers are in `metrics`; here is what is rendered for them, and the table with its limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from latentd import amsynth
+from latentd.amsynth import Array
+from latentd.bundle import Model
+from latentd.decoder import Indices
+from latentd.errors import LatentdError
+from latentd.offline import metrics
+from latentd.offline.corpus import Corpus, paper_layout
+from latentd.offline.measure import Measured
+from latentd.offline.metrics import Sounds
+from latentd.offline.timbre import DESCRIPTORS
+
+HALVES_SEED = 0
+Measure = Callable[[Array], Measured]  # patches (n, 41) in the synth's units, measured
+
+
+class Goal(NamedTuple):
+    """A row of the table: what it says, how it is found, and the limits it is judged by."""
+
+    title: str
+    protocol: str
+    must: float
+    aim: float
+    more_is_better: bool = False
+
+
+_PATCHES = "mean over the held-out patches"
+_GRID = "neighbours along the rows and columns of a 50 x 50 grid over the pad, edges included"
+_CROSSED = "101 straight ways over the pad in each direction"
+GOALS: Mapping[str, Goal] = {
+    "timbre_by_sound": Goal(
+        "timbre error, encoded by sound",
+        f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = of a 50 x 50 grid of decoded pad "
+        "points the one with the smallest sum over the 7 of |difference| / 13.5 + 0.25 x log-mel distance in dB",
+        3.3,
+        1.5,
+    ),
+    "timbre_by_parameters": Goal(
+        "timbre error, encoded from parameters alone",
+        f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = the patch decoded at the pad point that "
+        "the encoder gives, which lies on the pad's edge if it would lie outside",
+        6.5,
+        3.0,
+    ),
+    "log_mel_db": Goal(
+        "log-mel distance, encoded by sound, dB",
+        f"{_PATCHES} of the log-mel distance to the clip that timbre_by_sound chose",
+        6.2,
+        4.0,
+    ),
+    "flips_per_crossing": Goal(
+        "category flips per crossing",
+        f"mean over {_CROSSED} of the changes of all 8 categories, every 1/1000, each point decoded by itself",
+        3.0,
+        1.0,
+    ),
+    "mean_step": Goal(
+        "mean step per 1/50 crossing",
+        f"mean over {_CROSSED}, their 50 parts and the paper's 27 continuous parameters of |change| of params 0..1",
+        0.020,
+        0.015,
+    ),
+    "p95_jump": Goal(
+        "95 % jump of the worst descriptor",
+        f"95th percentile of the greatest of the 7 |differences| between {_GRID}",
+        15.0,
+        8.0,
+    ),
+    "range_kept": Goal(
+        "5..95 % range of descriptors kept",
+        "mean over the 7 of the 5..95 % range over a 50 x 50 grid as a share of that over the held-out patches",
+        0.90,
+        1.0,
+        more_is_better=True,
+    ),
+    "p95_patch_error": Goal(
+        "worst-served patch",
+        "95th percentile over the held-out patches of a patch's timbre_by_sound",
+        7.0,
+        3.0,
+    ),
+    "silent_area": Goal(
+        "pad area silent or below -45 LUFS",
+        "share of the 50 x 50 grid's points",
+        0.0,
+        0.0,
+    ),
+    "evenness_cv": Goal(
+        "evenness",
+        f"standard deviation / mean of the timbral change (mean of the 7 |differences|) between {_GRID}",
+        1.1,
+        0.3,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measured row.
+
+    Attributes:
+        interval: bootstrap 90 %, over patches, or over the grid's lines or the crossings; None for an area.
+        halves: the value on each half (n1, n2) of the held-out patches; None where no patch takes part.
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+    halves: tuple[float, float] | None = None
+
+    def meets(self, goal: Goal) -> bool:
+        """True if the row is within what must be."""
+        return self.value >= goal.must if goal.more_is_better else self.value <= goal.must
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The whole table of a model, and what lies behind it.
+
+    Attributes:
+        by_descriptor: row -> descriptor -> value, for rows that are means over the seven.
+        held_out: what was measured on: banks, patches, silent ones left out, size of the halves.
+        extra: further numbers without a limit.
+    """
+
+    model: str
+    rows: dict[str, Row]
+    by_descriptor: dict[str, dict[str, float]]
+    held_out: dict[str, object]
+    extra: dict[str, float]
+
+    def to_json(self) -> dict[str, object]:
+        """Plain data, each row with its protocol and limits."""
+        rows = {}
+        for name, row in self.rows.items():
+            goal = GOALS[name]
+            rows[name] = {**asdict(row), **goal._asdict(), "met": row.meets(goal)}
+        return {"model": self.model, "rows": rows, "by_descriptor": self.by_descriptor} | {
+            "held_out": self.held_out,
+            "extra": self.extra,
+        }
+
+
+def evaluate(model: Model, held_out: Corpus, measure: Measure, size: int = metrics.GRID) -> Evaluation:
+    """Measure all rows.
+
+    Args:
+        held_out: presets that the model has not seen; equal ones count once.
+        measure: renders and describes patches, for instance `partial(measure.measure, cache=…)`.
+        size: of the grid; 50 is the protocol.
+    """
+    params = distinct(held_out)
+    real = sounds(measure(amsynth.to_patch(params)))
+    grid = sounds(measure(amsynth.to_patch(decoded(model, metrics.grid_points(size)))))
+    encoded = sounds(measure(amsynth.to_patch(decoded(model, encoded_points(model, params)))))
+    nearest, distances = metrics.look_up(real, grid)
+    by_sound = metrics.timbre_errors(real.descriptors, grid.descriptors[nearest])
+    by_parameters = metrics.timbre_errors(real.descriptors, encoded.descriptors)
+    heard = ~np.isnan(real.descriptors).any(axis=1)
+    kept = metrics.range_kept(grid.descriptors, real.descriptors)
+    rows, extra = _pad_rows(model, grid, real, size)
+    rows |= _patch_rows(by_sound[heard], by_parameters[heard], distances[heard])
+    extra["log_mel_db_by_parameters"] = _mean(metrics.mel_distances(real.mel[heard], encoded.mel[heard]))
+    extra["silent_by_parameters"] = int(metrics.silent(encoded)[heard].sum())
+    by_descriptor = {
+        "timbre_by_sound": np.nanmean(by_sound, axis=0),
+        "timbre_by_parameters": np.nanmean(by_parameters, axis=0),
+        "range_kept": kept,
+    }
+    return Evaluation(
+        model=model.name,
+        rows={name: rows[name] for name in GOALS},
+        by_descriptor={k: dict(zip(DESCRIPTORS, v.tolist(), strict=True)) for k, v in by_descriptor.items()},
+        held_out=_facts(model, held_out, params, heard),
+        extra=extra,
+    )
+
+
+def distinct(corpus: Corpus) -> Array:
+    """Params (n, 41) without repetitions, in a fixed random order, so that either half is a fair sample."""
+    params = np.unique(corpus.params, axis=0)
+    return params[np.random.default_rng(HALVES_SEED).permutation(len(params))]
+
+
+def halves(count: int) -> tuple[slice, slice]:
+    """Rows of n1, which choices may look at, and of n2, which is for the end."""
+    return slice(0, (count + 1) // 2), slice((count + 1) // 2, count)
+
+
+def decoded(model: Model, points: Array) -> Array:
+    """Params (n, 41) at pad points (n, 2)."""
+    return model.decoder.decode_many(model.box[0] + points * (model.box[1] - model.box[0]))
+
+
+def encoded_points(model: Model, params: Array) -> Array:
+    """Pad points (n, 2) of patches by their parameters alone, as `latentd encode` gives them: brought onto the pad."""
+    points = (model.encoder.encode(params) - model.box[0]) / (model.box[1] - model.box[0])
+    return np.clip(points, 0.0, 1.0)
+
+
+def sounds(measured: Measured) -> Sounds:
+    """What the metrics need of a measurement.
+
+    Raises:
+        LatentdError: a clip could not be rendered.
+    """
+    if measured.failed:
+        row, reason = next(iter(measured.failed.items()))
+        raise LatentdError(f"{len(measured.failed)} clips could not be rendered; number {row}: {reason}")
+    return Sounds(measured.descriptors, measured.lufs, measured.mel)
+
+
+def _patch_rows(by_sound: Array, by_parameters: Array, distances: Array) -> dict[str, Row]:
+    """Rows that are statistics over patches; errors (n, 7)."""
+    one_each = by_sound.mean(axis=1)
+    return {
+        "timbre_by_sound": _over_patches(one_each, _mean),
+        "timbre_by_parameters": _over_patches(by_parameters.mean(axis=1), _mean),
+        "log_mel_db": _over_patches(distances, _mean),
+        "p95_patch_error": _over_patches(one_each, lambda e: float(np.percentile(e, 95.0))),
+    }
+
+
+def _pad_rows(model: Model, grid: Sounds, real: Sounds, size: int) -> tuple[dict[str, Row], dict[str, float]]:
+    """Rows that are statistics over the pad, and further numbers."""
+    ways = metrics.crossings(partial(decoded, model))
+    flips = metrics.flips(ways)
+    steps = metrics.steps(ways, paper_layout().continuous)
+    change = metrics.changes(grid.descriptors, size)
+    columns = grid.descriptors.reshape(size, size, 7)
+    rows = {
+        "flips_per_crossing": _over_lines(flips, _mean),
+        "mean_step": _over_lines(steps, _mean),
+        "p95_jump": _over_lines(change.worst, metrics.p95_jump),
+        "evenness_cv": _over_lines(change.mean, metrics.evenness_cv),
+        "range_kept": _over_lines(
+            columns, lambda c: float(metrics.range_kept(c.reshape(-1, 7), real.descriptors).mean())
+        ),
+        "silent_area": Row(_mean(metrics.silent(grid)), None),
+    }
+    extra = {
+        "p95_step": float(np.percentile(steps, 95.0)),
+        "pitch_changes_per_crossing": _mean(metrics.flips(ways, metrics.PITCHES)),
+        "loudest_lufs": float(grid.lufs.max()),
+        "faintest_lufs": float(grid.lufs.min()),
+    }
+    return rows, extra
+
+
+def _over_patches(values: Array, statistic: Callable[[Array], float]) -> Row:
+    first, second = halves(len(values))
+
+    def of(rows: Indices) -> float:
+        return statistic(values[rows])
+
+    return Row(
+        statistic(values), metrics.interval(of, len(values)), (statistic(values[first]), statistic(values[second]))
+    )
+
+
+def _over_lines(values: Array, statistic: Callable[[Array], float]) -> Row:
+    def of(lines: Indices) -> float:
+        return statistic(values[lines])
+
+    return Row(statistic(values), metrics.interval(of, len(values)))
+
+
+def _mean(values: Array) -> float:
+    return float(np.mean(values))
+
+
+def _facts(model: Model, held_out: Corpus, params: Array, heard: Array) -> dict[str, object]:
+    """What was measured on, and which of its banks the model has seen after all."""
+    facts = held_out.facts()
+    banks = facts["banks"]
+    assert isinstance(banks, dict)
+    trained = model.manifest.corpus.get("trained_on", {}).get("banks", {})
+    first, _ = halves(int(heard.sum()))
+    return facts | {
+        "distinct": len(params),
+        "silent": int((~heard).sum()),
+        "n1": first.stop,
+        "n2": int(heard.sum()) - first.stop,
+        "seen_in_training": sorted(set(banks) & set(trained)),
+    }
