@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentd import amsynth
 from latentd.amsynth import Array
@@ -43,15 +44,15 @@ _CROSSED = "101 straight ways over the pad in each direction"
 GOALS: Mapping[str, Goal] = {
     "timbre_by_sound": Goal(
         "timbre error, encoded by sound",
-        f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = of a 50 x 50 grid of decoded pad "
-        "points the one with the smallest sum over the 7 of |difference| / 13.5 + 0.25 x log-mel distance in dB",
+        f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = of a 50 x 50 grid of decoded "
+        "pad points the one with the smallest sum over the 7 of |difference| / 13.5 + 0.25 x log-mel distance in dB",
         3.3,
         1.5,
     ),
     "timbre_by_parameters": Goal(
         "timbre error, encoded from parameters alone",
-        f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = the patch decoded at the pad point that "
-        "the encoder gives, which lies on the pad's edge if it would lie outside",
+        f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = the patch decoded at the pad "
+        "point that the encoder gives, which lies on the pad's edge if it would lie outside",
         6.5,
         3.0,
     ),
@@ -147,19 +148,19 @@ class Evaluation:
         for name, row in self.rows.items():
             goal = GOALS[name]
             rows[name] = {**asdict(row), **goal._asdict(), "met": row.meets(goal)}
-        return {"model": self.model, "rows": rows, "by_descriptor": self.by_descriptor} | {
-            "held_out": self.held_out,
-            "extra": self.extra,
-        }
+        return {**asdict(self), "rows": rows}
 
 
-def evaluate(model: Model, held_out: Corpus, measure: Measure, size: int = metrics.GRID) -> Evaluation:
+def evaluate(
+    model: Model, held_out: Corpus, measure: Measure, size: int = metrics.GRID, known: Corpus | None = None
+) -> Evaluation:
     """Measure all rows.
 
     Args:
         held_out: presets that the model has not seen; equal ones count once.
         measure: renders and describes patches, for instance `partial(measure.measure, cache=…)`.
         size: of the grid; 50 is the protocol.
+        known: presets that the model was trained on: `extra` then has what is left without their exact twins.
     """
     params = distinct(held_out)
     real = sounds(measure(amsynth.to_patch(params)))
@@ -168,12 +169,15 @@ def evaluate(model: Model, held_out: Corpus, measure: Measure, size: int = metri
     nearest, distances = metrics.look_up(real, grid)
     by_sound = metrics.timbre_errors(real.descriptors, grid.descriptors[nearest])
     by_parameters = metrics.timbre_errors(real.descriptors, encoded.descriptors)
-    heard = ~np.isnan(real.descriptors).any(axis=1)
+    heard = np.flatnonzero(~np.isnan(real.descriptors).any(axis=1))
     kept = metrics.range_kept(grid.descriptors, real.descriptors)
     rows, extra = _pad_rows(model, grid, real, size)
     rows |= _patch_rows(by_sound[heard], by_parameters[heard], distances[heard])
     extra["log_mel_db_by_parameters"] = _mean(metrics.mel_distances(real.mel[heard], encoded.mel[heard]))
     extra["silent_by_parameters"] = int(metrics.silent(encoded)[heard].sum())
+    if known:
+        fresh = heard[~_among(params[heard], known.params)]
+        extra |= {"not_in_training": len(fresh), "timbre_by_sound_without_twins": _mean(by_sound[fresh])}
     by_descriptor = {
         "timbre_by_sound": np.nanmean(by_sound, axis=0),
         "timbre_by_parameters": np.nanmean(by_parameters, axis=0),
@@ -206,8 +210,8 @@ def decoded(model: Model, points: Array) -> Array:
 
 def encoded_points(model: Model, params: Array) -> Array:
     """Pad points (n, 2) of patches by their parameters alone, as `latentd encode` gives them: brought onto the pad."""
-    points = (model.encoder.encode(params) - model.box[0]) / (model.box[1] - model.box[0])
-    return np.clip(points, 0.0, 1.0)
+    points: Array = (model.encoder.encode(params) - model.box[0]) / (model.box[1] - model.box[0])
+    return points.clip(0.0, 1.0)
 
 
 def sounds(measured: Measured) -> Sounds:
@@ -277,21 +281,27 @@ def _over_lines(values: Array, statistic: Callable[[Array], float]) -> Row:
     return Row(statistic(values), metrics.interval(of, len(values)))
 
 
-def _mean(values: Array) -> float:
+def _among(params: Array, others: Array) -> NDArray[np.bool_]:
+    """(n,) True where a row is also one of the others."""
+    known = {row.tobytes() for row in others}
+    return np.array([row.tobytes() in known for row in params], dtype=bool)
+
+
+def _mean(values: NDArray[Any]) -> float:
     return float(np.mean(values))
 
 
-def _facts(model: Model, held_out: Corpus, params: Array, heard: Array) -> dict[str, object]:
+def _facts(model: Model, held_out: Corpus, params: Array, heard: Indices) -> dict[str, object]:
     """What was measured on, and which of its banks the model has seen after all."""
     facts = held_out.facts()
     banks = facts["banks"]
     assert isinstance(banks, dict)
     trained = model.manifest.corpus.get("trained_on", {}).get("banks", {})
-    first, _ = halves(int(heard.sum()))
+    first, _ = halves(len(heard))
     return facts | {
         "distinct": len(params),
-        "silent": int((~heard).sum()),
+        "silent": len(params) - len(heard),
         "n1": first.stop,
-        "n2": int(heard.sum()) - first.stop,
+        "n2": len(heard) - first.stop,
         "seen_in_training": sorted(set(banks) & set(trained)),
     }

@@ -1,8 +1,9 @@
 """The numbers that say how good a two-dimensional instrument is, each with its exact protocol. numpy only. Pure.
 
-Descriptors are rows of seven (hardness, depth, brightness, roughness, warmth, sharpness, boominess), clipped to 0..100 as the
-paper does; silence is NaN. A *grid* is `size` x `size` pad points, row by row from the bottom, both edges included. A
-*crossing* is a straight way over the whole pad, along an axis; the pad shows the populated part of the latent space.
+Descriptors are rows of seven (hardness, depth, brightness, roughness, warmth, sharpness, boominess), clipped to 0..100
+as the paper does; silence is NaN. A *grid* is `size` x `size` pad points, row by row from the bottom, both edges
+included. A *crossing* is a straight way over the whole pad, along an axis; the pad shows the populated part of the
+latent space.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def grid_points(size: int = GRID) -> Array:
 
 
 def timbre_errors(real: Array, made: Array) -> Array:
-    """|real - made| (n, 7) of clipped descriptors. A silent `made` clip counts as seven zeros; a silent `real` one is NaN."""
+    """|real - made| (n, 7) of clipped descriptors. Silence counts as seven zeros in `made`, and gives NaN in `real`."""
     errors: Array = np.abs(clipped(real) - np.nan_to_num(clipped(made), nan=0.0))
     return errors
 
@@ -65,9 +66,10 @@ def timbre_errors(real: Array, made: Array) -> Array:
 def look_up(real: Sounds, table: Sounds) -> tuple[Indices, Array]:
     """For each of n real clips, the table's clip that sounds nearest, and their log-mel distance in dB.
 
-    Nearest: the smallest sum over the seven of |difference| / 13.5, plus 0.25 x the log-mel distance in dB. Silent clips of
-    the table are never chosen. Exact, yet most pictures are never compared: the distance of two pictures' means over time
-    is never greater than that of the pictures, so clips are tried in the order of that bound until it passes the best.
+    Nearest: the smallest sum over the seven of |difference| / 13.5, plus 0.25 x the log-mel distance in dB. Silent
+    clips of the table are never chosen. Exact, yet most pictures are never compared: the distance of two pictures'
+    means over time is never greater than that of the pictures, so clips are tried in the order of that bound until it
+    passes the best.
     """
     known = np.flatnonzero(~np.isnan(table.descriptors).any(axis=1))
     theirs, pictures = clipped(table.descriptors[known]), table.mel[known]
@@ -115,7 +117,7 @@ def flips(params: Array, which: tuple[int, ...] = CATEGORIES) -> Array:
 
 
 def steps(params: Array, which: tuple[int, ...]) -> Array:
-    """Mean |change| (lines, 50) of the params `which` in each 1/50 of a crossing, unrounded as the decoder gives them."""
+    """Mean |change| (lines, 50) of the params `which` in each 1/50 of a crossing, as the decoder gives them."""
     every = (params.shape[1] - 1) // STEPS
     return np.asarray(np.abs(np.diff(params[:, ::every, list(which)], axis=1)).mean(axis=2))
 
