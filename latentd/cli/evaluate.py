@@ -27,6 +27,7 @@ EPILOG = """Examples:
 @click.option("--banks", "sources", multiple=True, type=click.Path(path_type=Path), help="Measure on these banks.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
 @click.option("--figures", type=click.Path(path_type=Path), help="Also draw the paper's figures, into this folder.")
+@click.option("--save", is_flag=True, help="Put the table, the map and the pictures into the model and its card.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes that render.  [default: one a core]")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of the clip cache.  [default: the user's]")
 @click.option("--grid", type=click.IntRange(4, 500), default=50, show_default=True, help="Pad points a side.")
@@ -35,6 +36,7 @@ def command(
     sources: tuple[Path, ...],
     as_json: bool,
     figures: Path | None,
+    save: bool,
     jobs: int | None,
     cache: Path | None,
     grid: int,
@@ -52,6 +54,11 @@ def command(
     measure = measurer(jobs, cache)
     result = evaluate(loaded, held_out, measure, grid, known)
     click.echo(json.dumps(result.to_json(), indent=1) if as_json else _table(result))
+    if save:
+        from latentd.offline import finish
+
+        finish.save(loaded, result, measure, held_out, grid)
+        click.echo(f"Saved in {loaded.folder}", err=True)
     if figures:
         from latentd.offline import reproduce
 
@@ -70,7 +77,7 @@ def _held_out(sources: tuple[Path, ...]) -> tuple[Corpus, Corpus | None]:
 
 
 def _table(result: Evaluation) -> str:
-    from latentd.offline.evaluate import GOALS
+    from latentd.offline.goals import GOALS
 
     facts = result.held_out
     lines = [

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 _COLOURS = "viridis"
 _FIRST, _SECOND, _THIRD = "#31688e", "#d95f02", "#7f7f7f"  # told apart by colour-blind eyes too
+_PARTS = {
+    "train_continuous": "squared error of the values",
+    "train_categories": "cross entropy of the switches, nats",
+    "train_divergence": "Kullback-Leibler divergence, nats",
+}
 _DOTS_PER_INCH = 110
 _TICKS = (0.0, 0.5, 1.0)
 
@@ -32,6 +37,7 @@ def overview(pad: PadMap, title: str) -> bytes:
     figure = Figure(figsize=(13.0, 6.6), layout="constrained")
     for axes, name in zip(figure.subplots(2, 4).ravel(), (*DESCRIPTORS, "loudness"), strict=True):
         _field(figure, axes, pad, name)
+    _legend(figure, pad)
     figure.suptitle(f"{title}: what the pad sounds like ({pad.size} x {pad.size} points)")
     return _png(figure)
 
@@ -40,33 +46,28 @@ def single(pad: PadMap, name: str, title: str) -> bytes:
     """One descriptor, or loudness, over the pad."""
     figure = Figure(figsize=(6.0, 5.0), layout="constrained")
     _field(figure, figure.subplots(), pad, name)
+    _legend(figure, pad)
     figure.suptitle(title)
     return _png(figure)
 
 
 def losses(curve: Mapping[str, Sequence[float]]) -> bytes:
     """Loss against epochs, and what it is made of. Keys as in `losses.csv`; an empty list is not drawn."""
-    figure = Figure(figsize=(10.0, 4.0), layout="constrained")
-    whole, parts = figure.subplots(1, 2)
-    for axes, names in (
-        (whole, {"train": "trained on", "validation": "kept aside"}),
-        (
-            parts,
-            {
-                "train_continuous": "continuous: squared error",
-                "train_categories": "categories: cross entropy",
-                "train_divergence": "Kullback-Leibler divergence",
-            },
-        ),
-    ):
-        for (key, label), colour in zip(names.items(), (_FIRST, _SECOND, _THIRD), strict=False):
-            if curve[key]:
-                axes.plot(curve["number"], curve[key], label=label, color=colour)
-        axes.set(xlabel="epoch", xscale="log")
+    figure = Figure(figsize=(10.0, 6.4), layout="constrained")
+    all_axes = figure.subplots(2, 2, sharex=True)
+    whole, *parts = all_axes.ravel()
+    for key, label, colour in (("train", "trained on", _FIRST), ("validation", "kept aside", _SECOND)):
+        if curve[key]:
+            whole.plot(curve["number"], curve[key], label=label, color=colour)
+    whole.set_title("loss", fontsize=10)
+    whole.legend(frameon=False)
+    for axes, (key, label) in zip(parts, _PARTS.items(), strict=True):
+        axes.plot(curve["number"], curve[key], color=_FIRST)
+        axes.set_title(f"{label} (trained on)", fontsize=10)
+    for axes in all_axes.ravel():
+        axes.set_xscale("log")
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-    whole.set(ylabel="loss", title="loss")
-    parts.set(ylabel="mean over the presets trained on", yscale="log", title="its parts, without their weights")
+    figure.supxlabel("epoch")
     return _png(figure)
 
 
@@ -89,13 +90,23 @@ def emergence(fields: Mapping[int, Array], name: str, reach: float) -> bytes:
     return _png(figure)
 
 
-def coordinates(points: Array, values: Array, label: str, title: str) -> bytes:
-    """Presets (n, 2) on the pad, coloured by `values` (n,)."""
-    figure = Figure(figsize=(7.0, 6.0), layout="constrained")
+def coordinates(
+    points: Array,
+    box: Array,
+    values: Array,
+    label: str,
+    title: str,
+    names: tuple[str, str] = ("latent 1", "latent 2"),
+) -> bytes:
+    """Presets (n, 2) in the latent space, coloured by `values` (n,), and the box that the pad shows."""
+    figure = Figure(figsize=(7.2, 6.0), layout="constrained")
     axes = figure.subplots()
     dots = axes.scatter(points[:, 0], points[:, 1], c=values, s=9, cmap=_COLOURS, linewidths=0, alpha=0.85)
-    figure.colorbar(dots, ax=axes, label=label)
-    axes.set(title=title, xlabel="x", ylabel="y", aspect="equal")
+    figure.colorbar(dots, ax=axes, label=label, shrink=0.88)
+    (left, bottom), (right, top) = box
+    axes.plot([left, right, right, left, left], [bottom, bottom, top, top, bottom], color=_SECOND, label="the pad")
+    axes.legend(loc="upper left", fontsize=9)
+    axes.set(title=title, xlabel=names[0], ylabel=names[1], aspect="equal")
     return _png(figure)
 
 
@@ -124,7 +135,9 @@ def error_boxes(errors: Mapping[str, Array], published: Sequence[float]) -> byte
     for n, (label, values, colour) in enumerate(zip(errors, errors.values(), (_FIRST, _SECOND, _THIRD), strict=False)):
         _boxes(axes, values, places + (n - (len(errors) - 1) / 2) * width, width * 0.85, colour)
         axes.plot([], [], color=colour, linewidth=6, alpha=0.5, label=label)
-    axes.plot(places, published, "k_", markersize=46, markeredgewidth=1.6, label="mean in the paper's Table I")
+    axes.hlines(
+        published, places - 0.42, places + 0.42, color="black", linewidth=1.8, label="mean in the paper's Table I"
+    )
     axes.set_xticks(places, DESCRIPTORS)
     axes.set(ylabel="|real - reconstructed|", ylim=(0.0, None), title="Timbre error (box: quartiles, dot: mean)")
     axes.grid(axis="y", alpha=0.3)
@@ -173,11 +186,16 @@ def _field(figure: Figure, axes: Axes, pad: PadMap, name: str) -> None:
     if pad.silent.any():
         ticks = np.linspace(0.0, 1.0, pad.size)
         axes.contour(ticks, ticks, pad.silent.astype(float), levels=[0.5], colors="red", linewidths=1.0)
-        axes.legend(handles=[Line2D([], [], color="red", label="silent")], loc="upper right", fontsize=7)
     bar = figure.colorbar(image, ax=axes, shrink=0.85)
     bar.locator = MaxNLocator(5)
     bar.update_ticks()
     axes.set(title=f"{name}, LUFS" if name == "loudness" else name, xticks=_TICKS, yticks=_TICKS)
+
+
+def _legend(figure: Figure, pad: PadMap) -> None:
+    if pad.silent.any():
+        line = Line2D([], [], color="red", label="silent, or below -45 LUFS")
+        figure.legend(handles=[line], loc="upper right", frameon=False, fontsize=9)
 
 
 def _png(figure: Figure) -> bytes:

@@ -119,10 +119,10 @@ def _parallel(model: Model, params: Array) -> bytes:
 
 def _coordinates(model: Model, params: Array) -> bytes:
     """The presets trained on, where the encoder puts them."""
-    points = encoded_points(model, params)
+    points = model.encoder.encode(params)
     values = params[:, amsynth.INDEX[_SHOWN]]
-    title = f"{model.name}: {len(params)} presets on the pad"
-    return figures.coordinates(points, values, f"{_SHOWN} (share of its range)", title)
+    title = f"{model.name}: {len(params)} presets in the latent space"
+    return figures.coordinates(points, model.box, values, f"{_SHOWN} (share of its range)", title)
 
 
 def _training(model: Model) -> Iterator[tuple[str, bytes]]:
