@@ -95,6 +95,7 @@ def evaluate(
     rows, extra = _pad_rows(model, grid, real, size)
     rows |= _patch_rows(by_sound[heard], by_parameters[heard], distances[heard])
     extra["log_mel_db_by_parameters"] = _mean(metrics.mel_distances(real.mel[heard], encoded.mel[heard]))
+    extra["range_kept_by_parameters"] = _mean(metrics.range_kept(encoded.descriptors, real.descriptors))
     extra["silent_by_parameters"] = int(metrics.silent(encoded)[heard].sum())
     if known:
         fresh = heard[~_among(params[heard], known.params)]

@@ -29,6 +29,7 @@ _PARTS = {
     "train_divergence": "Kullback-Leibler divergence, nats",
 }
 _DOTS_PER_INCH = 110
+_COLOURED = (1.0, 99.0)  # percentiles at the ends of a map's colours: a few odd points would hide all the rest
 _TICKS = (0.0, 0.5, 1.0)
 
 
@@ -92,20 +93,21 @@ def emergence(fields: Mapping[int, Array], name: str, reach: float) -> bytes:
 
 def coordinates(
     points: Array,
-    box: Array,
+    box: Array | None,
     values: Array,
     label: str,
     title: str,
     names: tuple[str, str] = ("latent 1", "latent 2"),
 ) -> bytes:
-    """Presets (n, 2) in the latent space, coloured by `values` (n,), and the box that the pad shows."""
+    """Presets (n, 2) in the latent space, coloured by `values` (n,), and the box that the pad shows, if any."""
     figure = Figure(figsize=(7.2, 6.0), layout="constrained")
     axes = figure.subplots()
     dots = axes.scatter(points[:, 0], points[:, 1], c=values, s=9, cmap=_COLOURS, linewidths=0, alpha=0.85)
     figure.colorbar(dots, ax=axes, label=label, shrink=0.88)
-    (left, bottom), (right, top) = box
-    axes.plot([left, right, right, left, left], [bottom, bottom, top, top, bottom], color=_SECOND, label="the pad")
-    axes.legend(loc="upper left", fontsize=9)
+    if box is not None:
+        (left, bottom), (right, top) = box
+        axes.plot([left, right, right, left, left], [bottom, bottom, top, top, bottom], color=_SECOND, label="the pad")
+        axes.legend(loc="upper left", fontsize=9)
     axes.set(title=title, xlabel=names[0], ylabel=names[1], aspect="equal")
     return _png(figure)
 
@@ -177,16 +179,19 @@ def _boxes(axes: Axes, values: Array, places: Array, width: float, colour: str) 
 
 
 def _field(figure: Figure, axes: Axes, pad: PadMap, name: str) -> None:
-    """One map; where it is silent or too faint it is white with a red line around."""
+    """One map. A red line goes around what is silent or too faint; the colours end where 1 % lies beyond."""
     field = pad.lufs if name == "loudness" else np.clip(pad.descriptors[..., DESCRIPTORS.index(name)], 0.0, 100.0)
     field = np.where(np.isfinite(field), field, np.nan)
     half = 0.5 / (pad.size - 1)
     extent = (-half, 1.0 + half, -half, 1.0 + half)
-    image = axes.imshow(field, origin="lower", extent=extent, cmap=_COLOURS, interpolation="nearest")
+    low, high = np.nanpercentile(field, _COLOURED) if np.isfinite(field).any() else (0.0, 1.0)
+    image = axes.imshow(
+        field, origin="lower", extent=extent, cmap=_COLOURS, interpolation="nearest", vmin=low, vmax=high
+    )
     if pad.silent.any():
         ticks = np.linspace(0.0, 1.0, pad.size)
         axes.contour(ticks, ticks, pad.silent.astype(float), levels=[0.5], colors="red", linewidths=1.0)
-    bar = figure.colorbar(image, ax=axes, shrink=0.85)
+    bar = figure.colorbar(image, ax=axes, shrink=0.85, extend="both")
     bar.locator = MaxNLocator(5)
     bar.update_ticks()
     axes.set(title=f"{name}, LUFS" if name == "loudness" else name, xticks=_TICKS, yticks=_TICKS)

@@ -75,9 +75,8 @@ def _coordinates(model: Model) -> bytes:
     """Every landmark on the pad, coloured by the cutoff that the pad gives there."""
     points = np.array([(mark.x, mark.y) for mark in model.landmarks])
     cutoff = decoded(model, points)[:, amsynth.INDEX["filter_cutoff"]]
-    box = np.array([[0.0, 0.0], [1.0, 1.0]])
     title = f"{model.name}: {len(points)} presets on the pad"
-    return figures.coordinates(points, box, cutoff, "filter_cutoff of the pad there", title, ("x", "y"))
+    return figures.coordinates(points, None, cutoff, "filter_cutoff of the pad there", title, ("x", "y"))
 
 
 def _pairs(model: Model, measure: Measure, held_out: Corpus) -> bytes:

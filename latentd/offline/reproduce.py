@@ -20,6 +20,7 @@ from latentd.bundle import Model
 from latentd.decoder import Decoder, Network
 from latentd.errors import LatentdError, UserError
 from latentd.offline import corpus, figures, maps, metrics
+from latentd.offline.corpus import Corpus
 from latentd.offline.evaluate import Measure, decoded, distinct, encoded_points, sounds
 from latentd.offline.export import CURVE_FILE, SNAPSHOTS_FILE, constant_params
 from latentd.offline.timbre import DESCRIPTORS
@@ -49,13 +50,17 @@ class Table:
         return "\n".join(lines) + "\n"
 
 
-def draw(model: Model, measure: Measure, folder: Path, size: int) -> None:
+def draw(model: Model, measure: Measure, folder: Path, size: int, corpora: tuple[Corpus, Corpus] | None = None) -> None:
     """Write everything into `folder`.
+
+    Args:
+        corpora: presets that the model was trained on, and unseen ones; the paper's rows and the banks it never saw
+            where None.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    trained, unseen = corpus.paper(banks.system_folder())
+    trained, unseen = corpora or corpus.paper(banks.system_folder())
     params = distinct(unseen)
     points = encoded_points(model, params)
     real = sounds(measure(amsynth.to_patch(params)))

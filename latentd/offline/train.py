@@ -34,7 +34,7 @@ class Recipe:
 
 
 # After these epochs, and the last, the decoder is kept, to see how its maps emerge.
-SNAPSHOTS = (1, 2, 5, 10, 20, 50, 100, 200)
+SNAPSHOTS = (1, 2, 5, 10, 20, 50, 100, 200, 300)
 Layers = tuple[tuple[Array, Array], ...]
 
 RECIPES = {"paper": Recipe()}

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from latentd.amsynth import Array
-from latentd.offline import clip_cache, measure
+from latentd.offline import clip_cache, measure, progress
 from latentd.offline.measure import Measured
 
 
@@ -22,14 +19,13 @@ def measurer(jobs: int | None, cache: Path | None) -> Callable[[Array], Measured
     """
 
     def measured(patches: Array) -> Measured:
-        columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-            task = progress.add_task("clips", total=len(patches))
+        with progress.bar() as bar:
+            task = bar.add_task("rendering", total=len(patches))
             return measure.measure(
                 patches,
                 jobs=jobs,
                 cache=cache or clip_cache.folder(),
-                progress=lambda done: progress.update(task, completed=done),
+                progress=lambda done: bar.update(task, completed=done),
             )
 
     return measured
