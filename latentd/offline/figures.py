@@ -128,6 +128,28 @@ def parallel(real: Array, made: Array, names: Sequence[str], titles: Sequence[st
     return _png(figure)
 
 
+def timbral_parallel(real: Array, made: Array) -> bytes:
+    """Parallel coordinates of the descriptors (n, 7): all real patches, and all reconstructions over them."""
+    figure = Figure(figsize=(9.0, 8.0), layout="constrained")
+    all_axes = figure.subplots(2, 1, sharex=True)
+    ticks = np.arange(len(DESCRIPTORS))
+    shown = {"real": (real, _FIRST), "reconstructed": (made, _SECOND)}
+    for count, axes in enumerate(all_axes, 1):
+        drawn = list(shown.items())[:count]
+        for _, (values, colour) in drawn:
+            axes.plot(ticks, values.T, color=colour, alpha=0.12, linewidth=0.7)
+        for label, (values, colour) in drawn:
+            axes.plot(ticks, np.median(values, axis=0), color="white", linewidth=5.0)
+            axes.plot(ticks, np.median(values, axis=0), color=colour, linewidth=2.6, label=f"{label}: median")
+        axes.set(ylim=(0.0, 100.0), xlim=(0, len(ticks) - 1))
+        axes.grid(axis="x", alpha=0.4)
+        axes.legend(loc="upper right", fontsize=9)
+    all_axes[0].set_title("Timbre of real presets", fontsize=10)
+    all_axes[1].set_title("the same, and of what comes back for them", fontsize=10)
+    all_axes[1].set_xticks(ticks, DESCRIPTORS)
+    return _png(figure)
+
+
 def error_boxes(errors: Mapping[str, Array], published: Sequence[float]) -> bytes:
     """Box plots of timbre errors: label -> (n, 7); a cross marks the mean that the paper's Table I gives."""
     figure = Figure(figsize=(11.0, 4.6), layout="constrained")

@@ -69,11 +69,12 @@ def draw(model: Model, measure: Measure, folder: Path, size: int, corpora: tuple
     heard = ~np.isnan(real.descriptors).any(axis=1)
     shown = np.clip(np.nan_to_num(made.descriptors[heard]), 0.0, 100.0)
     pictures = {
-        "fig5-parallel-coordinates.png": _parallel(model, params),
+        "fig5-parallel-coordinates.png": figures.timbral_parallel(metrics.clipped(real.descriptors[heard]), shown),
         "fig6a-latent-coordinates.png": _coordinates(model, trained.params),
         "fig7-error-boxes.png": figures.error_boxes(
             {"reconstructed": result.errors, "paired at random": result.at_random}, PUBLISHED
         ),
+        "parameters.png": _parallel(model, params),
         "real-against-reconstructed.png": figures.pairs(metrics.clipped(real.descriptors[heard]), shown),
         **dict(_training(model)),
     }
