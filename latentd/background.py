@@ -50,7 +50,11 @@ class Background:
             os.eventfd_read(self._wake)
         while not self._results.empty():
             then, result = self._results.get()
-            then(result)
+            try:
+                then(result)
+            except BaseException:
+                os.eventfd_write(self._wake, 1)  # a bug in one follow-up must not leave the others lying
+                raise
 
     def close(self, limit_s: float = 2.0) -> None:
         """Finish what is queued, for at most `limit_s`, then end."""

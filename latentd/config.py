@@ -137,10 +137,10 @@ def _set(data: dict[str, Any], setting: str) -> None:
     if not equals or not path:
         raise UserError(f"--set {setting!r} is not KEY=VALUE", "For example --set shaping.timbre_s=0.2")
     *folders, key = path.split(".")
-    section, model = data, Config
-    for folder in folders:
-        if folder not in model.model_fields:
-            near = difflib.get_close_matches(folder, model.model_fields, n=1)
+    section = data
+    for depth, folder in enumerate(folders):
+        if depth == 0 and folder not in Config.model_fields:  # what is inside a section is checked with all the rest
+            near = difflib.get_close_matches(folder, Config.model_fields, n=1)
             raise UserError(f"--set {setting!r}: no section {folder!r}", f"Did you mean {near[0]!r}?" if near else "")
         section = section.setdefault(folder, {})
         if not isinstance(section, dict):

@@ -9,41 +9,62 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from latentd import banks, bundle
 from latentd.amsynth import INDEX, MINIMUM, NAMES, SPAN
+from latentd.background import Background
+from latentd.engine import Engine
 from latentd.errors import LatentdError, UserError
+from latentd.monitors import Monitors
 from latentd.osc import Message
 from latentd.pad import XY, Landmarks, Playback, Take, Wander, clip
-from latentd.peers import Sender
+from latentd.peers import Feedback, Sender
 from latentd.point import Point
-
-if TYPE_CHECKING:
-    from latentd.service import Service
 
 log = logging.getLogger(__name__)
 
 # Names end up as file names or in files: letters, digits and a few signs, no path, not hidden.
 _NAME = re.compile(r"\w[\w .+-]{0,63}")
-_MOST_LANDMARKS = 1000
+_MOST_LANDMARKS = 128  # the status names them all in one datagram
 _MOST_UNDO = 64
 _LONGEST_GLIDE_S = 3600.0
 
 # All other messages are about the point as the messages before them left it.
 _BEFORE_POINTS = {"xy", "z", "status", "ping"}
 
+# What we answer ourselves. Never answered, or two daemons could be made to talk to each other for ever.
+_ANSWERS = {"error", "pong", "saved", "loaded"}
+
 Args = tuple[object, ...]
+
+
+class Host(Protocol):
+    """What carrying out a message needs of the daemon."""
+
+    engine: Engine
+    background: Background
+    feedback: Feedback
+    monitors: Monitors
+
+    def reply(self, sender: Sender, address: str, *args: str | float) -> None:
+        """Answer a client."""
+
+    def ask_status(self, sender: Sender) -> None:
+        """Answer a client with the status, once this turn's input is answered."""
+
+    def panic(self, now: float) -> None:
+        """End every note."""
 
 
 class Control:
     """Carries out `/latentd/...` messages. Runs on the engine's thread; whatever takes time goes to the background."""
 
-    def __init__(self, service: Service, folder: Path) -> None:
-        self._service = service
-        self._engine = service.engine
+    def __init__(self, host: Host, folder: Path) -> None:
+        self._host = host
+        self._engine = host.engine
         self._folder = folder
         self._undo: list[Callable[[], None]] = []
         self._take: Take | None = None
@@ -64,6 +85,8 @@ class Control:
         if not address.startswith("/latentd/"):
             return False
         name = address.removeprefix("/latentd/")
+        if name in _ANSWERS or (name == "status" and args):
+            return False
         if name not in _BEFORE_POINTS:
             self._engine.catch_up(now)
         try:
@@ -74,7 +97,7 @@ class Control:
             else:
                 raise UserError(f"{address}: no such message", "latentd/README.md lists them")
         except LatentdError as error:
-            self._service.reply(sender, "/latentd/error", str(error))
+            self._host.reply(sender, "/latentd/error", str(error))
         return True
 
     # -- the point -------------------------------------------------------------------------------
@@ -91,9 +114,11 @@ class Control:
         self._engine.hear(Point(clip(x), clip(y), None, "latentd", now))
 
     def _touch(self, args: Args, sender: Sender, now: float) -> None:
-        on = _flag(args, "touch")
+        if not _flag(args, "touch"):
+            self._engine.gesture.let_go("latentd")
+            return
         x, y = self._engine.xy or self._engine.gesture.xy
-        self._engine.hear(Point(x, y, on, "latentd", now))
+        self._engine.hear(Point(x, y, True, "latentd", now))
 
     def _freeze(self, args: Args, sender: Sender, now: float) -> None:
         self._engine.frozen = _flag(args, "freeze")
@@ -104,21 +129,21 @@ class Control:
         name, xy = _name(args, "landmark/save"), self._present()
         if name not in self.landmarks.points and len(self.landmarks.points) >= _MOST_LANDMARKS:
             raise UserError(f"{_MOST_LANDMARKS} landmarks are kept at most", "Delete one first")
-        self._change_landmarks({**self.landmarks.points, name: xy})
+        self._change_landmarks({**self.landmarks.points, name: xy}, sender)
 
     def _landmark_delete(self, args: Args, sender: Sender, now: float) -> None:
         name = _name(args, "landmark/delete")
         self.landmarks.find(name)
-        self._change_landmarks({key: xy for key, xy in self.landmarks.points.items() if key != name})
+        self._change_landmarks({key: xy for key, xy in self.landmarks.points.items() if key != name}, sender)
 
-    def _change_landmarks(self, points: dict[str, XY]) -> None:
+    def _change_landmarks(self, points: dict[str, XY], sender: Sender) -> None:
         before = self.landmarks.points
-        self._remember(lambda: self._set_landmarks(before))
-        self._set_landmarks(points)
+        self._remember(lambda: self._set_landmarks(before, sender))
+        self._set_landmarks(points, sender)
 
-    def _set_landmarks(self, points: dict[str, XY]) -> None:
+    def _set_landmarks(self, points: dict[str, XY], sender: Sender) -> None:
         self.landmarks.points = points
-        self._write("landmarks.json", json.dumps(points, indent=1).encode())
+        self._write("landmarks.json", json.dumps(points, indent=1).encode(), sender)
 
     def _landmark_goto(self, args: Args, sender: Sender, now: float) -> None:
         name = _name(args[:1], "landmark/goto")
@@ -152,19 +177,19 @@ class Control:
         if patch is None:
             raise UserError("there is no sound to save yet", "Move the point first")
         text = banks.Bank((banks.Preset.from_patch(name, patch),)).to_text().encode()
-        self._write(f"banks/{name}.bank", text, then=lambda: self._service.reply(sender, "/latentd/saved", name))
+        self._write(f"banks/{name}.bank", text, sender, lambda: self._host.reply(sender, "/latentd/saved", name))
 
     def _model(self, args: Args, sender: Sender, now: float) -> None:
         name = _name(args, "model")
 
         def loaded(result: Any) -> None:
             if isinstance(result, Exception):
-                self._service.reply(sender, "/latentd/error", str(result))
+                self._host.reply(sender, "/latentd/error", str(result))
                 return
             before = self._engine.model
             self._remember(lambda: self._engine.use_model(before))
             self._engine.use_model(result)
-            self._service.reply(sender, "/latentd/model", result.name)
+            self._host.reply(sender, "/latentd/loaded", result.name)
 
         self._background(lambda: bundle.load(name), loaded)
 
@@ -196,7 +221,7 @@ class Control:
 
     def _panic(self, args: Args, sender: Sender, now: float) -> None:
         self._engine.motion = None
-        self._service.panic(now)
+        self._host.panic(now)
 
     def _undo_last(self, args: Args, sender: Sender, now: float) -> None:
         if not self._undo:
@@ -206,16 +231,16 @@ class Control:
     # -- talking ---------------------------------------------------------------------------------
 
     def _status(self, args: Args, sender: Sender, now: float) -> None:
-        self._service.ask_status(sender)
+        self._host.ask_status(sender)
 
     def _ping(self, args: Args, sender: Sender, now: float) -> None:
-        self._service.reply(sender, "/latentd/pong")
+        self._host.reply(sender, "/latentd/pong")
 
     def _subscribe(self, args: Args, sender: Sender, now: float) -> None:
-        self._service.feedback.subscribe(sender[0], _flag(args, "subscribe"))
+        self._host.feedback.subscribe(sender[0], _flag(args, "subscribe"))
 
     def _monitor(self, args: Args, sender: Sender, now: float) -> None:
-        self._service.monitors.subscribe(sender, _flag(args, "monitor"), now)
+        self._host.monitors.subscribe(sender, _flag(args, "monitor"), now)
 
     # -- helpers ---------------------------------------------------------------------------------
 
@@ -236,17 +261,19 @@ class Control:
         if (before := self._engine.xy) is not None:
             self._remember(lambda: self._engine.go_to(before, 0.0, 0.0))
 
-    def _write(self, name: str, data: bytes, then: Callable[[], None] | None = None) -> None:
+    def _write(self, name: str, data: bytes, sender: Sender, then: Callable[[], None] | None = None) -> None:
         def written(result: Any) -> None:
             if isinstance(result, Exception):
-                log.warning("%s was not written: %s", self._folder / name, result)
+                why = f"{self._folder / name} was not written: {getattr(result, 'strerror', None) or result}"
+                log.warning("%s", why)
+                self._host.reply(sender, "/latentd/error", f"{why}. Make room, or set `state:` to another folder")
             elif then is not None:
                 then()
 
         self._background(lambda: write_file(self._folder / name, data), written)
 
     def _background(self, job: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        if not self._service.background.submit(job, then):
+        if not self._host.background.submit(job, then):
             raise LatentdError("the disk does not keep up", "Try again in a moment")
 
 

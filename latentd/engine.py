@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from latentd.amsynth import Array, to_patch
@@ -39,14 +41,15 @@ class Engine:
         self._still = True
         self._decoded: tuple[XY, bool] | None = None
         self._target: Array | None = None
-        self.use_model(model)
+        self.model = model
         self.shaping = self._new_shaping()
+        self.use_model(model)
 
     def tick(self, now: float) -> float | None:
         """Answer the newest input. Returns when the next tick is due without any; None when all rests."""
         self.catch_up(now)
         if self.xy is None:
-            return None
+            return self.next_tick(now)
         target = self._decode(self.xy)
         changes = self.shaping.step(target, self._still, now)
         if changes:
@@ -62,6 +65,7 @@ class Engine:
             points.append(self._own_point)
             self._own_point = None
         if self.frozen:
+            self.gesture.overhear(points)
             self._still = True
             return
         if points:
@@ -89,7 +93,7 @@ class Engine:
         if self._target is None or self._decoded != (xy, self._still):
             held = None if self._still else self.shaping.held
             target = self.model.decoder.decode(self.pad.to_z(xy), held)
-            if np.isfinite(target).all():
+            if math.isfinite(target.dot(target)):  # a sum of squares, so one bad value is enough
                 self._target, self._decoded = target, (xy, self._still)
             else:
                 self.status.counters.faults += 1
@@ -118,6 +122,7 @@ class Engine:
         self.model = model
         self.pad = Pad(model.box, model.landmarks)
         self._target = None
+        self.shaping.use_categories(model.decoder.categories)
 
     def use_output(self, output: Output) -> None:
         """Play into another output, which is told everything at once; locks and tweaks stay."""
@@ -143,6 +148,12 @@ class Engine:
         self.motion = Glide(start, xy, now, glide_s)
 
     def patch(self) -> Array | None:
-        """What the synth has been told, in its own units (41,); None before the first point."""
-        params = self.shaping.params
-        return None if np.isnan(params).any() else to_patch(params)
+        """What the synth has been told, in its own units (41,); None before the first point.
+
+        A parameter that it has not been told (no CC reaches it, or the budget holds it back) is as it would be told.
+        """
+        value = self.shaping.value
+        if value is None:
+            return None
+        told = self.shaping.params
+        return to_patch(np.where(np.isnan(told), value, told))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from latentd import osc
@@ -14,7 +14,7 @@ from latentd.inputs.receiver import Inputs
 from latentd.point import Point
 from latentd.status import Counters
 
-_MOST_ADVICE = 256  # addresses whose advice is remembered
+_MOST_ADVICE = 256  # messages whose advice is remembered
 _MOST_NAMED = 3
 _NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -115,16 +115,33 @@ class Explainer:
 
     # -- what would help ---------------------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """Read all shipped mappings now (a third of a second), so that no message has to wait for it."""
+        self._others()
+
     def _nearest(self, message: osc.Message, now: float) -> str:
         """Shipped mappings that would want it, else the nearest address that one of ours knows."""
-        found = self._advice.get(message.address)
-        if found is None:
+
+        def find() -> str:
+            willing = [m.name for m in self._others() if Inputs([m], Counters()).osc(message, now)]
+            return _try_these(willing) or self._nearest_address(message.address)
+
+        return self._remembered(message.address, find)
+
+    def _would_midi(self, data: bytes, port: str, now: float) -> str:
+        """Shipped mappings that would want such a message, whatever its value."""
+
+        def find() -> str:
+            return _try_these([m.name for m in self._others() if Inputs([m], Counters()).midi(data, port, now)])
+
+        return self._remembered(f"{port} {data[:2].hex()}", find)
+
+    def _remembered(self, key: str, find: Callable[[], str]) -> str:
+        if key not in self._advice:
             if len(self._advice) >= _MOST_ADVICE:
                 self._advice.clear()
-            willing = [m.name for m in self._others() if Inputs([m], Counters()).osc(message, now)]
-            found = _try_these(willing) or self._nearest_address(message.address)
-            self._advice[message.address] = found
-        return found
+            self._advice[key] = find()
+        return self._advice[key]
 
     def _nearest_address(self, address: str) -> str:
         known = {
@@ -132,9 +149,6 @@ class Explainer:
         }
         near = difflib.get_close_matches(address, known, n=1, cutoff=0.3)
         return f"; nearest: {near[0]} ({known[near[0]]})" if near else ""
-
-    def _would_midi(self, data: bytes, port: str, now: float) -> str:
-        return _try_these([m.name for m in self._others() if Inputs([m], Counters()).midi(data, port, now)])
 
     def _others(self) -> list[DeviceMapping]:
         if self._shipped is None:

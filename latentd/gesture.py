@@ -246,6 +246,18 @@ class Gesture:
             self.still = now >= self._leader.last_t + STILL_S and moved == self._leader.raw
         return used
 
+    def let_go(self, name: str) -> None:
+        """This source leads no more, and nothing is known of its touch; what it sends next counts again."""
+        source = self._sources[name]
+        source.touch, source.last_t = None, -math.inf
+
+    def overhear(self, points: Sequence[Point]) -> None:
+        """Frozen: positions count for nothing, but who touches does, or a hand lifted meanwhile would lead for ever."""
+        for point in points:
+            source = self._sources.get(point.source)
+            if source is not None and point.touch is not None:
+                source.touch = point.touch
+
     def settle_at(self, xy: XY) -> None:
         """Another hand (a landmark, a glide) put the point here: no source leads until it is heard again."""
         self.xy = xy

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # No UDP datagram is larger than this; the other limits keep hostile packets cheap.
 MAX_PACKET = 65_507
-MAX_STRING = 8_192
+MAX_STRING = 60_000  # of strings that are sent, the longest is our own status
 MAX_ARGUMENTS = 1_024
 MAX_DEPTH = 16  # of bundles in bundles, and of arrays in arrays
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -94,5 +95,6 @@ class Feedback:
         self._told, self._t = xy, now
         packet = osc.write("/latentd/xy", *xy)
         for host in self._hosts:
-            self._send(packet, (host, self._port))
+            with contextlib.suppress(OSError):  # its network is gone; it hears again once that is back
+                self._send(packet, (host, self._port))
         return None

@@ -39,8 +39,9 @@ log = logging.getLogger(__name__)
 # One turn of the loop looks at no more datagrams than this before it answers the newest point.
 _DATAGRAMS_A_TURN = 256
 _LARGEST_DATAGRAM = 65536
-# Without any event the loop wakes this often, and after a rest this long it collects the garbage of the last use.
+# Without any event the loop wakes this often. Garbage is collected as often at rest, and without a rest every so often.
 _IDLE_S = 30.0
+_LONGEST_S = 300.0
 _SUMMARY_S = 1.0
 _MOST_ASKERS = 16
 
@@ -60,6 +61,8 @@ class Service:
         self._askers: list[Sender] = []  # they are told how things are once the tick has answered the input
         self._deadlines: list[float | None] = [None]
         self._last_tick = self._rested = self._said = 0.0
+        self._next_tick: float | None = None
+        self._fresh = True  # something came that a tick has to answer
         self._alive_s, self._alive_t = notify.interval_s(), 0.0
         self._seen = (0, 0)
         self._allowed = Allowed(config.allow)
@@ -163,44 +166,50 @@ class Service:
             # A bug on one message's path must not end the performance; it is counted and said.
             self.status.counters.faults += 1
             self._deadlines = [now + 0.1]
-            log.exception("fault in the loop")
+            if now - self._said >= _SUMMARY_S:
+                self._said = now
+                log.exception("fault in the loop (%d so far)", self.status.counters.faults)
 
     def _answer(self, now: float) -> None:
         """Let every part do what is due at `now`, and learn when each wants to be called again."""
+        tick = self._tick(now)  # before all else: nothing stands between a point and the synth
         ways = self.ways.poll(now)
         if self.ways.output is not self.engine.output:
             self.engine.use_output(self.ways.output)
             log.info("output %s: %s", self.ways.output.name, self.ways.why)
             self._say_unreachable()
-        tick = self._tick(now)
+            self._fresh = True
+            tick = self._tick(now)
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
         self._deadlines = [tick, ways, alsa, feedback, self._alive(now)]
         if self._askers:
             self._tell(now)
+        if now - self._rested >= (_IDLE_S if tick is None else _LONGEST_S):
+            self._rested = now
+            gc.collect()  # what is frozen is not looked at: a fraction of a millisecond
         if tick is None:
-            self._rest(now)
+            self._sum_up(now)
 
     def _tick(self, now: float) -> float | None:
         """One pass of the straight line, unless the last was too short ago: then newest wins until it is due."""
         engine = self.engine
+        if not self._fresh and (self._next_tick is None or now < self._next_tick):
+            return self._next_tick  # the turn was for something else, as the synth's acknowledgement
         due = self._last_tick + engine.output.interval_s * 0.5
         if now < due:
             return due
-        self._last_tick = now
+        self._last_tick, self._fresh = now, False
         sent = self.status.counters.sent
-        next_tick = engine.tick(now)
+        self._next_tick = engine.tick(now)
         if engine.point_t is not None:
             if self.status.counters.sent != sent:
                 self.status.latency.add(time.monotonic() - engine.point_t)
             engine.point_t = None
-        return next_tick
+        return self._next_tick
 
-    def _rest(self, now: float) -> None:
-        """Nothing moves: a good moment for the collector, and for a summary of what was."""
-        if now - self._rested >= _IDLE_S:
-            self._rested = now
-            gc.collect()
+    def _sum_up(self, now: float) -> None:
+        """Nothing moves: a summary of what was, at most once a second."""
         counters = self.status.counters
         received, sent = self._seen
         if now - self._said >= _SUMMARY_S and counters.received != received:
@@ -255,13 +264,16 @@ class Service:
         wanted = self.engine.inputs.osc(message, now)
         if self.control.receive(message, sender, now):
             wanted = True
+        self._fresh = self._fresh or wanted
         if not wanted and not self.ways.receive(message, sender, now):
             self.status.counters.unmapped += 1
 
     def _on_background(self, now: float) -> None:
         self.background.collect()
+        self._fresh = True
 
     def _on_ways(self, now: float) -> None:
+        self.ways.wake()
         for data, _arrived in self.ways.take_midi():
             self._midi(data, "latentd:midi_in", now)
 
@@ -272,6 +284,7 @@ class Service:
 
     def _midi(self, data: bytes, port: str, now: float) -> None:
         self.status.counters.received += 1
+        self._fresh = True
         if self.monitors.any:
             self.monitors.midi(data, port, now)
         if not self.engine.inputs.midi(data, port, now):
@@ -303,7 +316,7 @@ class Service:
         del self._askers[:-_MOST_ASKERS]
 
     def _tell(self, now: float) -> None:
-        text = json.dumps(self.facts(now), separators=(",", ":"))
+        text = json.dumps(self.facts(now), separators=(",", ":"), ensure_ascii=False)
         for sender in self._askers:
             self.reply(sender, "/latentd/status", text)
         self._askers.clear()

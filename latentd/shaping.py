@@ -146,11 +146,11 @@ class Shaping:
         self._reachable: list[int] = np.flatnonzero(reachable).tolist()
         self._ramps = [(i, rate) for i, rate in enumerate(rates(settings).tolist()) if not STEPPED[i]]
         self._switches = [(i, step) for i, step in enumerate(PARAMS_STEP.tolist()) if step]
-        self._categories = [(i, float(PARAMS_STEP[i])) for i in categories]
+        self.use_categories(categories)
         per_s = settings.budget_per_s if settings.budget_per_s is not None else budget_per_s
         self._budget = Budget(per_s)
-        self._own: dict[int, float] = {}  # locked and tweaked values
-        self._locked = {INDEX[name] for name in settings.lock}
+        # Locked and tweaked values; None: where the first step puts it.
+        self._own: dict[int, float | None] = dict.fromkeys(INDEX[name] for name in settings.lock)
         self._value: list[float] | None = None  # where the ramps are
         self._sent = [math.nan] * COUNT
         self._flipped = [-math.inf] * COUNT
@@ -159,6 +159,10 @@ class Shaping:
         self._resting = True
         self.withheld = 0
         self._next: float | None = None
+
+    def use_categories(self, categories: Sequence[int]) -> None:
+        """`held` speaks of these from now on: another model may choose among others."""
+        self._categories = [(i, float(PARAMS_STEP[i])) for i in categories]
 
     @property
     def held(self) -> list[int] | None:
@@ -172,32 +176,35 @@ class Shaping:
         return np.array(self._sent)
 
     @property
+    def value(self) -> Array | None:
+        """Where everything is by now (41,), params, whether the synth was told or not; None before the first step."""
+        return None if self._value is None else np.array(self._value)
+
+    @property
     def own(self) -> dict[str, float]:
         """The parameters that input does not move, and where the performer put them."""
-        return {NAMES[i]: self._own[i] for i in sorted(self._own)}
+        return {NAMES[i]: own for i, own in sorted(self._own.items()) if own is not None}
 
-    def own_values(self) -> dict[int, float]:
-        """The same by index, params."""
+    def own_values(self) -> dict[int, float | None]:
+        """The same by index, params; None where the first step is to lock it."""
         return dict(self._own)
 
-    def take_own(self, values: dict[int, float]) -> None:
-        """Hold the parameters that `values` names, as `own_values` of another shaping gave them."""
+    def take_own(self, values: dict[int, float | None]) -> None:
+        """Hold the parameters that `values` names and no others, as `own_values` gave them."""
         self._own = dict(values)
+        if self._value is not None:
+            self._lock_at(self._value)
 
     def tweak(self, index: int, value: float | None) -> None:
         """Hold a parameter at `value` (params), or give it back to the input with None."""
         if value is None:
             self._own.pop(index, None)
-            self._locked.discard(index)
         else:
             self._own[index] = min(max(value, 0.0), 1.0)
 
     def lock(self, index: int) -> None:
         """Hold a parameter where it is; before the first step, where the first step puts it."""
-        if self._value is None:
-            self._locked.add(index)
-        else:
-            self._own[index] = self._value[index]
+        self._own[index] = None if self._value is None else self._value[index]
 
     def note_on(self) -> None:
         """A note begins: with `switch_on_note` the waiting switches may move."""
@@ -220,7 +227,8 @@ class Shaping:
         """
         goal: list[float] = target.tolist()
         for index, own in self._own.items():
-            goal[index] = own
+            if own is not None:
+                goal[index] = own
         waits, arrived = math.inf, True
         if self._value is None:
             self._value = self._first(goal, now)
@@ -243,9 +251,14 @@ class Shaping:
         for i, step in self._switches:
             value[i] = math.floor(goal[i] / step + 0.5) * step
         self._flipped = [now] * COUNT
-        for index in self._locked:
-            self._own[index] = value[index]
+        self._lock_at(value)
         return value
+
+    def _lock_at(self, value: list[float]) -> None:
+        """What was locked before anything was known stays here."""
+        for index, own in self._own.items():
+            if own is None:
+                self._own[index] = value[index]
 
     def _switch(self, goal: list[float], value: list[float], still: bool, now: float) -> float:
         """Move the stepped parameters that may move; returns when the next waiting one may (infinite: none waits)."""

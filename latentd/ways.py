@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,7 @@ class Ways:
         )
         open_ways: tuple[Output | None, ...] = (self.osc, self.jack, _alone(config, cc_map))
         self._all = [way for way in open_ways if way is not None]
+        self._jack_due = -math.inf
         self.output = self._all[0]
         self.why = "as configured"
         if self._auto and self.jack is not None and self.osc is not None:
@@ -50,9 +52,17 @@ class Ways:
             self.output = self._all[0 if known else 1]
             self.why = "amSynth announced itself here before" if known else _NOT_STARTED_FOR_US
 
+    def wake(self) -> None:
+        """One of the descriptors is readable, so the next `poll` looks at everything."""
+        self._jack_due = -math.inf
+
     def poll(self, now: float) -> float | None:
         """Housekeeping of every way; with `auto` also the choice of `output`. Returns when to call again."""
-        wakes = [t for t in (way.poll(now) for way in self._all) if t is not None]
+        wakes = [t for t in (way.poll(now) for way in self._all if way is not self.jack) if t is not None]
+        if self.jack is not None:
+            if now >= self._jack_due:  # a look costs several system calls
+                self._jack_due = self.jack.poll(now) or math.inf
+            wakes.append(self._jack_due)
         if self._auto:
             self._choose()
         return min(wakes, default=None)

@@ -33,6 +33,7 @@ class Sequencer:
         self.names = list(names)
         self.ends: list[End] = []
         self.failure: Exception | None = None  # raised by the next call
+        self.refusing: set[str] = set()  # ports that do not open
 
     def open(self) -> End:
         end = End(self)
@@ -66,6 +67,8 @@ class End:
     def open_port(self, port: int = 0, name: str | None = None) -> End:
         self._check()
         assert self.port is None
+        if self._sequencer.names[port] in self._sequencer.refusing:
+            raise OSError("busy")
         self.port = self._sequencer.names[port]
         return self
 
@@ -267,11 +270,31 @@ def test_a_controller_that_was_unplugged_is_heard_again_when_it_comes_back() -> 
 def test_a_port_that_does_not_open_is_tried_again() -> None:
     sequencer = Sequencer("LPD8 24:0")
     heard = AlsaIn(["lpd8"], sequencer.open)
-    sequencer.failure = OSError("busy")
+    sequencer.refusing = {"LPD8 24:0"}
     heard.poll(0.0)
     assert heard.facts()["ports"] == []
+    sequencer.refusing.clear()
     heard.poll(1.0)
     assert heard.facts()["ports"] == ["LPD8 24:0"]
+    heard.close()
+
+
+def test_a_look_that_fails_is_tried_again() -> None:
+    sequencer = Sequencer("LPD8 24:0")
+    heard = AlsaIn(["lpd8"], sequencer.open)
+    sequencer.failure = OSError("busy")
+    heard.poll(0.0)
+    heard.poll(1.0)
+    assert heard.facts()["ports"] == ["LPD8 24:0"]
+    heard.close()
+
+
+def test_a_port_that_never_opens_does_not_hide_the_ones_behind_it() -> None:
+    sequencer = Sequencer("LPD8 24:0", "nanoKONTROL2 20:0")
+    heard = AlsaIn(["lpd8", "nano"], sequencer.open)
+    sequencer.refusing = {"LPD8 24:0"}
+    heard.poll(0.0)
+    assert heard.facts()["ports"] == ["nanoKONTROL2 20:0"]
     heard.close()
 
 

@@ -6,6 +6,8 @@ import select
 import threading
 from typing import Any
 
+import pytest
+
 from latentd.background import Background
 
 
@@ -33,6 +35,23 @@ def test_a_failure_comes_back_as_the_result() -> None:
     collect_one(background)
     background.close()
     assert isinstance(results[0], OSError)
+
+
+def test_a_follow_up_that_fails_does_not_hold_back_the_others() -> None:
+    background, results = Background(), list[Any]()
+
+    def fail(_result: Any) -> None:
+        raise LookupError("a bug")
+
+    background.submit(lambda: 1, fail)
+    background.submit(lambda: 2, results.append)
+    with pytest.raises(LookupError):
+        while True:
+            collect_one(background)
+    while not results:
+        collect_one(background)
+    background.close()
+    assert results == [2]
 
 
 def test_what_is_queued_is_finished_before_the_end() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 
@@ -18,7 +17,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
-@pytest.mark.parametrize("name", [n for n in COMMANDS if importlib.util.find_spec(f"latentd.cli.{n}")])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_commands_help_has_an_example(name: str) -> None:
     done = run(name, "--help")
     assert done.returncode == 0, done.stderr

@@ -69,12 +69,18 @@ def test_all_mistakes_of_a_file_are_listed_with_line_and_the_nearest_key(tmp_pat
         assert any(f":{line}: " in fault and all(word in fault for word in words) for fault in faults), (line, faults)
 
 
+def test_a_setting_reaches_into_a_section_of_a_section() -> None:
+    assert load_config(None, ["shaping.slew.filter_cutoff=0.5"]).shaping.slew == {"filter_cutoff": 0.5}
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
         ("shaping.timbre_s", "KEY=VALUE"),
         ("shapnig.dwell_s=1", "Did you mean 'shaping'"),
         ("shaping.dwel_s=1", "dwell_s"),
+        ("shaping.slew.cutoff=1", "no amSynth parameter"),
+        ("shaping.slwe.filter_cutoff=1", "slew"),
     ],
 )
 def test_a_wrong_setting_names_the_right_one(setting: str, message: str) -> None:

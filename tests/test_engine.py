@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from latentd import bundle, osc
 from latentd.amsynth import COUNT, STEPPED, Array, to_patch
+from latentd.decoder import Decoder, Layout, Network
 from latentd.engine import Engine
 from latentd.gesture import Gesture, GestureSettings
 from latentd.inputs.mapping import load_mapping
@@ -187,6 +189,68 @@ def test_frozen_the_point_stays() -> None:
     point(play, 0.9, 0.9, 4.0)
     run(play, 6.0, 4.0)
     assert play.xy == (0.3, 0.3)
+
+
+def test_a_hand_lifted_while_frozen_does_not_keep_the_lead() -> None:
+    play = engine(Recorder())
+
+    def touch(x: float, y: float, on: bool, now: float) -> None:
+        play.hear(Point(x, y, on, "latentd", now))
+
+    play.gesture = Gesture({"latentd": GestureSettings(filter=None), "other": GestureSettings(filter=None)})
+    touch(0.3, 0.3, True, 1.0)
+    run(play, 2.0, 1.0)
+    play.frozen = True
+    play.tick(2.0)
+    touch(0.3, 0.3, False, 2.1)
+    play.tick(2.1)
+    play.frozen = False
+    play.hear(Point(0.8, 0.8, True, "other", 3.0))
+    run(play, 4.0, 3.0)
+    assert play.xy == (0.8, 0.8)
+
+
+def test_a_model_with_other_categories_can_be_played_while_the_point_moves() -> None:
+    play = engine(Recorder())
+    layout = MODEL.decoder.layout
+    fewer = Layout(layout.continuous, layout.categories[1:])
+    weight = np.random.default_rng(1).normal(size=(fewer.width, 2))
+    network = Network(((weight, np.zeros(fewer.width)),), 0.1)
+    other = replace(MODEL, decoder=Decoder(fewer, network, np.zeros(COUNT), 0.5))
+    point(play, 0.3, 0.3, 1.0)
+    run(play, 1.05, 1.0)
+    play.use_model(other)
+    point(play, 0.4, 0.3, 1.05)
+    play.tick(1.05)
+    play.use_model(MODEL)
+    point(play, 0.5, 0.3, 1.06)
+    play.tick(1.06)
+    assert play.shaping.held is not None
+    assert len(play.shaping.held) == len(layout.categories)
+
+
+def test_what_no_cc_reaches_is_in_the_patch_as_it_would_be_told() -> None:
+    output = Recorder(127.0)
+    output.reachable[14] = False
+    play = engine(output)
+    assert play.patch() is None
+    point(play, 0.3, 0.3, 1.0)
+    run(play, 3.0, 1.0)
+    patch = play.patch()
+    assert patch is not None
+    assert np.isnan(output.held[14])
+    wanted = to_patch(MODEL.decoder.decode(play.pad.to_z((0.3, 0.3))))
+    assert abs(patch[14] - wanted[14]) <= 1e-9
+    np.testing.assert_allclose(np.delete(patch, 14), np.delete(to_patch(output.held), 14), atol=1e-9)
+
+
+def test_the_first_half_of_the_very_first_value_does_not_wait_for_ever() -> None:
+    play = engine(Recorder(), "pair14")
+    play.inputs.midi(bytes((0xB0, 44, 0)), "port", 1.0)  # a lower half, so an upper one will wait for the next
+    play.inputs.midi(bytes((0xB0, 12, 127)), "port", 1.0)
+    run(play, 2.0, 1.0)
+    assert play.xy is not None
+    assert play.xy[0] > 0.9
 
 
 def test_a_glide_arrives_and_a_finger_ends_it() -> None:

@@ -250,6 +250,14 @@ def test_between_two_children_only_what_ends_notes_survives(rig: Rig) -> None:
     assert [e for _, e in rig.run()] == [bytes((0x80, 60, 0)), bytes((0xB0, 64, 0))]
 
 
+def test_when_the_count_of_notes_wraps_no_old_note_plays_again(rig: Rig) -> None:
+    rig.port._notes._pushed = rig.memory.facts[Fact.NOTES_TAKEN] = 2**32 - 300
+    for number in range(600):
+        message = (0x90, number % 128, 1 + number % 127)
+        assert rig.port.note(*message)
+        assert [e for _, e in rig.run()] == [bytes(message)]
+
+
 def test_release_ends_every_sounding_note_and_the_pedal(rig: Rig) -> None:
     for message in ((0x90, 60, 100), (0x91, 61, 100), (0x90, 62, 1), (0x90, 62, 0), (0xB0, 64, 127)):
         rig.port.note(*message)

@@ -90,7 +90,7 @@ def test_a_known_head_does_not_hide_a_wrong_size() -> None:
         b"#bundle\0" + IMMEDIATELY + b"\0\0\0\6/xy\0\0\0",
         b"#bundle\0" + IMMEDIATELY + b"\0\0\0\x40/xy\0",
         b"/" + b"a" * 600 + b"\0\0\0" + b",\0\0\0",
-        b"/xy\0,s\0\0" + b"a" * 9_000 + b"\0\0\0\0",
+        b"/xy\0,s\0\0" + b"a" * 61_000 + b"\0\0\0\0",
         b"/xy\0" + b"," + b"T" * 2_000 + b"\0\0\0",
         b"/xy\0" + b"\0" * 70_000,
     ],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +21,16 @@ unit = st.floats(0.0, 1.0)
 def test_pad_and_latent_are_two_names_of_one_place(x: float, y: float) -> None:
     pad = Pad(BOX)
     assert pad.to_pad(pad.to_z((x, y))) == pytest.approx((x, y), abs=1e-12)
+
+
+def test_a_misspelled_landmark_among_very_many_alike_is_answered_without_comparing_them_all() -> None:
+    alphabet = random.Random(1)
+    names = ["a" + "".join(alphabet.choices("bcd", k=63)) for _ in range(1000)]
+    began = time.process_time()
+    for _ in range(10):
+        with pytest.raises(UserError, match="no landmark"):
+            Landmarks(dict.fromkeys(names, (0.5, 0.5))).find("a" + "dcb" * 21)
+    assert time.process_time() - began < 1.0  # comparing them all takes some 0.2 s each time
 
 
 def test_the_corners_of_the_pad_are_the_corners_of_the_box() -> None:

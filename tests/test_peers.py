@@ -44,6 +44,25 @@ def test_a_subscriber_is_told_where_the_point_is_when_it_moves_and_not_more_ofte
     assert len(heard) == 2
 
 
+def test_a_subscriber_whose_network_is_gone_hinders_nobody_and_hears_again_later() -> None:
+    heard: list[str] = []
+    gone = {"10.0.0.1"}
+
+    def send(_packet: bytes, address: tuple[str, int]) -> None:
+        if address[0] in gone:
+            raise OSError("Network is unreachable")
+        heard.append(address[0])
+
+    feedback = Feedback(send, 9000)
+    feedback.subscribe("10.0.0.1", on=True)
+    feedback.subscribe("127.0.0.1", on=True)
+    feedback.step((0.1, 0.1), 1.0)
+    assert heard == ["127.0.0.1"]
+    gone.clear()
+    feedback.step((0.2, 0.2), 2.0)
+    assert heard == ["127.0.0.1", "10.0.0.1", "127.0.0.1"]
+
+
 def test_nobody_is_told_without_a_subscription_or_after_its_end() -> None:
     feedback, heard = told()
     feedback.step((0.1, 0.1), 1.0)

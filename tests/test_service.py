@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from latentd import banks, osc
+from latentd import banks, bundle, osc
 from latentd.client import Client
 from latentd.errors import LatentdError
 from tests.daemon import Daemon, decoded, free_port, latentd
@@ -66,6 +66,37 @@ def test_the_point_moves_the_patch_to_what_decode_prints(daemon: Daemon) -> None
     assert status["source"] == "latentd"
 
 
+def test_a_latent_point_moves_it_to_where_the_pad_shows_it(daemon: Daemon) -> None:
+    low, high = bundle.load().box
+    daemon.send("/latentd/z", *(float(v) for v in low + (high - low) * (0.25, 0.75)))
+    assert settled(daemon)["xy"] == pytest.approx([0.25, 0.75], abs=1e-6)
+
+
+def test_a_held_touch_keeps_the_lead_until_it_is_let_go(daemon: Daemon) -> None:
+    daemon.send("/latentd/xy", 0.2, 0.3)
+    daemon.send("/latentd/touch", 1)
+    daemon.send("/xy1", 0.9, 0.9)
+    status = settled(daemon)
+    assert (status["source"], status["touch"]) == ("latentd", True)
+    assert status["xy"] == pytest.approx([0.2, 0.3])
+    daemon.send("/latentd/touch", 0)
+    daemon.send("/xy1", 0.9, 0.9)
+    assert settled(daemon)["source"] == "touchosc-mk2"
+
+
+def test_let_go_the_point_is_still_moved_by_those_who_know_no_touch(daemon: Daemon) -> None:
+    daemon.send("/latentd/touch", 1)
+    daemon.send("/latentd/touch", 0)
+    daemon.send("/latentd/xy", 0.125, 0.25)
+    wait_for(lambda: daemon.status()["xy"] == [0.125, 0.25], "the point")
+
+
+def test_another_model_can_be_loaded_and_undone(daemon: Daemon) -> None:
+    assert ask(daemon, "/latentd/model", bundle.DEFAULT).args == (bundle.DEFAULT,)
+    daemon.send("/latentd/undo")
+    assert settled(daemon)["model"] == bundle.DEFAULT
+
+
 def test_a_mapped_device_moves_it_too(daemon: Daemon) -> None:
 
     def phone_leads() -> bool:
@@ -103,6 +134,32 @@ def test_landmarks_are_kept_gone_to_and_forgotten(daemon: Daemon) -> None:
     wait_for(lambda: daemon.status()["landmarks"] == [], "it to be forgotten")
     daemon.send("/latentd/undo")
     wait_for(lambda: daemon.status()["landmarks"] == ["intro"], "undo")
+
+
+def test_a_status_with_as_many_and_as_long_landmarks_as_can_be_still_fits_its_datagram() -> None:
+    longest = "\N{OLD ITALIC LETTER A}" * 64  # four bytes each
+    names = [f"{i:03}{longest[3:]}" for i in range(127)]
+    with latentd("--output", "print", start=False) as daemon:
+        daemon.state.mkdir(parents=True)
+        (daemon.state / "landmarks.json").write_text(json.dumps(dict.fromkeys(names, (0.5, 0.5))), encoding="utf-8")
+        daemon.start()
+        assert daemon.status()["landmarks"] == names
+        daemon.send("/latentd/xy", 0.5, 0.5)
+        daemon.send("/latentd/landmark/save", longest)
+        wait_for(lambda: len(daemon.status()["landmarks"]) == 128, "the last one")
+        assert "128 landmarks" in error(daemon, "/latentd/landmark/save", "one more")
+
+
+@pytest.mark.parametrize("address", ["/latentd/save", "/latentd/landmark/save"])
+def test_what_cannot_be_written_is_said_to_who_asked_for_it(address: str) -> None:
+    with latentd("--output", "print", start=False) as daemon:
+        daemon.state.mkdir(parents=True)
+        (daemon.state / "banks").touch()  # where a folder should be
+        daemon.start()
+        (daemon.state / "landmarks.json").mkdir()
+        daemon.send("/latentd/xy", 0.5, 0.5)
+        daemon.settle()
+        assert "was not written" in error(daemon, address, "mine")
 
 
 def test_a_parameter_set_by_hand_stays_until_given_back(daemon: Daemon) -> None:
@@ -186,6 +243,23 @@ def test_names_cannot_leave_their_folder(daemon: Daemon, address: str, name: str
 )
 def test_mistakes_are_answered(daemon: Daemon, address: str, args: tuple[float | str, ...], message: str) -> None:
     assert message in error(daemon, address, *args)
+
+
+def test_answers_are_not_answered() -> None:
+    """Or a forged sender could make two daemons talk to each other for ever."""
+    with latentd("--output", "print") as daemon, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.bind(("127.0.0.1", 0))
+        asker.settimeout(LIMIT_S)
+        for answer in (("error", "x"), ("pong",), ("saved", "x"), ("loaded", "x"), ("status", "{}")):
+            asker.sendto(osc.write(f"/latentd/{answer[0]}", *answer[1:]), ("127.0.0.1", daemon.port))
+        asker.sendto(osc.write("/latentd/ping"), ("127.0.0.1", daemon.port))
+        assert osc.read(asker.recv(65536))[0].address == "/latentd/pong"
+        assert daemon.status()["counters"]["unmapped"] == 5
+
+
+def test_a_model_is_loaded_while_playing(daemon: Daemon) -> None:
+    assert ask(daemon, "/latentd/model", "first").args == ("first",)
+    daemon.send("/latentd/undo")
 
 
 def test_subscribers_hear_the_point_at_the_feedback_port() -> None:

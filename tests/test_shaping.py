@@ -207,6 +207,22 @@ def test_forget_sends_everything_again() -> None:
     assert len(shape.step(target, True, 500.0)) == COUNT
 
 
+def test_a_lock_from_the_settings_stays_given_back_and_one_from_before_the_first_step_can_be_put_back() -> None:
+    index = INDEX["master_vol"]
+    first = shaping(lock=["master_vol"])
+    before = first.own_values()
+    play(first, [(np.full(COUNT, 0.3), 0.1)])
+    first.tweak(index, None)
+    second = shaping(lock=["master_vol"])
+    second.take_own(first.own_values())
+    play(second, [(np.full(COUNT, 0.3), 0.1), (np.full(COUNT, 0.6), 0.1)])
+    assert second.params[index] == 0.6
+    second.take_own(before)
+    play(second, [(np.full(COUNT, 0.9), 0.1)], at=200.0)
+    assert second.params[index] == 0.6
+    assert second.own == {"master_vol": 0.6}
+
+
 def test_unreachable_parameters_are_never_sent() -> None:
     reachable = ALL.copy()
     reachable[INDEX["filter_cutoff"]] = False

@@ -166,8 +166,9 @@ def _say(line: str) -> None:
 def _aim(wishes: Wishes) -> str:
     if wishes.host == _LOOPBACK:
         return f"Move it yourself: OSC /xy x y (0..1) to {_LOOPBACK}:{wishes.port}; from a phone: --phone"
-    hosts = [address for _, address in machine.addresses() if wishes.host in (_ANY, address)]
-    return f"Aim a phone at {' or '.join(f'{host}:{wishes.port}' for host in hosts[:2])}: OSC /xy x y (0..1), TUIO"
+    hosts = [host for _, host in machine.addresses() if wishes.host in (host, _ANY) and host[:4] != "127."]
+    places = " or ".join(f"{host}:{wishes.port}" for host in hosts[:2]) or "no address: there is no network"
+    return f"Aim a phone at {places}: OSC /xy x y (0..1), TUIO"
 
 
 def _notice(server: Server, record: Path | None) -> str:

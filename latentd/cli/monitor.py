@@ -74,6 +74,7 @@ def _beside(client: Client, where: str, names: tuple[str, ...], show: Show, keys
     """Show the copies that the daemon sends."""
     facts = client.status()
     explainer = Explainer(_known(names or tuple(facts["mappings"])), daemon=True)
+    explainer.prepare()
     _say(f"beside the latentd at {where}, mappings {', '.join(facts['mappings'])}; q ends")
     changes = Changes()
     withheld = 0
@@ -157,6 +158,7 @@ def _alone(config: Config, names: tuple[str, ...], midi: bool, show: Show, keys:
     """Listen where the daemon would."""
     wanted = names or tuple(config.mappings)
     explainer = Explainer([load_mapping(name) for name in wanted])
+    explainer.prepare()
     allowed = Allowed(config.allow)
     with listen(config.address) as receiving:
         port = _jack_port(config) if midi else None

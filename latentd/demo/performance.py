@@ -81,7 +81,7 @@ class Performance:
             for job, at in due.items():
                 if now >= at:
                     job(now)
-                    due[job] = max(at + every[job], now)
+                    due[job] = max(at + every[job], now + every[job] / 2)  # late ones are not made up for
 
     # -- what is due -------------------------------------------------------------------------------
 

@@ -57,7 +57,8 @@ class AlsaIn:
             self._let_go(name)
         for number, name in enumerate(names):
             if name not in self._ends and any(m.search(name) for m in self._matchers):
-                self._open(number, name)
+                with contextlib.suppress(*alsa.ERRORS):  # one that refuses must not hide those behind it
+                    self._open(number, name)
 
     def _open(self, number: int, name: str) -> None:
         end = self._open_in()

@@ -113,21 +113,7 @@ class AmsynthOsc:
         self._said_s = float("-inf")
         self._closed = False
         self._round_trip = Histogram()
-        self._count = dict.fromkeys(
-            (
-                "connections",
-                "patches",
-                "acknowledged",
-                "missing",
-                "retried",
-                "resent",
-                "errors",
-                "unsent",
-                "unwritten",
-                "strays",
-            ),
-            0,
-        )
+        self._count = dict.fromkeys(_COUNTED, 0)
 
     @property
     def connected(self) -> bool:

@@ -151,8 +151,9 @@ class JackPort:
             self._revive(now)
         self._watch(now)
         self._notes.push_owed()
+        look_at = now + (self.interval_s if self._notes.owes else LOOK_S)
         restart_at = self._child.restart_at
-        return now + LOOK_S if restart_at is None else min(restart_at, now + LOOK_S)
+        return look_at if restart_at is None else min(restart_at, look_at)
 
     def _revive(self, now: float) -> None:
         """Without a child: nothing is connected; start a new one when its time has come."""

@@ -15,7 +15,7 @@ depends on the order in which two fields become visible. Both sides may die and 
     NOTES         256 x u32  engine   ring of messages to play: lap, status, data 1, data 2
     INCOMING      512 x u64  child    ring of messages heard: lap, status, data 1, data 2, microseconds modulo 2^32
 
-A ring's writer never asks the reader whether there is something; each entry says in its lap byte (1..255, from the
+A ring's writer never asks the reader whether there is something; each entry says in its lap byte (1..254, from the
 entry's running number) whether it is the one that the reader waits for.
 """
 
@@ -76,8 +76,12 @@ class Memory:
 
 
 def lap(number: int, size: int) -> int:
-    """The lap byte of a ring's entry with this running number."""
-    return number // size % 255 + 1
+    """The lap byte (1..254) of a ring's entry with this running number.
+
+    254 and not 255: of 255 the number of laps until 2^32 is a multiple and one, so that the last lap before the count
+    wraps and the first one after it would have the same byte, and old entries would pass for new ones.
+    """
+    return number // size % 254 + 1
 
 
 def plus(number: int, more: int = 1) -> int:

@@ -37,6 +37,11 @@ class NotesOut:
                 self.lost += 1
         return True
 
+    @property
+    def owes(self) -> bool:
+        """True while note-offs wait for room."""
+        return bool(self._owed)
+
     def push_owed(self) -> None:
         """Hand over the note-offs that found no room."""
         while self._owed and self._push(*next(iter(self._owed))):

@@ -6,8 +6,9 @@ Its port is `probe:in`. One JSON command a line on standard input, one JSON answ
     {"first": true}                                                    -> monotonic seconds of the next event
 
 For each point a datagram goes to 127.0.0.1:PORT; the answer is the time from just before `sendto` to the process
-callback of the first cycle that holds an event. The next point waits until nothing has come for `quiet_s` seconds, so
-that no ramp of the last one is taken for an answer, and a random part of a period more.
+callback of the first cycle that holds a new value of a CC (values told again after an xrun are none). The next point
+waits until nothing has come for `quiet_s` seconds, so that no ramp of the last one is taken for an answer, and a random
+part of a period more.
 """
 
 from __future__ import annotations
@@ -85,17 +86,23 @@ class _Ear:
     def __init__(self, client: Any) -> None:
         self._in = client.midi_inports.register("in")
         self._wake = os.eventfd(0)
+        self._held: dict[bytes, bytes] = {}  # status and control -> value
         self.armed = False
         self.first_ns = self.last_ns = 0
         client.set_process_callback(self._process)
 
     def _process(self, _frames: int) -> None:
-        for _event in self._in.incoming_midi_events():
-            self.last_ns = time.monotonic_ns()
-            if self.armed:
-                self.armed, self.first_ns = False, self.last_ns
-                os.eventfd_write(self._wake, 1)
-            break
+        new = False
+        for _offset, event in self._in.incoming_midi_events():
+            data = bytes(event)
+            new = self._held.get(data[:2]) != data[2:] or new
+            self._held[data[:2]] = data[2:]
+        if not new:
+            return
+        self.last_ns = time.monotonic_ns()
+        if self.armed:
+            self.armed, self.first_ns = False, self.last_ns
+            os.eventfd_write(self._wake, 1)
 
     def listen(self) -> None:
         """From now on the next event is the first."""

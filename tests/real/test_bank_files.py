@@ -14,7 +14,9 @@ import pytest
 from latentd import amsynth, banks
 from latentd.amsynth import Array
 from latentd.banks import Bank, Preset
+from latentd.client import Client
 from tests import rig
+from tests.daemon import decoded, latentd
 from tests.oracle import Oracle
 
 pytestmark = pytest.mark.real
@@ -101,6 +103,19 @@ def test_a_bank_that_amsynth_saved_is_read_and_written_back_the_same(oracle: Ora
     saved = (tmp_path / "mine" / "bank").read_bytes()
     assert banks.read_bank(tmp_path / "mine" / "bank").to_text().encode() == saved
     assert saved != bank.to_text().encode(), "amSynth has written it anew"
+
+
+def test_amsynth_loads_what_a_daemon_saved(oracle: Oracle, tmp_path: Path) -> None:
+    name = "evening - 2nd set"
+    with latentd("--output", "print") as daemon:
+        daemon.send("/latentd/xy", 0.31, 0.62)
+        daemon.send("/latentd/param/filter_cutoff", -0.25)
+        daemon.settle()
+        with Client(f"127.0.0.1:{daemon.port}") as client:
+            assert client.ask("/latentd/save", name, limit_s=rig.LIMIT_S).args == (name,)
+        bank = (daemon.state / "banks" / f"{name}.bank").read_bytes()
+    wanted = decoded(0.31, 0.62) | {"filter_cutoff": -0.25}
+    _assert_same(_held(oracle, tmp_path / "session", bank, 0), np.array(list(wanted.values())))
 
 
 def test_amsynth_skips_the_line_after_an_empty_one_which_is_why_we_refuse_it(oracle: Oracle, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import sys
 import time
 import uuid
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ from latentd import osc
 from latentd.amsynth import Array
 from tests.daemon import free_port
 from tests.oracle import read_beside, udp_port
-from tests.rig import LIMIT_S, jackd, need, wait_for
+from tests.rig import LIMIT_S, Server, jackd, need, pipewire, wait_for
 
 pytestmark = pytest.mark.real
+Servers = Callable[[], contextlib.AbstractContextManager[Server]]
 
 
 class Demo:
@@ -40,8 +41,10 @@ class Demo:
         run.mkdir(mode=0o700)
         # A server of this name does not exist, whatever runs on this machine.
         environment = {"JACK_DEFAULT_SERVER": "latentd-test-none", **os.environ, **(env or {})}
+        if "PIPEWIRE" not in environment.get("LD_LIBRARY_PATH", "").upper():
+            environment["XDG_RUNTIME_DIR"] = str(run)
         environment |= {
-            "XDG_RUNTIME_DIR": str(run), "XDG_CONFIG_HOME": str(folder / "config"), "TMPDIR": str(folder),
+            "XDG_CONFIG_HOME": str(folder / "config"), "TMPDIR": str(folder),
             "PYTHONUNBUFFERED": "1", "LATENTD_TEST_MARK": self._mark.decode().partition("=")[2],
         }  # fmt: skip
         argv = [sys.executable, "-W", "error", "-m", "latentd", "demo", "--port", str(self.port), "--json", *options]
@@ -161,8 +164,11 @@ def test_another_hand_takes_over_and_the_demo_goes_on_when_it_is_let_alone(tmp_p
         assert running.end()[0] == 0
 
 
-def test_it_plays_on_the_running_server_beside_what_is_there_and_leaves_it_running(tmp_path: Path) -> None:
-    with jackd(128) as server, demo(tmp_path, "--seconds", "3", env=dict(server.env)) as running:
+@pytest.mark.parametrize("kind", [jackd, pipewire])
+def test_it_plays_on_the_running_server_and_leaves_it_running(kind: Servers, tmp_path: Path) -> None:
+    path = tmp_path / "f.wav"
+    options = ("--seconds", "4", "--record", str(path))
+    with kind() as server, demo(tmp_path, *options, env=dict(server.env)) as running:
         running.until("output", "osc")
         assert "jackd" not in running.programs().values()
         assert "amsynth:midi_in" in server.ports()
@@ -170,6 +176,7 @@ def test_it_plays_on_the_running_server_beside_what_is_there_and_leaves_it_runni
         assert code == 0, said
         assert "the running server" in said
         assert server.main.running()
+    assert float(np.abs(samples(path)).max()) > 0.01
 
 
 def test_a_program_that_ends_under_it_is_named_in_one_line(tmp_path: Path) -> None:
