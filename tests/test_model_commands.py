@@ -164,3 +164,11 @@ def test_train_without_torch_names_what_to_install_in_one_line() -> None:
 @pytest.mark.parametrize("name", ["decode", "encode", "train"])
 def test_help_has_an_example(name: str) -> None:
     assert f"  latentd {name} " in _run(name, "--help").stdout.partition("Example")[2]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "map"])
+def test_measuring_without_its_libraries_says_what_to_install(command: str) -> None:
+    done = _run(command, "first", before="sys.modules['scipy'] = sys.modules['pyloudnorm'] = None")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "needs scipy, pyloudnorm" in done.stderr
+    assert "pip install 'latentd[offline]'" in done.stderr

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from latentd import banks, bundle
+from latentd.cli.needs import need
 
 if TYPE_CHECKING:
     from latentd.offline.corpus import Corpus
@@ -46,6 +47,7 @@ def command(
     With a grid of 50 a side it takes about five minutes on two cores; what has been rendered once is kept, so an
     interrupted run goes on where it was.
     """
+    need("Measuring", "scipy", "pyloudnorm", *(("matplotlib",) if save or figures else ()))
     from latentd.offline.evaluate import evaluate
     from latentd.offline.watched import measurer
 

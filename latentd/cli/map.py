@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from latentd import bundle
+from latentd.cli.needs import need
 
 EPILOG = """Examples:
 
@@ -27,6 +28,7 @@ def command(model: str, out: Path | None, grid: int, jobs: int | None, cache: Pa
     A grid of 50 a side takes about three minutes on two cores. What has been rendered is kept: an interrupted run goes
     on where it was, and `latentd evaluate` uses the same clips.
     """
+    need("Mapping", "scipy", "pyloudnorm", "matplotlib")
     from latentd.offline import maps
     from latentd.offline.watched import measurer
 
