@@ -67,9 +67,28 @@ def test_decode_writes_a_preset_that_reads_back_as_the_same_patch(tmp_path: Path
     assert (np.abs(banks.read_preset(path).patch() - _decoded(0.3, 0.8)) / amsynth.SPAN).max() <= 1e-6
 
 
+def test_decode_writes_the_whole_pad_as_banks(tmp_path: Path) -> None:
+    done = _run("decode", "--grid", "12", "--banks", str(tmp_path / "banks"))
+    files = [Path(line) for line in done.stdout.splitlines()]
+    presets = [preset for file in files for preset in banks.read_bank(file).presets]
+    assert [len(banks.read_bank(file).presets) for file in files] == [128, 16]
+    assert (presets[1].name, presets[12].name) == ("0.09091 0", "0 0.09091")
+    assert (np.abs(presets[-1].patch() - _decoded(1.0, 1.0)) / amsynth.SPAN).max() <= 1e-6
+
+
+def test_decode_follows_a_path_at_an_even_pace() -> None:
+    rows = [json.loads(line) for line in _run("decode", "--path", "0,0 0,1 1,1", "--steps", "5").stdout.splitlines()]
+    for row, point in zip(rows, [(0, 0), (0, 0.5), (0, 1), (0.5, 1), (1, 1)], strict=True):
+        np.testing.assert_allclose(list(row.values()), _decoded(*point), rtol=1e-8, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--path", "0,0"], "--path: found '0,0'. Write at least two points"),
+        (["--path", "0,0 2,0"], "--path:2: found 2 0, the pad is 0..1"),
+        (["--path", "0,0 1,1", "--grid", "3"], "--path comes without X Y, without --preset and alone"),
+        (["0.5", "0.5", "--banks", "x"], "--banks is for many points"),
         (["2", "0.5"], "found 2 0.5, the pad is 0..1"),
         (["-0.1", "0.5"], "found -0.1 0.5, the pad is 0..1"),
         (["nan", "0.5"], "found nan 0.5, the pad is 0..1"),
@@ -145,3 +164,11 @@ def test_train_without_torch_names_what_to_install_in_one_line() -> None:
 @pytest.mark.parametrize("name", ["decode", "encode", "train"])
 def test_help_has_an_example(name: str) -> None:
     assert f"  latentd {name} " in _run(name, "--help").stdout.partition("Example")[2]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "map"])
+def test_measuring_without_its_libraries_says_what_to_install(command: str) -> None:
+    done = _run(command, "first", before="sys.modules['scipy'] = sys.modules['pyloudnorm'] = None")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "needs scipy, pyloudnorm" in done.stderr
+    assert "pip install 'latentd[offline]'" in done.stderr

@@ -1,4 +1,4 @@
-"""`latentd decode`: the patch at a pad point, without a synth."""
+"""`latentd decode`: the patch at a pad point, or at many, without a synth."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
 import click
+import numpy as np
 
 from latentd import amsynth, banks, bundle
 from latentd.amsynth import Array
 from latentd.bundle import Model
 from latentd.errors import UserError
-from latentd.pad import Pad
+from latentd.pad import XY, Pad
 
 EPILOG = """Examples:
 
 \b
   latentd decode 0.3 0.8                            the patch as one JSON object
   latentd decode 0.3 0.8 --preset warm.preset       a file for amSynth's "Import preset"
-  echo 0.1,0.2 | latentd decode --points -          one object a line"""
+  echo 0.1,0.2 | latentd decode --points -          one object a line
+  latentd decode --path "0,0 0.5,1 1,0" --steps 32  32 patches along two straight lines
+  latentd decode --grid 16 --banks my-banks         the whole pad, 16 x 16, as two banks for amSynth"""
 
 
 # Unknown options pass as arguments, so that a negative number is one, and gets an answer that fits.
@@ -32,24 +35,44 @@ EPILOG = """Examples:
 @click.argument("y", type=float, required=False)
 @click.option("--model", default=bundle.DEFAULT, show_default=True, help="A model's name, or the path of its folder.")
 @click.option("--points", type=click.Path(allow_dash=True), help="Lines `x,y` of a file, or of standard input (-).")
+@click.option("--path", "way", metavar="X,Y…", help="Points along the straight lines between these: --path '0,0 1,1'.")
+@click.option("--steps", type=click.IntRange(2, 100_000), default=16, show_default=True, help="Points of a --path.")
+@click.option("--grid", type=click.IntRange(2, 500), metavar="N", help="N x N points over the whole pad.")
 @click.option("--json", is_flag=True, expose_value=False, help="JSON, which is also what you get without it.")
 @click.option("--preset", type=click.Path(path_type=Path), help="Write the patch as a preset file of amSynth instead.")
-def command(x: float | None, y: float | None, model: str, points: str | None, preset: Path | None) -> None:
+@click.option("--banks", "folder", type=click.Path(path_type=Path), help="Write many as bank files into this folder.")
+def command(
+    x: float | None,
+    y: float | None,
+    model: str,
+    points: str | None,
+    way: str | None,
+    steps: int,
+    grid: int | None,
+    preset: Path | None,
+    folder: Path | None,
+) -> None:
     """Print the patch at pad point X Y (0..1, right and up): a JSON object of all 41 parameters.
 
-    Values are in the synth's units, as amSynth would hold them.
+    Values are in the synth's units, as amSynth would hold them. Of many points (--points, --path, --grid) it prints one
+    object a line, or writes banks of 128 presets that amSynth can load.
     """
-    if points is None:
+    given = [name for name, value in (("--points", points), ("--path", way), ("--grid", grid)) if value is not None]
+    if not given:
         if x is None or y is None:
             raise UserError("Two numbers X Y are needed", "Try: latentd decode 0.5 0.5")
+        if folder:
+            raise UserError("--banks is for many points", "Try: latentd decode --grid 16 --banks my-banks")
         _one(_checked(x, y, "X Y"), model, preset)
-    elif x is not None or preset is not None:
-        raise UserError("--points comes without X Y and without --preset", "Try: latentd decode --points points.csv")
+    elif x is not None or preset is not None or len(given) > 1:
+        raise UserError(
+            f"{given[0]} comes without X Y, without --preset and alone", "Try: latentd decode --points points.csv"
+        )
     else:
-        _many(points, model)
+        _many(points, _along(way, steps) if way is not None else _over(grid or 0), model, folder)
 
 
-def _one(point: tuple[float, float], name: str, preset: Path | None) -> None:
+def _one(point: XY, name: str, preset: Path | None) -> None:
     patch = _patch(bundle.load(name), point)
     if preset is None:
         click.echo(_line(patch))
@@ -57,13 +80,45 @@ def _one(point: tuple[float, float], name: str, preset: Path | None) -> None:
         banks.write(preset, banks.Preset.from_patch(f"latentd {point[0]:g} {point[1]:g}", patch))
 
 
-def _many(source: str, name: str) -> None:
-    """Each answer is flushed, so that a program can ask and read in turn."""
+def _many(source: str | None, chosen: list[XY], name: str, folder: Path | None) -> None:
+    """Points of `source`, or those chosen. Each answer is flushed, so that a program can ask and read in turn."""
     model = bundle.load(name)
-    with _opened(source) as lines:
-        for point in _points(lines, source):
+    with _opened(source) if source is not None else nullcontext() as lines:
+        points: Iterable[XY] = chosen if source is None or lines is None else _points(lines, source)
+        if folder:
+            _write_banks(model, points, folder)
+            return
+        for point in points:
             click.echo(_line(_patch(model, point)))
             sys.stdout.flush()
+
+
+def _write_banks(model: Model, points: Iterable[XY], folder: Path) -> None:
+    presets = [banks.Preset.from_patch(f"{x:.4g} {y:.4g}", _patch(model, (x, y))) for x, y in points]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror or error}", "Choose another folder for --banks") from error
+    for number, start in enumerate(range(0, len(presets), banks.BANK_SIZE), 1):
+        path = folder / f"{model.name}-{number:02}.bank"
+        banks.write(path, banks.Bank(tuple(presets[start : start + banks.BANK_SIZE])))
+        click.echo(str(path))
+
+
+def _along(way: str, steps: int) -> list[XY]:
+    """Evenly spaced points on the straight lines between corners written as `X,Y X,Y …`, both ends included."""
+    corners = np.array(list(_points(way.split(), "--path")))
+    if len(corners) < 2:
+        raise UserError(f"--path: found {way!r}", "Write at least two points, as in --path '0,0 1,1'")
+    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(corners, axis=0), axis=1))])
+    at = np.linspace(0.0, lengths[-1], steps)
+    return [(float(np.interp(a, lengths, corners[:, 0])), float(np.interp(a, lengths, corners[:, 1]))) for a in at]
+
+
+def _over(grid: int) -> list[XY]:
+    """Points of a grid over the pad, edges included, row by row from the bottom."""
+    ticks = np.linspace(0.0, 1.0, grid).tolist()
+    return [(x, y) for y in ticks for x in ticks]
 
 
 @contextmanager
@@ -79,7 +134,7 @@ def _opened(source: str) -> Iterator[TextIO]:
         yield file
 
 
-def _points(lines: Iterable[str], source: str) -> Iterator[tuple[float, float]]:
+def _points(lines: Iterable[str], source: str) -> Iterator[XY]:
     """Points of lines `x,y`; empty lines are passed over.
 
     Raises:
@@ -96,13 +151,13 @@ def _points(lines: Iterable[str], source: str) -> Iterator[tuple[float, float]]:
         yield _checked(x, y, where)
 
 
-def _checked(x: float, y: float, where: str) -> tuple[float, float]:
+def _checked(x: float, y: float, where: str) -> XY:
     if not (math.isfinite(x) and math.isfinite(y) and 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
         raise UserError(f"{where}: found {x:g} {y:g}, the pad is 0..1 in both directions")
     return x, y
 
 
-def _patch(model: Model, point: tuple[float, float]) -> Array:
+def _patch(model: Model, point: XY) -> Array:
     return amsynth.to_patch(model.decoder.decode(Pad(model.box).to_z(point)))
 
 

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from latentd.bundle import Manifest
+from latentd.offline.goals import GOALS
 
-_WEAKNESSES = """\
+_PICTURES = {
+    "map.png": "What the pad sounds like",
+    "coordinates.png": "The presets in the latent space",
+    "real-against-reconstructed.png": "Real presets against what the pad gives back",
+}
+
+# Of one recipe; what a model misses in the table below is said of any.
+_WEAKNESSES = {
+    "paper": """\
 - **It keeps little timbre.** The loss compares parameters, not sounds, and two numbers cannot hold 41: the patch that
   comes back from a preset's own pad point is a plausible amSynth patch, but often not one that sounds like the preset.
   An average patch is not an average sound.
-- It encodes by parameters alone; `latentd encode --by sound` needs a model with a sound encoder.
 - Octave and semitones of oscillator 2 are learned as if continuous, so a crossing of the pad passes through every
   semitone between two regions.
 - The last epoch is kept, as in the paper, not the best one: the loss on presets kept aside rises again during training
-  (`losses.csv`)."""
+  (`losses.csv`).
+"""
+}
 
 
-def text(manifest: Manifest) -> str:
-    """Markdown."""
+def text(manifest: Manifest, paper: Mapping[str, Any] | None = None, files: Collection[str] = ()) -> str:
+    """Markdown.
+
+    Args:
+        paper: the measured rows of the model `paper`, to compare with.
+        files: names of the bundle's pictures that the card can show.
+    """
     training, corpus = manifest.training, manifest.corpus
     command = "latentd train" if training["name"] == "paper" else f"latentd train BANKS… --name {manifest.name}"
     return f"""\
@@ -47,7 +63,7 @@ Not learned, always at these values: {", ".join(f"{name} {value:g}" for name, va
 
 The pad shows the latent box {_point(manifest.box.low)} to {_point(manifest.box.high)}: {manifest.box.how}.
 
-## Quality
+{_instrument(manifest, paper)}{_pictures(files)}## Parameters
 
 Mean error of each parameter (share of its range) and share of presets with the right class, when a preset is encoded
 and decoded again:
@@ -56,8 +72,49 @@ and decoded again:
 
 ## Known weaknesses
 
-{_WEAKNESSES}
-"""
+{_weaknesses(manifest)}"""
+
+
+def _instrument(manifest: Manifest, paper: Mapping[str, Any] | None) -> str:
+    """The quality table, of a model that `latentd evaluate --save` has measured."""
+    measured = manifest.quality.get("instrument")
+    if not measured:
+        return ""
+    facts, rows = measured["held_out"], measured["rows"]
+    compared = paper is not None and manifest.name != "paper"
+    lines = [
+        "## Quality",
+        "",
+        f"Measured by `latentd evaluate {manifest.name}` on {facts['distinct']} presets of {len(facts['banks'])} banks "
+        f"({', '.join(facts['banks'])}). Brackets: bootstrap 90 % interval.",
+        "",
+        f"| quality | {manifest.name} |{' paper |' if compared else ''} must | aim |",
+        f"|---|---|{'---|' if compared else ''}---|---|",
+    ]
+    for name, row in rows.items():
+        goal = GOALS[name]
+        other = f" {paper[name]['value']:.4g} |" if compared and paper is not None else ""
+        interval = f" [{row['interval'][0]:.4g}, {row['interval'][1]:.4g}]" if row["interval"] else ""
+        sign = ">=" if goal.more_is_better else "<="
+        lines.append(
+            f"| {goal.title} (`{name}`) | {row['value']:.4g}{interval} |{other} {sign} {goal.must:g} | {goal.aim:g} |"
+        )
+    return "\n".join([*lines, "", ""])
+
+
+def _pictures(files: Collection[str]) -> str:
+    shown = [f"![{text}]({name})" for name, text in _PICTURES.items() if name in files]
+    return "\n\n".join([*shown, ""]) + ("\n" if shown else "")
+
+
+def _weaknesses(manifest: Manifest) -> str:
+    """What the recipe is known to lack, and what the table says it misses."""
+    lines = [_WEAKNESSES.get(manifest.training["name"], "")]
+    for name, row in manifest.quality.get("instrument", {}).get("rows", {}).items():
+        goal = GOALS[name]
+        if not (row["value"] >= goal.must if goal.more_is_better else row["value"] <= goal.must):
+            lines.append(f"- Misses `{name}`: {row['value']:.4g}, where {goal.must:g} is asked for.\n")
+    return "".join(lines) or "- None beyond the table.\n"
 
 
 def _corpus(facts: dict[str, Any]) -> str:

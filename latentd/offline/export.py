@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save
-from torch import nn
 
 from latentd import amsynth, bundle
 from latentd.amsynth import Array
@@ -19,12 +18,13 @@ from latentd.decoder import Decoder, Encoder, Network
 from latentd.errors import UserError
 from latentd.offline import card
 from latentd.offline.corpus import PAPER_CONSTANTS, Corpus
-from latentd.offline.train import Epoch, Recipe, Trained
+from latentd.offline.train import Epoch, Recipe, Trained, decoder_layers, layer
 from latentd.offline.vae import VAE
 
 BOX_SHARE = (2.0, 98.0)  # percentiles of the encoded corpus, on each axis: a few far outliers would shrink all the rest
 MARGIN = 0.03  # logits; on the shipped model a class is held for 1 % of the pad beyond its border (median)
 CURVE_FILE = "losses.csv"
+SNAPSHOTS_FILE = "snapshots.safetensors"
 
 
 def export(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, name: str, parent: Path) -> Path:
@@ -53,8 +53,8 @@ def export(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, n
 
 def networks(model: VAE) -> tuple[Network, Network]:
     """Decoder and encoder (to the mean) as numpy networks."""
-    decoder = Network((_layer(model.decode_hidden), _layer(model.decode_output)), model.slope)
-    encoder = Network((_layer(model.encode_hidden), _layer(model.encode_mean)), model.slope)
+    decoder = Network(decoder_layers(model), model.slope)
+    encoder = Network((layer(model.encode_hidden), layer(model.encode_mean)), model.slope)
     return decoder, encoder
 
 
@@ -62,7 +62,7 @@ def _files(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, n
     layout = trained.model.layout
     decoder_net, encoder_net = networks(trained.model)
     constants = {p: v for p, v in PAPER_CONSTANTS.items() if amsynth.INDEX[p] not in layout.continuous}
-    decoder = Decoder(layout, decoder_net, _constant_params(constants), MARGIN)
+    decoder = Decoder(layout, decoder_net, constant_params(constants), MARGIN)
     encoder = Encoder(layout, encoder_net)
     points = encoder.encode(rows.params)
     box = np.percentile(points, BOX_SHARE, axis=0)
@@ -96,11 +96,8 @@ def _files(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, n
     files[bundle.MODEL_FILE] = _json(manifest.model_dump())
     files[bundle.CARD_FILE] = card.text(manifest).encode()
     files[CURVE_FILE] = _curve(trained.curve)
+    files[SNAPSHOTS_FILE] = _snapshots(trained)
     return files
-
-
-def _layer(linear: nn.Linear) -> tuple[Array, Array]:
-    return linear.weight.detach().numpy().astype(np.float64), linear.bias.detach().numpy().astype(np.float64)
 
 
 def _tensors(network: Network) -> bytes:
@@ -112,7 +109,19 @@ def _tensors(network: Network) -> bytes:
     return data
 
 
-def _constant_params(constants: dict[str, float]) -> Array:
+def _snapshots(trained: Trained) -> bytes:
+    """The decoder after some of the epochs: `EPOCH.0.weight`, `EPOCH.0.bias`, …"""
+    tensors = {}
+    for epoch, layers in trained.snapshots.items():
+        for i, (weight, bias) in enumerate(layers):
+            tensors[f"{epoch}.{i}.weight"] = weight.astype(np.float32)
+            tensors[f"{epoch}.{i}.bias"] = bias.astype(np.float32)
+    data: bytes = save(tensors)
+    return data
+
+
+def constant_params(constants: dict[str, float]) -> Array:
+    """Params (41,): the constants (in the synth's units) in their places, the synth's defaults elsewhere."""
     patch = amsynth.DEFAULT.copy()
     for name, value in constants.items():
         patch[amsynth.INDEX[name]] = value

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from latentd.amsynth import Array
 from latentd.decoder import Layout
 from latentd.offline.corpus import Corpus
 from latentd.offline.vae import LATENT, VAE
@@ -31,6 +33,10 @@ class Recipe:
     seed: int = 0
 
 
+# After these epochs, and the last, the decoder is kept, to see how its maps emerge.
+SNAPSHOTS = (1, 2, 5, 10, 20, 50, 100, 200, 300)
+Layers = tuple[tuple[Array, Array], ...]
+
 RECIPES = {"paper": Recipe()}
 
 
@@ -48,10 +54,11 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training."""
+    """A finished training. `snapshots`: epoch -> the decoder's layers after it."""
 
     model: VAE
     curve: tuple[Epoch, ...]
+    snapshots: dict[int, Layers]
 
 
 def train(
@@ -67,14 +74,26 @@ def train(
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
     random = torch.Generator().manual_seed(recipe.seed)
     x, unseen = _columns(layout, rows), _columns(layout, kept_aside)
-    curve = []
+    curve, snapshots = [], {}
     for number in range(1, recipe.epochs + 1):
         sums = _epoch(model, optimizer, x, recipe, random) / len(x)
         total, continuous, categories, divergence = sums.tolist()
         epoch = Epoch(number, total, continuous, categories, divergence, _validate(model, unseen, recipe))
         curve.append(epoch)
+        if number in (*SNAPSHOTS, recipe.epochs):
+            snapshots[number] = decoder_layers(model)
         on_epoch(epoch)
-    return Trained(model, tuple(curve))
+    return Trained(model, tuple(curve), snapshots)
+
+
+def decoder_layers(model: VAE) -> Layers:
+    """Copies of the decoder's weights and biases."""
+    return layer(model.decode_hidden), layer(model.decode_output)
+
+
+def layer(linear: nn.Linear) -> tuple[Array, Array]:
+    """A copy of a layer's weight and bias."""
+    return linear.weight.detach().numpy().astype(np.float64), linear.bias.detach().numpy().astype(np.float64)
 
 
 def _columns(layout: Layout, corpus: Corpus) -> Tensor:

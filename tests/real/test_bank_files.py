@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +62,23 @@ def test_amsynth_reads_the_banks_that_we_write(oracle: Oracle, tmp_path: Path) -
     bank = Bank(tuple(Preset.from_patch(f"p {i}", patch) for i, patch in enumerate(patches)))
     for number, patch in enumerate(patches):
         _assert_same(_held(oracle, tmp_path / str(number), bank.to_text().encode(), number), patch)
+
+
+def test_amsynth_holds_what_decode_writes_as_banks_and_prints_as_json(oracle: Oracle, tmp_path: Path) -> None:
+    grid, path = tmp_path / "grid", tmp_path / "path"
+    lines = _decode("--grid", "4").splitlines() + _decode("--path", "0.1,0.9 0.8,0.2", "--steps", "6").splitlines()
+    _decode("--grid", "4", "--banks", str(grid))
+    _decode("--path", "0.1,0.9 0.8,0.2", "--steps", "6", "--banks", str(path))
+    files = [(file, number) for file, count in ((grid, 16), (path, 6)) for number in range(count)]
+    for (folder, number), line in zip(files, lines, strict=True):
+        (file,) = folder.iterdir()
+        held = _held(oracle, tmp_path / f"{folder.name}{number}", file.read_bytes(), number)
+        _assert_same(held, np.array(list(json.loads(line).values())))
+
+
+def _decode(*arguments: str) -> str:
+    command = [sys.executable, "-m", "latentd", "decode", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 def test_amsynth_clamps_and_steps_and_fills_as_we_do(oracle: Oracle, tmp_path: Path) -> None:

@@ -1,0 +1,135 @@
+"""`latentd render`: presets, banks or pad points to audio files, through the real amSynth."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from latentd import amsynth, banks, bundle
+from latentd.errors import LatentdError, UserError
+from latentd.pad import XY, Pad
+
+if TYPE_CHECKING:
+    from latentd.offline.take import Take
+
+EPILOG = """Examples:
+
+\b
+  latentd render warm.preset --out audio                    one file a preset; banks and folders work too
+  latentd render --points 0.2,0.8 0.5,0.5 --out audio       what a model plays at pad points
+  latentd render --path 0,0 1,1 --steps 9 --out audio       on a line across the pad"""
+
+Named = tuple[str, amsynth.Array]
+
+
+@click.command(epilog=EPILOG, context_settings={"ignore_unknown_options": True})
+@click.argument("sources", metavar="[FILE… | X,Y…]", nargs=-1)
+@click.option("--points", is_flag=True, help="The arguments are pad points X,Y.")
+@click.option("--path", "path", is_flag=True, help="The arguments are pad points to go along, in straight lines.")
+@click.option("--steps", type=click.IntRange(2, 10_000), default=9, show_default=True, help="Clips along --path.")
+@click.option("--model", default=bundle.DEFAULT, show_default=True, help="For pad points: a model's name or folder.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Folder for the WAV files.  [default: .]")
+@click.option("--note", type=int, default=60, show_default=True, help="MIDI note.")
+@click.option("--velocity", type=int, default=100, show_default=True, help="MIDI velocity.")
+@click.option("--length", type=float, default=4.0, show_default=True, help="Seconds of each clip.")
+@click.option("--held", type=float, help="Seconds that the note is held.  [default: to the clip's end]")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
+def command(
+    sources: tuple[str, ...],
+    points: bool,
+    path: bool,
+    steps: int,
+    model: str,
+    out: Path,
+    note: int,
+    velocity: int,
+    length: float,
+    held: float | None,
+    jobs: int | None,
+) -> None:
+    """Render presets, or a model's pad points, to WAV files (32-bit float, stereo, 48 kHz).
+
+    FILEs are preset or bank files of amSynth, or folders of them. The same patch gives the same file, to the bit.
+    """
+    from latentd.offline.take import Take
+
+    if points and path:
+        raise UserError("--points and --path exclude each other")
+    if not sources:
+        raise UserError("Nothing to render", "Name preset or bank files, or pad points with --points or --path")
+    patches = _from_pad(_way(_points(sources), steps if path else 0), model) if points or path else _from_files(sources)
+    _write(patches, Take(note, velocity, length, held), out, jobs)
+
+
+def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None) -> None:
+    try:
+        import soundfile
+    except ImportError as error:
+        raise LatentdError("Rendering needs soundfile", "Install it: pip install 'latentd[offline]'") from error
+    from latentd.offline.progress import track
+    from latentd.offline.render import render
+    from latentd.offline.take import RATE
+
+    out.mkdir(parents=True, exist_ok=True)
+    clips = render([patch for _, patch in patches], take, jobs)
+    for (name, _), audio in zip(patches, track(clips, len(patches), "rendering"), strict=True):
+        soundfile.write(out / f"{name}.wav", audio, RATE, subtype="FLOAT")
+        click.echo(out / f"{name}.wav")
+
+
+def _from_files(sources: Sequence[str]) -> list[Named]:
+    """Names: the file's, the preset's number in it, the preset's own."""
+    found = []
+    for file in banks.bank_files([Path(source) for source in sources]):
+        stem = file.name.partition(".")[0]
+        found += [
+            (_file_name(f"{stem}_{n:03d}_{preset.name}"), preset.patch()) for n, preset in enumerate(banks.read(file))
+        ]
+    return found
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", name).strip("_.") or "preset"
+
+
+def _from_pad(points: Sequence[XY], name: str) -> list[Named]:
+    model = bundle.load(name)
+    pad = Pad(model.box)
+    digits = len(str(len(points)))
+    return [
+        (f"{n:0{digits}d}_{x:.3f}_{y:.3f}", amsynth.to_patch(model.decoder.decode(pad.to_z((x, y)))))
+        for n, (x, y) in enumerate(points, 1)
+    ]
+
+
+def _points(texts: Sequence[str]) -> list[XY]:
+    points = []
+    for text in texts:
+        try:
+            x, y = map(float, text.split(","))
+        except ValueError as error:
+            raise UserError(f"Found {text!r}", "Write pad points as two numbers 0..1: 0.2,0.8") from error
+        if not (math.isfinite(x) and math.isfinite(y) and 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
+            raise UserError(f"Found {text}, the pad is 0..1 in both directions")
+        points.append((x, y))
+    return points
+
+
+def _way(points: list[XY], steps: int) -> list[XY]:
+    """The points themselves for no steps, else so many at equal distances of the corners' count along their lines."""
+    if not steps:
+        return points
+    if len(points) < 2:
+        raise UserError("--path needs two points or more", "Try: latentd render --path 0,0 1,1 --steps 9")
+    corners = np.array(points)
+    at = np.linspace(0.0, len(points) - 1, steps)
+    return [
+        (float(x), float(y))
+        for x, y in zip(*(np.interp(at, range(len(points)), axis) for axis in corners.T), strict=True)
+    ]

@@ -1,0 +1,94 @@
+"""`latentd timbre`: the seven timbral descriptors, loudness, silence and onsets of audio files."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from latentd.errors import LatentdError, UserError
+
+if TYPE_CHECKING:
+    from latentd.offline.timbre import Description
+
+EPILOG = """Examples:
+
+\b
+  latentd timbre pad.wav                       one line a descriptor
+  latentd timbre renders/*.wav --json          one JSON object a line, for other programs"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("files", metavar="WAV…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a file; what is not a number is null.")
+def command(files: tuple[Path, ...], as_json: bool) -> None:
+    """Print hardness, depth, brightness, roughness, warmth, sharpness and boominess (about 0..100) of audio files.
+
+    They are those of the AudioCommons timbral models 0.4. Also printed: loudness (EBU R 128, LUFS), peak, clipped
+    samples, where the sound begins and ends, and where notes do. Files may have any rate and up to five channels.
+    """
+    _need_offline()
+    from latentd.offline.progress import track
+
+    failed = 0
+    for file in track(files, len(files), "describing"):
+        try:
+            facts = _facts(file)
+        except LatentdError as error:
+            failed += 1
+            click.echo(f"latentd: {error}", err=True)
+            continue
+        click.echo(json.dumps(facts) if as_json else _text(facts))
+    if failed:
+        raise click.exceptions.Exit(UserError.exit_code)
+
+
+def _need_offline() -> None:
+    try:
+        import pyloudnorm  # noqa: F401 - only asks whether it is there
+        import scipy  # noqa: F401 - the same
+        import soundfile  # noqa: F401 - the same
+    except ImportError as error:
+        raise LatentdError(f"This needs {error.name}", "Install it: pip install 'latentd[offline]'") from error
+
+
+def _facts(file: Path) -> dict[str, Any]:
+    import soundfile
+
+    from latentd.offline import timbre
+
+    if not file.is_file():
+        raise UserError(f"{file}: no such file", "Check the file's name")
+    try:
+        samples, rate = soundfile.read(file, always_2d=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise UserError(f"{file}: not an audio file that can be read", "Use WAV, FLAC or AIFF") from error
+    try:
+        found: Description = timbre.describe(samples, rate)
+    except timbre.Undescribable as error:
+        raise UserError(f"{file}: {error.message[0].lower()}{error.message[1:]}", error.hint) from error
+    return {"file": str(file)} | {key: _plain(value) for key, value in found._asdict().items()}
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _text(facts: dict[str, Any]) -> str:
+    lines = [str(facts["file"])]
+    for key, value in facts.items():
+        if key != "file":
+            lines.append(f"  {key:<11} {_shown(value)}")
+    return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    if isinstance(value, tuple):
+        return " ".join(f"{item:.3f}" for item in value)
+    return {None: "-", True: "yes", False: "no"}.get(value, str(value))

@@ -1,0 +1,140 @@
+"""Frames, spectra and mel bands of a mono signal: the small set of transforms that the descriptors share.
+
+All spectra are single precision: every descriptor looks at energies within 80 dB of the loudest, single precision
+leaves 140, and it halves the time. Axis order is (frame, bin), so that a frame lies contiguous in memory.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, signal, sparse
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+Complex32 = NDArray[np.complex64]
+T = TypeVar("T", np.float32, np.float64)
+
+FFT = 2048  # of the mel and harmonic-percussive spectra, with a hop of a quarter
+HOP = 512
+_MEL_BANDS = 128
+_TOP_DB = 80.0
+
+
+def frames(x: NDArray[T], size: int, hop: int) -> NDArray[T]:
+    """All whole frames (count, size) of a signal, as a view."""
+    return np.lib.stride_tricks.sliding_window_view(x, size)[::hop]
+
+
+def single(x: Array) -> Array32:
+    """A signal in single precision. What lies 300 dB below full scale becomes 0, which is faster."""
+    result = x.astype(np.float32)
+    result[np.abs(result) < 1e-15] = 0.0
+    return result
+
+
+def power(spectrum: Complex32) -> Array32:
+    """|spectrum|² without the square root that `abs` takes."""
+    return np.asarray(spectrum.real**2 + spectrum.imag**2)
+
+
+@lru_cache(maxsize=32)
+def window(name: str, size: int) -> Array:
+    """A periodic window, read-only because it is shared."""
+    values: Array = signal.get_window(name, size)
+    values.flags.writeable = False
+    return values
+
+
+def spectrogram(x: Array, name: str, size: int, hop: int) -> Array32:
+    """Power (frame, bin) of windowed frames, each freed of its mean; unscaled, both halves of the spectrum in one.
+
+    Bins between 0 Hz and the Nyquist frequency count twice, so that a frame's sum is the energy of the whole spectrum.
+    """
+    cut = frames(single(x), size, hop)
+    windowed = cut - cut.mean(axis=1, keepdims=True)
+    windowed *= window(name, size).astype(np.float32)
+    result = power(fft.rfft(windowed, axis=1))
+    result[:, 1 : -1 if size % 2 == 0 else None] *= 2.0
+    return result
+
+
+def energies(x: Array, name: str, size: int, hop: int) -> Array:
+    """The sum over bins of `spectrogram` for each frame, by Parseval's theorem: no transform needed.
+
+    `size` must be a multiple of `hop`: the weighted sums of hop-sized blocks are then shared by all frames.
+    """
+    parts = size // hop
+    weights = window(name, size).reshape(parts, hop)
+    blocks = x[: len(x) // hop * hop].reshape(-1, hop)
+
+    def weighted(values: Array, by: Array) -> Array:
+        sums = values @ by.T
+        count = len(sums) - parts + 1
+        return np.asarray(np.sum([sums[k : k + count, k] for k in range(parts)], axis=0))
+
+    mean = weighted(blocks, np.ones_like(weights)) / size
+    energy = weighted(blocks**2, weights**2) - 2 * mean * weighted(blocks, weights**2) + mean**2 * np.sum(weights**2)
+    return np.asarray(size * np.maximum(energy, 0.0))
+
+
+def stft(x: Array) -> Complex32:
+    """Hann-windowed transforms (frame, bin) every 512 samples, centred: the ends are padded with silence."""
+    padded = np.pad(single(x), FFT // 2)
+    return np.asarray(fft.rfft(frames(padded, FFT, HOP) * window("hann", FFT).astype(np.float32), axis=1))
+
+
+def overlap_add(spectrum: Complex32) -> Array32:
+    """The signal of an `stft`: 512 samples for each frame but the first."""
+    hann = window("hann", FFT).astype(np.float32)
+    pieces = fft.irfft(spectrum, axis=1)
+    pieces *= hann
+    inner = slice(FFT // 2, -(FFT // 2))
+    return _added(pieces)[inner] / _weight(len(pieces))[inner]
+
+
+@lru_cache(maxsize=8)
+def _weight(count: int) -> Array32:
+    """What the windows of so many frames, used twice, add up to."""
+    hann = window("hann", FFT).astype(np.float32)
+    return _added(np.broadcast_to(hann**2, (count, FFT)))
+
+
+def _added(pieces: Array32) -> Array32:
+    parts = FFT // HOP
+    total = np.zeros((len(pieces) + parts - 1, HOP), np.float32)
+    for k in range(parts):
+        total[k : k + len(pieces)] += pieces[:, k * HOP : (k + 1) * HOP]
+    return total.ravel()
+
+
+def mel_db(spectrum: Complex32, rate: float) -> Array32:
+    """Levels in dB (frame, band) of an `stft` in 128 mel bands; what lies 80 dB below the loudest is raised to that."""
+    level = 10.0 * np.log10(np.maximum((mel_filters(rate, _MEL_BANDS) @ power(spectrum).T).T, 1e-10))
+    return np.asarray(np.maximum(level, level.max() - _TOP_DB))
+
+
+@lru_cache(maxsize=8)
+def mel_filters(rate: float, bands: int) -> sparse.csr_array:
+    """Triangles (band, bin) on Slaney's mel scale up to the Nyquist frequency, each of the same area.
+
+    Source: M. Slaney, Auditory Toolbox (1998): linear to 1 kHz (200/3 Hz a mel), then 27 mels per factor 6.4.
+    """
+    edges = _from_mel(np.linspace(0.0, _to_mel(rate / 2), bands + 2))
+    frequency = np.linspace(0.0, rate / 2, FFT // 2 + 1)
+    rising = (frequency - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - frequency) / np.diff(edges)[1:, None]
+    height = 2.0 / (edges[2:] - edges[:-2])
+    triangles = np.maximum(0.0, np.minimum(rising, falling)) * height[:, None]
+    return sparse.csr_array(triangles.astype(np.float32))
+
+
+def _to_mel(hz: float) -> float:
+    return hz * 3 / 200 if hz < 1000.0 else 15.0 + 27.0 * np.log(hz / 1000.0) / np.log(6.4)
+
+
+def _from_mel(mel: Array) -> Array:
+    return np.where(mel < 15.0, mel * 200 / 3, 1000.0 * np.exp((mel - 15.0) * np.log(6.4) / 27.0))

@@ -1,0 +1,172 @@
+"""Worker processes that live as long as there is work: results in order, and a crash costs one task."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from latentd.errors import LatentdError
+
+# One thread each: as many processes as cores are the parallelism. The heap is kept between clips, not handed back.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_TRIM_THRESHOLD_": "1000000000",
+    "MALLOC_MMAP_THRESHOLD_": "1000000000",
+}
+_AHEAD = 4  # tasks per worker that may be done while an earlier one is still missing
+_TRIES = 2
+
+Work = Callable[[Any], Any]
+
+
+class Failed(LatentdError):
+    """A task whose worker crashed on every try, or that raised a `LatentdError`."""
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def run(make: Callable[[], Work], tasks: Iterable[Any], jobs: int) -> Generator[Any, None, None]:
+    """What `make()(task)` gives for each task, in the tasks' order; a `Failed` stands where there is no result.
+
+    `make` is called once in each worker and must be importable; so must tasks and results be picklable. Leaving the
+    iterator, by an exception too, ends the workers.
+    """
+    pool = _Pool(make, jobs)
+    try:
+        yield from pool.run(tasks)
+    finally:
+        pool.close()
+
+
+class _Worker:
+    """A process, the pipe to it, and the task that it has."""
+
+    def __init__(self, make: Callable[[], Work]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(target=_serve, args=(make, theirs), daemon=True)
+        before = dict(os.environ)
+        os.environ |= _ENVIRONMENT
+        try:
+            self.process.start()
+        finally:
+            os.environ.clear()
+            os.environ |= before
+        theirs.close()
+        self.task: tuple[int, Any, int] | None = None
+
+    def give(self, index: int, task: Any, tries: int) -> None:
+        self.task = (index, task, tries)
+        self.pipe.send(task)
+
+    def end(self) -> None:
+        self.pipe.close()
+        self.process.terminate()
+        self.process.join()
+
+
+class _Pool:
+    def __init__(self, make: Callable[[], Work], jobs: int) -> None:
+        self._make = make
+        self._jobs = jobs
+        self._workers: list[_Worker] = []
+
+    def run(self, tasks: Iterable[Any]) -> Iterator[Any]:
+        """See `run`. Tasks are taken only as fast as results are."""
+        source = enumerate(tasks)
+        again: deque[tuple[int, Any, int]] = deque()
+        done: dict[int, Any] = {}
+        wanted, exhausted = 0, False
+        while True:
+            while not exhausted or again:
+                worker = self._idle()
+                if worker is None:
+                    break
+                if again:
+                    worker.give(*again.popleft())
+                    continue
+                if self._busy() + len(done) >= self._jobs * _AHEAD:
+                    break
+                following = next(source, None)
+                if following is None:
+                    exhausted = True
+                else:
+                    worker.give(*following, 1)
+            if exhausted and not again and not done and not self._busy():
+                return
+            if wanted not in done:
+                self._collect(done, again)
+            while wanted in done:
+                yield done.pop(wanted)
+                wanted += 1
+
+    def _busy(self) -> int:
+        return sum(worker.task is not None for worker in self._workers)
+
+    def _idle(self) -> _Worker | None:
+        """A worker without a task, made if there may be one more; None when all have one."""
+        idle = next((worker for worker in self._workers if worker.task is None), None)
+        if idle is None and len(self._workers) < self._jobs:
+            idle = _Worker(self._make)
+            self._workers.append(idle)
+        return idle
+
+    def _collect(self, done: dict[int, Any], again: deque[tuple[int, Any, int]]) -> None:
+        """Wait for at least one worker; a dead one gives its task back, or fails it."""
+        busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
+        for pipe in wait(list(busy)):
+            worker = next(worker for connection, worker in busy.items() if connection is pipe)
+            assert worker.task is not None
+            index, task, tries = worker.task
+            try:
+                done[index] = worker.pipe.recv()
+                worker.task = None
+            except (EOFError, OSError):
+                self._workers.remove(worker)
+                worker.end()
+                if tries < _TRIES:
+                    again.append((index, task, tries + 1))
+                else:
+                    done[index] = Failed(f"Task {index + 1} ended its worker {tries} times")
+
+    def close(self) -> None:
+        """End all workers, busy or not."""
+        for worker in self._workers:
+            worker.end()
+        self._workers.clear()
+
+
+def _serve(make: Callable[[], Work], pipe: Connection) -> None:
+    """A worker's life: it ends with the pipe, and leaves Ctrl-C to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _quiet()
+    work: Work | None = None
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        try:
+            work = work or make()
+            result = work(task)
+        except LatentdError as error:
+            result = Failed(error.message, error.hint)
+        pipe.send(result)
+
+
+def _quiet() -> None:
+    """The plugin and its host print what nobody asked for."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
