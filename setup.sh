@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Set latentd up on Debian or Raspberry Pi OS: play it, prove it, or keep it. Safe to run twice.
 set -euo pipefail
+readonly CALLED_FROM=$PWD
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")" > /dev/null
 
 usage() {
@@ -265,7 +266,9 @@ uninstall_rig() {
 demo() {
     need_packages "${PLAY_PACKAGES[@]}"
     need_latentd
-    exec .venv/bin/latentd demo "$@"
+    local latentd=$PWD/.venv/bin/latentd
+    cd -- "$CALLED_FROM" # where the user's relative paths start
+    exec "$latentd" demo "$@"
 }
 
 main() {

@@ -98,7 +98,10 @@ def matcher(pattern: str) -> re.Pattern[str]:
         UserError: it is empty, or neither.
     """
     if not pattern.strip():
-        raise UserError("the name of an ALSA port is empty", "List the ports with `latentd ports`")
+        raise UserError(
+            "the name of an ALSA port is empty",
+            "Name it with alsa.out (to play into) or alsa.inputs (to hear); `latentd ports` lists them",
+        )
     try:
         return re.compile(f"{re.escape(pattern)}|{pattern}", re.IGNORECASE)
     except re.error as error:

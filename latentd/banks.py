@@ -106,10 +106,12 @@ class Bank:
 
 
 def read(path: Path) -> tuple[Preset, ...]:
-    """All presets of a file of either kind."""
+    """All presets of a file of either kind; raises as `read_bank` does."""
     text = _text(path)
     if text.startswith(PRESET_HEADER):
         return (parse_preset(text, str(path)),)
+    if not text.startswith(BANK_HEADER):
+        raise BankError(f"{path}: is no amSynth bank or preset file", f"A bank begins with the line {BANK_HEADER}")
     return parse_bank(text, str(path)).presets
 
 

@@ -21,7 +21,7 @@ class Client:
         try:
             host, port = split_address(to)
         except ValueError as error:
-            raise UserError(str(error)) from error
+            raise UserError(f"{to!r}: {error}") from error
         # A daemon that listens on every address is reached on this machine.
         self._address = ("127.0.0.1" if host == "0.0.0.0" else host, port)  # noqa: S104  compared, not bound
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

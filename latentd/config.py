@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +14,10 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator
 
-from latentd.documents import Strict, parse_document
+from latentd.documents import DocumentErrors, Strict, parse_document, read_text
 from latentd.errors import UserError
 from latentd.shaping import ShapingSettings
+from latentd.shipped import is_name
 
 OutputName = Literal["auto", "osc", "jack", "alsa", "print"]
 
@@ -60,7 +62,10 @@ class Config(Strict):
     @classmethod
     def _networks(cls, value: list[str]) -> list[str]:
         for network in value:
-            ipaddress.ip_network(network, strict=False)
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError(f"{network} is no network such as 192.168.1.0/24") from None
         return value
 
     @property
@@ -86,11 +91,11 @@ def split_address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     host = "127.0.0.1" if host in ("", "localhost") else host
     if not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"an address is HOST:PORT, for example 127.0.0.1:8000, not {text!r}")
+        raise ValueError("an address is HOST:PORT, for example 127.0.0.1:8000")
     try:
         ipaddress.IPv4Address(host)
     except ValueError:
-        raise ValueError(f"the host is an IPv4 address such as 0.0.0.0 or 127.0.0.1, not {host!r}") from None
+        raise ValueError("the host is an IPv4 address such as 0.0.0.0 or 127.0.0.1") from None
     return host, int(port)
 
 
@@ -108,28 +113,60 @@ def user_file() -> Path:
 def load_config(path: Path | None, settings: Sequence[str] = (), **options: Any) -> Config:
     """Defaults, then the file (`path`, else the user's own if there is one), then `key.path=value`, then options.
 
+    Relative paths in the file start from its folder, others from the present one; what comes back is absolute.
+
     Raises:
         DocumentErrors: every mistake of the file, or of the settings and options.
         UserError: a setting is not of the form key=value, or the file named cannot be read.
     """
     if path is None and user_file().exists():
         path = user_file()
-    text, name = "", "options"
+    data: dict[str, Any] = {}
     if path is not None:
-        name = str(path)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: {error}", "Check the file's name") from error
-        config = parse_document(text, name, Config)
+        text = read_text(path)
+        config = _anchored(parse_document(text, str(path), Config), path.absolute().parent)
+        data = yaml.safe_load(text) or {}
+        data |= {key: getattr(config, key) for key in _PATHS if key in data}
     extra = {key: value for key, value in options.items() if value not in (None, (), [])}
     if not settings and not extra:
         return config if path is not None else Config()
-    data: dict[str, Any] = yaml.safe_load(text) or {}
     for setting in settings:
         _set(data, setting)
     data.update(extra)
-    return parse_document(yaml.safe_dump(data), name if path is not None and not extra else "options", Config)
+    try:
+        config = parse_document(yaml.safe_dump(data), "options", Config)
+    except DocumentErrors as error:  # the file alone was found right
+        raise DocumentErrors([_as_option(fault, extra) for fault in error.faults]) from error
+    return _anchored(config, Path.cwd())
+
+
+_PATHS = ("mappings", "model", "controllers", "state")
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """The same with absolute paths; names of models and mappings stay as they are."""
+    model = config.model
+
+    def absolute(path: str) -> str:
+        return str(folder / Path(path).expanduser())
+
+    return config.model_copy(
+        update={
+            "mappings": [name if is_name(name) else absolute(name) for name in config.mappings],
+            "model": absolute(model) if "/" in model or model in (".", "..") else model,
+            "controllers": config.controllers and absolute(config.controllers),
+            "state": config.state and absolute(config.state),
+        }
+    )
+
+
+def _as_option(fault: str, options: Mapping[str, Any]) -> str:
+    """`options:3: listen: …` as the user gave it: `--listen: …`, else `--set KEY: …`."""
+    what = fault.split(": ", 1)[1]
+    key = re.split(r"[.\[:]", what, maxsplit=1)[0]
+    if key not in options:
+        return f"--set {what}"
+    return f"--{key.removesuffix('s') if key == 'mappings' else key}{what[len(key) :]}"
 
 
 def _set(data: dict[str, Any], setting: str) -> None:

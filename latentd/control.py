@@ -31,6 +31,7 @@ _NAME = re.compile(r"\w[\w .+-]{0,63}")
 _MOST_LANDMARKS = 128  # the status names them all in one datagram
 _MOST_UNDO = 64
 _LONGEST_GLIDE_S = 3600.0
+_ROUNDING = 1e-5  # of a parameter's span: a limit may come as a float of 32 bits
 
 # All other messages are about the point as the messages before them left it.
 _BEFORE_POINTS = {"xy", "z", "status", "ping"}
@@ -159,8 +160,11 @@ class Control:
     def _param(self, name: str, args: Args) -> None:
         index = _parameter(name)
         value = _floats(args, f"param/{name}", 1)[0]
+        low, span = float(MINIMUM[index]), float(SPAN[index])
+        if not -_ROUNDING <= (value - low) / span <= 1.0 + _ROUNDING:
+            raise UserError(f"/latentd/param/{name}: takes {low:g} to {low + span:g}, found {value:g}")
         self._remember_own()
-        self._engine.shaping.tweak(index, (value - float(MINIMUM[index])) / float(SPAN[index]))
+        self._engine.shaping.tweak(index, (value - low) / span)
 
     def _lock(self, args: Args, sender: Sender, now: float) -> None:
         index = _parameter(_text(args, "lock"))
@@ -315,7 +319,7 @@ def _floats(args: Args, what: str, count: int) -> list[float]:
 
 
 def _flag(args: Args, what: str) -> bool:
-    if len(args) != 1 or not isinstance(args[0], (bool, int, float)):
+    if len(args) != 1 or args[0] not in (0, 1):  # also 0.0, 1.0, false, true
         raise UserError(f"/latentd/{what}: takes 1 or 0, found {_shown(args)}")
     return bool(args[0])
 

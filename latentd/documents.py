@@ -40,13 +40,21 @@ def read_document(path: Path, model: type[M]) -> M:
             `FILE:LINE: KEY: found VALUE; ALLOWED; did you mean NEAREST?`
         UserError: the file cannot be read.
     """
+    return parse_document(read_text(path), str(path), model)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that somebody named.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}", "Check the file's name") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text ({error.reason})", "Save it as UTF-8") from error
-    return parse_document(text, str(path), model)
 
 
 def parse_document(text: str, name: str, model: type[M]) -> M:
@@ -85,4 +93,5 @@ def _syntax(name: str, error: yaml.YAMLError) -> str:
     line = f":{mark.line + 1}" if mark else ""
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not valid YAML"
     context = getattr(error, "context", None)
-    return f"{name}{line}: {problem}" + (f" ({context})" if context else "")
+    tab = "; use spaces, not tabs" if "'\\t'" in problem else ""
+    return f"{name}{line}: {problem}" + (f" ({context})" if context else "") + tab

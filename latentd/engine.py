@@ -73,7 +73,7 @@ class Engine:
         moved = self.gesture.step(points, now)
         if moved:
             self.motion = None
-            self.status.counters.used += 1
+            self.status.counters.used += bool(points)  # without one the filter closes in on the last
         if self.motion is not None:
             xy = self.motion.at(now)
             self._still = self.motion.done(now)

@@ -32,10 +32,15 @@ _ALLOWED = {
     "dict_type": "must be a map",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
-    "string_pattern_mismatch": "must match {pattern}",
     "too_short": "must have at least {min_length} items",
     "too_long": "must have at most {max_length} items",
     "literal_error": "must be {expected}",
+}
+
+# The patterns of our models in words.
+_PATTERNS = {
+    r"^/\S*$": "must start with / and hold no spaces",
+    "^[ifhd]{1,32}$": "must be one letter of i, f, h, d for each argument",
 }
 
 
@@ -82,11 +87,18 @@ class _Mistake:
         self.context: Mapping[str, Any] = item.get("ctx", {})
         self.message: str = item["msg"]
         self.at, self.branched, self.annotation = _locate(item["loc"], data, model)
+        self.of_list = isinstance(item["loc"][-1], int) if item["loc"] else False
 
     def allowed(self) -> str:
         """What would be right."""
         if self.kind in ("model_type", "model_attributes_type"):
             return f"must be a map with keys such as {', '.join(_keys(self.annotation)[:8])}"
+        if self.kind == "string_pattern_mismatch":
+            return _PATTERNS.get(self.context["pattern"], "must match {pattern}".format(**self.context))
+        if self.kind == "list_type" and isinstance(self.input, (str, int, float)):
+            return f"must be a list, as [{self.input}]"
+        if self.kind == "missing":  # of a list: keys that are missing are told elsewhere
+            return f"needs {len(get_args(self.annotation))} values"
         if self.kind in _ALLOWED:
             return _ALLOWED[self.kind].format(**self.context)
         message = self.message.removeprefix("Value error, ")
@@ -106,7 +118,7 @@ def describe(items: Iterable[Mapping[str, Any]], data: Any, model: type[BaseMode
     faults: list[Fault] = [(places.line(m.at), _unknown(m)) for m in unknown]
     for at in dict.fromkeys(m.at for m in mistakes if m.kind != "extra_forbidden"):
         here = [m for m in mistakes if m.at == at and m.kind != "extra_forbidden"]
-        if here[0].kind == "missing":
+        if here[0].kind == "missing" and not here[0].of_list:
             if at not in meant:  # else the misspelled key was reported already
                 faults.append((places.line(at), f"{dotted(at)}: missing"))
         elif not _told_deeper(here, mistakes):

@@ -336,6 +336,7 @@ class Service:
             "version": __version__,
             "uptime_s": round(now - self._started, 3),
             "listen": self.config.listen,
+            "allow": self.config.allow,
             "model": engine.model.name,
             "mappings": self.config.mappings,
             "output": engine.output.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -23,3 +24,8 @@ def folder(kind: Literal["mappings", "models"]) -> Path:
         if candidate.is_dir():
             return candidate
     raise LatentdError(f"The shipped {kind} are missing beside {_PACKAGE}", "Install latentd again")
+
+
+def is_name(text: str) -> bool:
+    """True for what can name a shipped mapping, false for a path."""
+    return re.fullmatch(r"[\w-]+", text) is not None

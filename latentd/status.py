@@ -69,7 +69,7 @@ class Counters:
     """Everything that comes in, goes out or is lost. Each loss has its own counter; nothing is dropped unseen."""
 
     received: int = 0  # datagrams and MIDI messages
-    used: int = 0  # points that reached the decoder
+    used: int = 0  # points that moved the pad's point
     superseded: int = 0  # points replaced by a newer one before they were looked at
     unmapped: int = 0  # well-formed messages that no mapping wants
     malformed: int = 0  # datagrams and messages that break their format

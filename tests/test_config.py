@@ -88,8 +88,39 @@ def test_a_wrong_setting_names_the_right_one(setting: str, message: str) -> None
         load_config(None, [setting])
 
 
+def test_relative_paths_of_a_file_start_from_its_folder_and_others_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rig" / "c.yaml"
+    path.parent.mkdir()
+    path.write_text("mappings: [xy, mine.yaml]\nmodel: ./mine\nstate: kept\ncontrollers: ~/c\n")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", "/home/me")
+    rig, here = f"{tmp_path}/rig", f"{tmp_path}/here"
+    for config in (load_config(Path("../rig/c.yaml")), load_config(path, ["jack.client=x"])):
+        assert [Path(name).resolve() for name in config.mappings[1:]] == [Path(f"{rig}/mine.yaml")]
+        assert config.mappings[0] == "xy"
+        assert Path(config.model).resolve() == Path(f"{rig}/mine")
+        assert config.state_folder.resolve() == Path(f"{rig}/kept")
+        assert config.controllers == "/home/me/c"
+    config = load_config(path, ["state=mine"], mappings=["./my.yaml", "tuio"], model=None)
+    assert config.mappings == [f"{here}/my.yaml", "tuio"]
+    assert (config.state, config.model) == (f"{here}/mine", f"{rig}/mine")
+
+
+def test_a_mistake_on_the_command_line_names_its_option() -> None:
+    with pytest.raises(UserError) as caught:
+        load_config(None, ["shaping.dwell_s=-1", "allow=10.0.0.0/8"], listen="nowhere")
+    assert sorted(str(caught.value).splitlines()) == [
+        "--listen: found 'nowhere'; an address is HOST:PORT, for example 127.0.0.1:8000",
+        "--set allow: found '10.0.0.0/8'; must be a list, as [10.0.0.0/8]",
+        "--set shaping.dwell_s: found -1; must be at least 0.0",
+    ]
+
+
 def test_a_missing_file_is_one_clear_line() -> None:
-    with pytest.raises(UserError, match="no-such-file"):
+    with pytest.raises(UserError, match=r"^no-such-file\.yaml: No such file or directory\. Check"):
         load_config(Path("no-such-file.yaml"))
 
 

@@ -118,6 +118,26 @@ def test_a_port_that_latentd_holds_is_as_it_should_be(tmp_path: Path) -> None:
     assert check.found.startswith("a latentd is running")
 
 
+def test_a_daemon_on_a_private_server_shows_that_jack_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.settimeout(30)
+
+        def answer() -> None:
+            for _ in range(2):
+                datagram, sender = daemon.recvfrom(1000)
+                asked = osc.read(datagram)[0].address == "/latentd/status"
+                facts = ('{"ways": {"jack": {"running": true}}}',)
+                daemon.sendto(osc.write(*(("/latentd/status", *facts) if asked else ("/latentd/pong",))), sender)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        check = look(tmp_path, 0, listen=f"127.0.0.1:{daemon.getsockname()[1]}")["JACK"]
+        thread.join()
+    assert (check.state, "the running latentd plays on one" in check.found) == ("ok", True)
+
+
 def test_a_map_that_misses_parameters_is_told_from_a_whole_one(tmp_path: Path) -> None:
     partial = midimap.from_ccs({"filter_cutoff": 74}).text()
     (tmp_path / "amsynth" / "controllers").write_text(partial, encoding="ascii")

@@ -46,7 +46,7 @@ m.yaml:4: osc.messages[0].adress: unknown key; did you mean address?
 m.yaml:5: osc.messages[0].x: found 'one'; must be a whole number
 m.yaml:6: osc.messages[0].y: found -1; must be at least 0
 m.yaml:7: osc.messages[0].touch: found 'maybe'; must be true or false, or must be a whole number
-m.yaml:8: osc.messages[1].address: found 'xy'; must match ^/\\S*$
+m.yaml:8: osc.messages[1].address: found 'xy'; must start with / and hold no spaces
 m.yaml:8: osc.messages[1].x: stands twice, first in line 8
 m.yaml:8: osc.messages[1].y: found 2000; must be at most 1023
 m.yaml:9: osc.messages[2]: found 7; must be a map with keys such as \
@@ -114,6 +114,18 @@ def test_all_mistakes_of_one_file_come_in_one_run_each_once() -> None:
         ),
         ("title: t\ntuio: {\n", ["m.yaml:3: expected the node content"]),
         ("title: t\n\ttuio: 1\n", ["m.yaml:2: found character '\\t' that cannot start any token"]),
+        (
+            "title: t\ngesture: {range_x: [-1]}\nosc:\n  messages: [{address: pad, x: 0, y: 1, untagged: s}]\n",
+            [
+                "m.yaml:2: gesture.range_x: found [-1]; needs 2 values",
+                "m.yaml:4: osc.messages[0].address: found 'pad'; must start with / and hold no spaces",
+                "m.yaml:4: osc.messages[0].untagged: found 's'; must be one letter of i, f, h, d for each argument",
+            ],
+        ),
+        (
+            "title: t\nosc:\n  messages: [{address: /a, touch: 0}, {address: /b, x: 0}]\n",
+            ["m.yaml:2: osc: no message brings y, so the point could not move"],
+        ),
         ("title: t\n--- \ntitle: u\n", ["m.yaml:2: but found another document"]),
         ("title: 2001-13-01\n", ["m.yaml: a value that YAML cannot read: month must be in 1..12"]),
         ("title: \0\n", ["m.yaml: special characters are not allowed"]),
@@ -134,6 +146,10 @@ def test_each_kind_of_mistake_is_told_plainly(text: str, expected: list[str]) ->
     assert len(found) == len(expected), found
     for line, start in zip(found, expected, strict=True):
         assert line.startswith(start), (line, start)
+
+
+def test_a_tab_is_told_to_become_spaces() -> None:
+    assert faults("title: t\n\ttuio: 1\n")[0].endswith("; use spaces, not tabs")
 
 
 def test_a_bomb_of_aliases_is_refused_before_it_unfolds() -> None:

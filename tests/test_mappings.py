@@ -84,6 +84,31 @@ def test_an_unknown_name_gets_the_nearest() -> None:
         load_mapping("./nowhere.yaml")
 
 
+def test_an_unknown_name_gets_the_file_that_lies_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mypad.yaml").touch()
+    with pytest.raises(UserError, match=r"'mypad'\. Did you mean \./mypad\.yaml\?$"):
+        load_mapping("mypad")
+    with pytest.raises(UserError) as caught:
+        load_mapping("qqqqqq")
+    assert len(caught.value.hint.split(",")) == 8
+    assert f"and {len(NAMES) - 8} more" in caught.value.hint
+
+
+def test_check_looks_at_what_a_configuration_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("mappings: [xy, touchosc-mk3, mine/pad.yaml]\nmodel: nowhere\n")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "pad.yaml").write_text("title: t\n")
+    assert run_check("--config", str(config)) == 2
+    mapping_name, mapping_file, model = capsys.readouterr().err.splitlines()
+    assert mapping_name.startswith(
+        f"{config}: mappings: No mapping is called 'touchosc-mk3'. Did you mean touchosc-mk2"
+    )
+    assert mapping_file.startswith(f"{config}: mappings: {tmp_path}/mine/pad.yaml:1: ")
+    assert model.startswith(f"{config}: model: No model named 'nowhere'")
+
+
 def run_check(*arguments: str) -> int:
     code: int = check.main(list(arguments), standalone_mode=False)
     return code

@@ -144,7 +144,7 @@ def test_encode_puts_a_preset_of_the_corpus_on_its_landmark() -> None:
     ("arguments", "message"),
     [
         (["nothing.bank"], "nothing.bank: No such file"),
-        ([__file__], ":1: found"),
+        ([__file__], ".py: is no amSynth bank or preset file"),
         ([__file__, "--by", "sound"], "The model first has no sound encoder"),
     ],
 )

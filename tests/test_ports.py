@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from latentd import machine, osc
 from latentd.cli import ports
+from tests.daemon import free_port
+from tests.rig import LIMIT_S
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever plays on this machine meanwhile is not asked."""
+    monkeypatch.setattr(ports, "_USUAL", f"127.0.0.1:{free_port()}")
 
 
 def run(tmp_path: Path, config: str, *options: str) -> str:
@@ -24,6 +36,38 @@ def test_only_the_addresses_that_are_listened_on_are_called_heard(tmp_path: Path
     assert {(aim["host"], aim["port"]) for aim in found["osc"] if aim["heard"]} == {("127.0.0.1", 8123)}
     found = json.loads(run(tmp_path, "listen: 0.0.0.0:8000", "--json"))
     assert all(aim["heard"] for aim in found["osc"])
+
+
+@pytest.mark.parametrize("usual", [True, False])
+def test_a_running_daemon_is_asked_where_it_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usual: bool
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.settimeout(LIMIT_S)
+        there = f"127.0.0.1:{daemon.getsockname()[1]}"
+
+        def answer() -> None:
+            _, sender = daemon.recvfrom(1000)
+            facts = {"listen": "0.0.0.0:8123", "allow": ["10.0.0.0/8"]}
+            daemon.sendto(osc.write("/latentd/status", json.dumps(facts)), sender)
+
+        if usual:
+            monkeypatch.setattr(ports, "_USUAL", there)
+        thread = threading.Thread(target=answer)
+        thread.start()
+        found = json.loads(run(tmp_path, f"listen: {f'127.0.0.1:{free_port()}' if usual else there}", "--json"))
+        thread.join()
+    assert found["running"]
+    assert found["allow"] == ["10.0.0.0/8"]
+    assert all(aim["heard"] and aim["port"] == 8123 for aim in found["osc"])
+
+
+def test_this_machines_networks_are_what_allow_is_told_to_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "networks", lambda: ["10.1.0.0/16"])
+    assert "as [10.1.0.0/16]" in run(tmp_path, "listen: 0.0.0.0:8000")
+    monkeypatch.setattr(machine, "addresses", lambda: [("eth0", "10.1.2.3"), ("lo", "127.0.0.1")])
+    assert "--set 'allow=[10.1.0.0/16]'" in run(tmp_path, "")
 
 
 def test_a_daemon_that_hears_only_itself_is_told_to_allow_a_network(tmp_path: Path) -> None:

@@ -234,6 +234,8 @@ def test_names_cannot_leave_their_folder(daemon: Daemon, address: str, name: str
         ("/latentd/xy", ("a", "b"), "takes 2 numbers"),
         ("/latentd/xy", (float("nan"), 0.5), "takes 2 numbers"),
         ("/latentd/param/cutoff", (1.0,), "filter_cutoff"),
+        ("/latentd/param/filter_cutoff", (99.0,), "takes -0.5 to 1.5, found 99"),
+        ("/latentd/lock", ("master_vol", 7), "takes 1 or 0, found 7"),
         ("/latentd/lock", ("master_volume", 1), "master_vol"),
         ("/latentd/landmark/goto", ("nowhere",), "no landmark"),
         ("/latentd/landmark/goto", ("nowhere", -1.0), "0 to 3600"),

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import click
 
+from latentd import bundle
 from latentd.config import default_file, load_config
 from latentd.documents import DocumentErrors
-from latentd.errors import UserError
+from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mapping, schema, shipped_mappings
 
 
 @click.command(epilog="Example:  latentd check my-pad.yaml --config ~/.config/latentd/config.yaml")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--config", type=click.Path(path_type=Path), help="Check this configuration file, too.")
+@click.option("--config", type=click.Path(path_type=Path), help="Check this configuration file and what it names, too.")
 @click.option("--schema", "print_schema", is_flag=True, help="Print the JSON schema of mapping files, for editors.")
 @click.option("--defaults", is_flag=True, help="Print the configuration with every default and its meaning.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file: file, ok, faults.")
@@ -36,7 +37,7 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, de
     chosen = list(files) or ([] if config else shipped_mappings())
     results = [(path, _faults(partial(load_mapping, str(path)))) for path in chosen]
     if config:
-        results.append((config, _faults(partial(load_config, config))))
+        results.append((config, _config_faults(config)))
     for path, faults in results:
         _report(path, faults, as_json)
     return 2 if any(faults for _, faults in results) else 0
@@ -47,9 +48,20 @@ def _faults(read: Callable[[], object]) -> list[str]:
         read()
     except DocumentErrors as error:
         return list(error.faults)
-    except UserError as error:
+    except LatentdError as error:
         return [str(error)]
     return []
+
+
+def _config_faults(path: Path) -> list[str]:
+    """What is wrong in the file, and in the mappings and the model that it names."""
+    faults = _faults(partial(load_config, path))
+    if faults:
+        return faults
+    config = load_config(path)
+    for name in config.mappings:
+        faults += [f"{path}: mappings: {fault}" for fault in _faults(partial(load_mapping, name))]
+    return faults + [f"{path}: model: {fault}" for fault in _faults(partial(bundle.load, config.model))]
 
 
 def _report(path: Path, faults: list[str], as_json: bool) -> None:

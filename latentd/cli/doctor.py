@@ -67,7 +67,7 @@ def examine(config: Config) -> list[Check]:
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("Python", _python),
         ("amSynth", _amsynth),
-        ("JACK", _jack),
+        ("JACK", lambda: _jack(config)),
         ("model", lambda: _model(config)),
         ("mappings", lambda: _mappings(config)),
         ("OSC port", lambda: _port(config)),
@@ -102,18 +102,27 @@ def _amsynth() -> Check:
     return Check("amSynth", "ok", version or "does not say its version")
 
 
-def _jack() -> Check:
+def _jack(config: Config) -> Check:
     if machine.libjack() is None:
         return Check("JACK", "bad", "no libjack", "sudo apt install jackd2")
     answer = machine.ask_jack()
     if isinstance(answer, machine.JackFacts):
         priority = "real-time" if answer.realtime else "without real-time priority"
         return Check("JACK", "ok", f"{answer.version}: {answer.frames} frames at {answer.rate_hz} Hz, {priority}")
+    if _plays_on_jack(config):
+        return Check("JACK", "ok", f"{answer} by the usual name, but the running latentd plays on one (a demo's own?)")
     if machine.jack_is_pipewire() and shutil.which("pw-jack"):
         return Check("JACK", "weak", f"{answer}, but PipeWire is", "Start JACK programs as: pw-jack latentd run")
     if shutil.which("jackd") is None:
         return Check("JACK", "bad", f"{answer}, and no jackd to start", "sudo apt install jackd2")
     return Check("JACK", "weak", answer, "`latentd demo` starts one; ./setup.sh install keeps one running")
+
+
+def _plays_on_jack(config: Config) -> bool:
+    """True when the daemon that runs here has a JACK server."""
+    with contextlib.suppress(LatentdError, OSError, ValueError, LookupError), Client(config.listen) as client:
+        return bool(client.status(limit_s=_ANSWER_S)["ways"].get("jack", {}).get("running"))
+    return False
 
 
 def _model(config: Config) -> Check:

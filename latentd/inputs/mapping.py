@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +14,7 @@ from latentd.documents import Strict, read_document
 from latentd.errors import UserError
 from latentd.gesture import GestureSettings
 from latentd.inputs.controls import Bend, Cc, Control, Difference, Nrpn, Pressure
+from latentd.shipped import is_name
 
 Index = Annotated[int, Field(ge=0, le=1023, strict=True, description="position of an argument, counted from 0")]
 Note = Annotated[int, Field(ge=0, le=127, strict=True)]
@@ -53,6 +53,13 @@ class OscSection(Strict):
     relative: bool = Field(default=False, description="x and y are movements, not positions")
     step: float = Field(default=1.0, gt=0.0, le=1e6, description="pad widths for a movement of 1")
     lead: Literal["first", "newest"] = Field(default="first", description="which of several fingers leads")
+
+    @model_validator(mode="after")
+    def _points_somewhere(self) -> OscSection:
+        missing = [axis for axis in ("x", "y") if all(getattr(message, axis) is None for message in self.messages)]
+        if missing:
+            raise ValueError(f"no message brings {' or '.join(missing)}, so the point could not move")
+        return self
 
 
 class TuioSection(Strict):
@@ -233,6 +240,9 @@ def _name_types(part: Any) -> None:
             _name_types(inner)
 
 
+_MOST_NAMED = 8  # where no name is near
+
+
 def load_mapping(name_or_path: str) -> DeviceMapping:
     """A shipped mapping by its name (`touchosc-mk2`), or any file by its path.
 
@@ -241,13 +251,19 @@ def load_mapping(name_or_path: str) -> DeviceMapping:
         UserError: there is no such mapping.
     """
     path = Path(name_or_path)
-    if re.fullmatch(r"[\w-]+", name_or_path):
+    if is_name(name_or_path):
         known = {p.stem: p for p in shipped_mappings()}
         if name_or_path not in known:
-            near = difflib.get_close_matches(name_or_path, known, n=3)
-            advice = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-            raise UserError(
-                f"No mapping is called {name_or_path!r}; {advice}", "A file of your own needs its ending .yaml"
-            )
+            raise UserError(f"No mapping is called {name_or_path!r}", _meant(name_or_path, list(known)))
         path = known[name_or_path]
     return DeviceMapping(path.stem, path, read_document(path, MappingFile))
+
+
+def _meant(name: str, known: list[str]) -> str:
+    """What to name instead: a file right here, else the shipped mappings with the nearest names."""
+    here = [f"./{name}{ending}" for ending in (".yaml", ".yml") if Path(name + ending).is_file()]
+    near = here or difflib.get_close_matches(name, known, n=3)
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    some = difflib.get_close_matches(name, known, n=_MOST_NAMED, cutoff=0.0)
+    return f"There are {', '.join(some)} and {len(known) - len(some)} more: see mappings/README.md"

@@ -16,6 +16,7 @@ from tests.rig import need
 
 pytestmark = pytest.mark.real
 TOP = Path(__file__).resolve().parents[2]
+NOTHING_MISSING = "need_packages() { :; }; need_latentd() { :; }"
 
 
 def shell(script: str, checkout: Path, config: Path) -> subprocess.CompletedProcess[str]:
@@ -107,3 +108,12 @@ def test_an_unknown_command_shows_the_usage(tmp_path: Path) -> None:
     done = shell("main nonsense", TOP, tmp_path)
     assert done.returncode == 2
     assert "setup.sh demo" in done.stderr
+
+
+def test_relative_paths_of_the_demo_start_where_the_user_is(checkout: Path, tmp_path: Path) -> None:
+    program = checkout / ".venv" / "bin" / "latentd"
+    program.write_text('#!/bin/sh\necho "$PWD: $*"\n', encoding="utf-8")
+    script = f'source "$1"; {NOTHING_MISSING}; demo --record x.wav'
+    argv = ["bash", "-c", script, "bash", str(checkout / "setup.sh")]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == f"{tmp_path}: demo --record x.wav\n", done.stderr
