@@ -89,6 +89,8 @@ def test_an_unknown_name_gets_the_file_that_lies_here(tmp_path: Path, monkeypatc
     (tmp_path / "mypad.yaml").touch()
     with pytest.raises(UserError, match=r"'mypad'\. Did you mean \./mypad\.yaml\?$"):
         load_mapping("mypad")
+    with pytest.raises(UserError, match="Did you mean mpd-pads"):
+        load_mapping("mpd")
     with pytest.raises(UserError) as caught:
         load_mapping("qqqqqq")
     assert len(caught.value.hint.split(",")) == 8

@@ -262,7 +262,8 @@ def load_mapping(name_or_path: str) -> DeviceMapping:
 def _meant(name: str, known: list[str]) -> str:
     """What to name instead: a file right here, else the shipped mappings with the nearest names."""
     here = [f"./{name}{ending}" for ending in (".yaml", ".yml") if Path(name + ending).is_file()]
-    near = here or difflib.get_close_matches(name, known, n=3)
+    begun = [other for other in known if other.startswith(name)][:3]
+    near = here or begun or difflib.get_close_matches(name, known, n=3)
     if near:
         return f"Did you mean {' or '.join(near)}?"
     some = difflib.get_close_matches(name, known, n=_MOST_NAMED, cutoff=0.0)
