@@ -124,7 +124,7 @@ def load_config(path: Path | None, settings: Sequence[str] = (), **options: Any)
     data: dict[str, Any] = {}
     if path is not None:
         text = read_text(path)
-        config = _anchored(parse_document(text, str(path), Config), path.absolute().parent)
+        config = _anchored(parse_document(text, str(path), Config), path.absolute().parent.resolve())
         data = yaml.safe_load(text) or {}
         data |= {key: getattr(config, key) for key in _PATHS if key in data}
     extra = {key: value for key, value in options.items() if value not in (None, (), [])}

@@ -149,6 +149,7 @@ def _start_server(
 
     try:
         _wait(answers, "jackd", children)
+        children.check()  # of two demos that start at once, one hears the other's server answer
     except LatentdError:
         children.give_up(child)
         raise
