@@ -55,7 +55,7 @@ class Service:
         self._stopping = False
         self._askers: list[Sender] = []  # they are told how things are once the tick has answered the input
         self._deadlines: list[float | None] = [None]
-        self._last_tick = self._rested = self._said = 0.0
+        self._last_tick = self._last_answer = self._rested = self._said = 0.0
         self._next_tick: float | None = None
         self._fresh = True  # something came that a tick has to answer
         self._alive_s, self._alive_t = notify.interval_s(), 0.0
@@ -182,10 +182,13 @@ class Service:
         engine = self.engine
         if not self._fresh and (self._next_tick is None or now < self._next_tick):
             return self._next_tick  # the turn was for something else, as the synth's acknowledgement
-        due = self._last_tick + engine.output.interval_s * 0.5
+        # A step of a ramp does not make the point that follows it wait.
+        due = (self._last_answer if self._fresh else self._last_tick) + engine.output.interval_s * 0.5
         if now < due:
             return due
-        self._last_tick, self._fresh = now, False
+        self._last_tick = now
+        if self._fresh:
+            self._last_answer, self._fresh = now, False
         sent = self.status.counters.sent
         self._next_tick = engine.tick(now)
         if engine.point_t is not None:
