@@ -88,14 +88,14 @@ def _table(result: Evaluation) -> str:
     ]
     if facts["seen_in_training"]:
         lines.append(f"CAREFUL: the model was trained on some of these banks: {facts['seen_in_training']}")
-    lines += ["", f"{'row':22}{'value':>9}{'90 % interval':>19}{'n1':>9}{'n2':>9}{'must':>10}{'aim':>8}  met"]
+    lines += ["", f"{'row':22}{'value':>9}{'90 % interval':>22}{'n1':>9}{'n2':>9}{'must':>10}{'aim':>8}  met"]
     for name, row in result.rows.items():
         goal = GOALS[name]
         interval = f"{row.interval[0]:.4g} .. {row.interval[1]:.4g}" if row.interval else "-"
         first, second = (f"{half:.4g}" for half in row.halves) if row.halves else ("-", "-")
         must = f"{'>=' if goal.more_is_better else '<='} {goal.must:g}"
         met = "yes" if row.meets(goal) else "no"
-        lines.append(f"{name:22}{row.value:9.4g}{interval:>19}{first:>9}{second:>9}{must:>10}{goal.aim:8g}  {met}")
+        lines.append(f"{name:22}{row.value:9.4g}{interval:>22}{first:>9}{second:>9}{must:>10}{goal.aim:8g}  {met}")
     lines += ["", "also: " + ", ".join(f"{name} {value:.4g}" for name, value in result.extra.items())]
     lines += ["", "How each row is found:"]
     lines += [f"  {name}: {goal.title}: {goal.protocol}" for name, goal in GOALS.items()]
