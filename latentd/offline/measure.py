@@ -64,7 +64,7 @@ def measure(
         missing = {key: row for key, row in zip(keys, params, strict=True) if key not in rows}
         if progress:
             progress(sum(key in rows for key in keys))
-        for part in _measured(missing, chosen, jobs or workers.cores(), failed):
+        for part in _measured(missing, chosen, render.most_jobs(jobs), failed):
             rows |= part
             if store:
                 store.put(part)
@@ -94,6 +94,7 @@ def describer() -> workers.Work:
     """A worker's work: (params, take) to the clip's facts and picture as bytes."""
     # First the synth, whose process is a copy of this one and had better be small.
     synth = render.open_synth()
+    workers.at_end.callback(synth.close)
     from latentd.offline import timbre
 
     def work(task: tuple[NDArray[np.float32], Take]) -> bytes:

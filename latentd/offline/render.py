@@ -23,6 +23,10 @@ class Synth(Protocol):
         """Audio (samples, 2) of params (41,) in 0..1."""
         ...
 
+    def close(self) -> None:
+        """End what plays."""
+        ...
+
 
 def render(patches: Iterable[amsynth.Array], take: Take | None = None, jobs: int | None = None) -> Iterator[Audio]:
     """Audio (samples, 2) at 48 kHz of each patch (41,), in their order.
@@ -37,7 +41,7 @@ def render(patches: Iterable[amsynth.Array], take: Take | None = None, jobs: int
     """
     chosen = take or Take()
     tasks = ((to_params(patch), chosen) for patch in patches)
-    for result in workers.run(player, tasks, jobs or workers.cores()):
+    for result in workers.run(player, tasks, most_jobs(jobs)):
         if isinstance(result, workers.Failed):
             raise result
         yield result
@@ -46,6 +50,16 @@ def render(patches: Iterable[amsynth.Array], take: Take | None = None, jobs: int
 def to_params(patch: amsynth.Array) -> NDArray[np.float32]:
     """What the plugin is told: single precision, 0..1."""
     return amsynth.to_params(np.asarray(patch, np.float64)).astype(np.float32)
+
+
+def most_jobs(wanted: int | None) -> int:
+    """So many processes as wanted, one a core where None, and no more than can render at a time."""
+    jobs = wanted or workers.cores()
+    if find_spec("dawdreamer"):
+        return jobs
+    from latentd.offline.render_jack import SERVERS
+
+    return min(jobs, SERVERS)
 
 
 def open_synth() -> Synth:
@@ -62,6 +76,7 @@ def open_synth() -> Synth:
 def player() -> workers.Work:
     """A worker's work: (params, take) to audio."""
     synth = open_synth()
+    workers.at_end.callback(synth.close)
     return lambda task: synth.play(*task)
 
 

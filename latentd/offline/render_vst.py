@@ -3,7 +3,7 @@
 amSynth keeps its noise generator, its LFO's phase and its reverb's tail between notes: a plugin that has sounded once
 gives another clip the second time (by up to 0.97 of full scale). A new plugin for each clip is right, and costs 75 ms,
 most of it for reading all bank files. Here one plugin is made, in a process of its own, and never played: for each clip
-that process forks, and the child plays its copy and ends. The same to the bit, for 5 ms.
+that process forks, and the child plays its copy and ends: the same to the bit.
 
     worker --(params, take)--> stage: holds the plugin --fork--> child: plays one clip into shared memory, ends
 

@@ -106,11 +106,15 @@ def describe(samples: NDArray[np.floating], rate: int) -> Description:
     Raises:
         Undescribable: no samples, samples that are not finite numbers, a rate outside 8000..384000 Hz.
     """
-    return measure(samples, rate)[0]
+    return _measured(samples, rate, wants_picture=False)[0]
 
 
 def measure(samples: NDArray[np.floating], rate: int) -> tuple[Description, Array32]:
     """`describe`, and the clip's log-mel picture for `mel.distance` (empty where the descriptors are NaN)."""
+    return _measured(samples, rate, wants_picture=True)
+
+
+def _measured(samples: NDArray[np.floating], rate: int, wants_picture: bool) -> tuple[Description, Array32]:
     channels = _checked(samples, rate)
     weighted = loudness.weighted(channels, rate)
     lufs = loudness.integrated(weighted, rate)
@@ -119,7 +123,7 @@ def measure(samples: NDArray[np.floating], rate: int) -> tuple[Description, Arra
     if x is None:
         seven, starts, picture = _Seven(*[float("nan")] * 7), list[float](), np.empty((0, mel.BANDS), np.float32)
     else:
-        seven, starts, picture = _analysed(*_resampled(x, rate))
+        seven, starts, picture = _analysed(*_resampled(x, rate), wants_picture)
     start_s, end_s = _extent(channels, rate)
     onsets_s = tuple(max(start, start_s) for start in starts)
     peak = np.abs(channels)
@@ -154,8 +158,8 @@ def _resampled(x: Array, rate: int) -> tuple[Array, int]:
     return np.pad(x, (0, max(_SHORTEST - len(x), 0))), rate
 
 
-def _analysed(x: Array, rate: int) -> tuple[_Seven, list[float], Array32]:
-    """The seven, the onsets in seconds, and the log-mel picture of a levelled signal."""
+def _analysed(x: Array, rate: int, wants_picture: bool) -> tuple[_Seven, list[float], Array32]:
+    """The seven, the onsets in seconds, and the log-mel picture (empty if not wanted) of a levelled signal."""
     held = envelope.sample_and_hold(x, rate, 0.1)
     spectrum = spectra.stft(x)
     strength = onsets.flux(spectra.mel_db(spectrum, rate))
@@ -177,7 +181,8 @@ def _analysed(x: Array, rate: int) -> tuple[_Seven, list[float], Array32]:
         sharpness=bark.sharpness(sound),
         boominess=bark.boominess(sound),
     )
-    return seven, [start / rate for start in starts], mel.picture(spectrum, rate)
+    picture = mel.picture(spectrum, rate) if wants_picture else np.empty((0, mel.BANDS), np.float32)
+    return seven, [start / rate for start in starts], picture
 
 
 def _filtered(x: Array, hz: float, kind: str, rate: int) -> Array:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
@@ -23,6 +26,10 @@ _ENVIRONMENT = {
 }
 _AHEAD = 4  # tasks per worker that may be done while an earlier one is still missing
 _TRIES = 2
+_PATIENCE_S = 5.0  # for a worker to end in order
+
+# What a worker closes when it ends: `make` may enter its programs and folders here.
+at_end = contextlib.ExitStack()
 
 Work = Callable[[Any], Any]
 
@@ -59,11 +66,12 @@ class _Worker:
         before = dict(os.environ)
         os.environ |= _ENVIRONMENT
         try:
-            self.process.start()
+            with _uninterrupted():
+                self.process.start()
         finally:
             os.environ.clear()
             os.environ |= before
-        theirs.close()
+            theirs.close()
         self.task: tuple[int, Any, int] | None = None
 
     def give(self, index: int, task: Any, tries: int) -> None:
@@ -71,9 +79,13 @@ class _Worker:
         self.pipe.send(task)
 
     def end(self) -> None:
-        self.pipe.close()
-        self.process.terminate()
-        self.process.join()
+        """End it, even in the middle of a task; a second Ctrl-C has to wait."""
+        with _uninterrupted():
+            self.pipe.close()
+            self.process.terminate()
+            self.process.join(_PATIENCE_S)
+            self.process.kill()
+            self.process.join()
 
 
 class _Pool:
@@ -147,22 +159,45 @@ class _Pool:
         self._workers.clear()
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off to the end of this. A process that starts meanwhile does not hear it at all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    # The handler alone is not inherited; the mask alone leaves the signal to other threads.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
+
+
 def _serve(make: Callable[[], Work], pipe: Connection) -> None:
-    """A worker's life: it ends with the pipe, and leaves Ctrl-C to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker's life: it ends with the pipe or by SIGTERM, in order, and leaves Ctrl-C to the parent."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    # Not ignored and not blocked, which programs started here would inherit.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _quiet()
-    work: Work | None = None
-    while True:
-        try:
-            task = pipe.recv()
-        except EOFError:
-            return
-        try:
-            work = work or make()
-            result = work(task)
-        except LatentdError as error:
-            result = Failed(error.message, error.hint)
-        pipe.send(result)
+    with at_end:
+        work: Work | None = None
+        while True:
+            try:
+                task = pipe.recv()
+            except EOFError:
+                return
+            try:
+                work = work or make()
+                result = work(task)
+            except LatentdError as error:
+                result = Failed(error.message, error.hint)
+            pipe.send(result)
 
 
 def _quiet() -> None:

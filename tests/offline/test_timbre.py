@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -13,16 +12,14 @@ import scipy.ndimage
 import soundfile
 from click.testing import CliRunner
 
-from latentd import amsynth
 from latentd.cli.timbre import command
 from latentd.offline import timbre
 from latentd.offline.descriptors import envelope, loudness, percussive
 from latentd.offline.render import render
+from tests.offline import reference
 
 pytestmark = pytest.mark.offline
 
-# Presets with the extremes of each descriptor: their patches, and the values of timbral_models 0.4.0.
-REFERENCE = Path(__file__).parent.parent / "data" / "timbre.csv"
 RATE = 48000
 
 
@@ -34,12 +31,9 @@ def _tone(seconds: float, rate: int = RATE, hz: float = 330.0) -> np.ndarray:
 
 
 def test_every_descriptor_agrees_with_the_published_models() -> None:
-    rows = list(csv.DictReader(REFERENCE.read_text(encoding="utf-8").splitlines()))
-    patches = [np.array([float(row[name]) for name in amsynth.NAMES]) for row in rows]
-    ours = np.array([timbre.describe(audio, RATE)[:7] for audio in render(patches)])
-    theirs = np.array([[float(row[name]) for name in timbre.DESCRIPTORS] for row in rows])
-    assert np.abs(ours - theirs).max() < 0.05
-    assert np.median(np.abs(ours - theirs)) < 0.001
+    ours = np.array([timbre.describe(audio, RATE)[:7] for audio in render(reference.patches())])
+    assert np.abs(ours - reference.values()).max() < 0.05
+    assert np.median(np.abs(ours - reference.values())) < 0.001
 
 
 def test_silence_is_silent_and_has_no_descriptors() -> None:
