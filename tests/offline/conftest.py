@@ -14,6 +14,8 @@ _NEEDS = {
     "test_render_jack.py": _MEASURING,
     "test_interrupt.py": _MEASURING,
     "test_train.py": ("torch",),
+    "test_evaluate.py": (*_MEASURING, "torch", "matplotlib"),
+    "test_shipped_models.py": (*_MEASURING, "matplotlib"),
 }
 _MISSING = {file: [name for name in needed if not find_spec(name)] for file, needed in _NEEDS.items()}
 collect_ignore = [file for file, missing in _MISSING.items() if missing]
