@@ -3,6 +3,7 @@
     models/NAME/model.json           what it is: parameters, columns, latent box, training, quality, hashes
     models/NAME/decoder.safetensors  tensors `0.weight`, `0.bias`, `1.weight`, …
     models/NAME/encoder.safetensors  the same, from columns to the mean of the latent point
+    models/NAME/sounds.safetensors   what the pad sounds like, of a model that encodes by sound
     models/NAME/landmarks.json       the corpus presets and their pad points
     models/NAME/README.md            the model card
 
@@ -26,9 +27,10 @@ from safetensors import numpy as tensor_files
 
 from latentd import amsynth, shipped
 from latentd.amsynth import Array
-from latentd.decoder import Decoder, Encoder, Layout, Network
+from latentd.decoder import Decoder, Encoder, Layout, Network, SoundEncoder
 from latentd.documents import Strict
 from latentd.errors import LatentdError, UserError
+from latentd.sounds import DESCRIPTORS, PICTURE, Sounds
 
 DEFAULT = "first"
 FORMAT = 1
@@ -36,6 +38,7 @@ MODEL_FILE = "model.json"
 DECODER_FILE = "decoder.safetensors"
 ENCODER_FILE = "encoder.safetensors"
 LANDMARKS_FILE = "landmarks.json"
+SOUNDS_FILE = "sounds.safetensors"
 HASHED = (DECODER_FILE, ENCODER_FILE, LANDMARKS_FILE)
 CARD_FILE = "README.md"
 
@@ -65,7 +68,10 @@ class Columns(Strict):
 class Net(Strict):
     """How the tensors make a network; other kinds may join."""
 
-    kind: Literal["mlp"] = "mlp"
+    kind: Literal["mlp", "waves"] = Field(
+        default="mlp", description="waves: the decoder sees a point as sines and cosines"
+    )
+    encoder: Literal["point", "sound"] = Field(default="point", description="what the encoder's network gives")
     slope: float = Field(ge=0.0, le=1.0, description="of the leaky ReLU below zero")
 
 
@@ -125,11 +131,12 @@ class Model:
 
     name: str
     decoder: Decoder
-    encoder: Encoder
+    encoder: Encoder | SoundEncoder
     box: Array
     landmarks: list[Landmark]
     manifest: Manifest
     folder: Path
+    sounds: Sounds | None = None
 
 
 def user_folder() -> Path:
@@ -168,18 +175,21 @@ def load(name_or_path: str = DEFAULT) -> Model:
     data = {name: _checked(folder / name, manifest.sha256.get(name)) for name in HASHED}
     layout = _layout(manifest, folder / MODEL_FILE)
     constants = _constants(manifest, layout, folder / MODEL_FILE)
-    slope = manifest.network.slope
-    decoder = _network(data[DECODER_FILE], folder / DECODER_FILE, 2, layout.width, slope)
-    encoder = _network(data[ENCODER_FILE], folder / ENCODER_FILE, layout.width, 2, slope)
+    slope, waves = manifest.network.slope, manifest.network.kind == "waves"
+    decoder = _network(data[DECODER_FILE], folder / DECODER_FILE, (2, layout.width), slope, waves)
+    box, sounds = _box(manifest.box, folder / MODEL_FILE), _sounds(manifest, folder)
+    heard = 2 if sounds is None else DESCRIPTORS + PICTURE[0] * PICTURE[1]
+    encoder = _network(data[ENCODER_FILE], folder / ENCODER_FILE, (layout.width, heard), slope)
     marks = _validated(Landmarks, data[LANDMARKS_FILE], folder / LANDMARKS_FILE)
     return Model(
         name=manifest.name,
         decoder=Decoder(layout, decoder, constants, manifest.margin),
-        encoder=Encoder(layout, encoder),
-        box=_box(manifest.box, folder / MODEL_FILE),
+        encoder=Encoder(layout, encoder) if sounds is None else SoundEncoder(layout, encoder, sounds, box),
+        box=box,
         landmarks=[Landmark(m.name, m.x, m.y) for m in marks.landmarks],
         manifest=manifest,
         folder=folder,
+        sounds=sounds,
     )
 
 
@@ -253,21 +263,50 @@ def _constants(manifest: Manifest, layout: Layout, path: Path) -> Array:
     return amsynth.round_steps(amsynth.to_params(patch))
 
 
-def _network(data: bytes, path: Path, inputs: int, outputs: int, slope: float) -> Network:
-    try:
-        tensors = tensor_files.load(data)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise BundleError(f"{path}: not a safetensors file: {error}", "Copy the bundle again") from error
-    width, layers = inputs, []
-    for i in range(len(tensors) // 2):
+def _network(data: bytes, path: Path, widths: tuple[int, int], slope: float, lifted: bool = False) -> Network:
+    """A network of so many inputs and outputs. `lifted`: its first layer sees the waves of the tensor `waves`."""
+    tensors = _tensors(data, path)
+    width, outputs = widths
+    waves = _tensor(tensors, "waves", path) if lifted else None
+    if waves is not None:
+        if waves.ndim != 2 or waves.shape[1] != width or not len(waves):
+            raise BundleError(f"{path}: waves: {waves.shape} does not fit {width} inputs")
+        width += 2 * len(waves)
+    layers = []
+    count = len(tensors) - lifted
+    for i in range(count // 2):
         weight, bias = _tensor(tensors, f"{i}.weight", path), _tensor(tensors, f"{i}.bias", path)
         if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
             raise BundleError(f"{path}: layer {i}: {weight.shape} and {bias.shape} do not fit {width} inputs")
         layers.append((weight, bias))
         width = len(bias)
-    if not layers or len(tensors) % 2 or width != outputs:
+    if not layers or count % 2 or width != outputs:
         raise BundleError(f"{path}: {len(tensors)} tensors ending in {width} values, expected {outputs}")
-    return Network(tuple(layers), slope)
+    return Network(tuple(layers), slope, waves)
+
+
+def _sounds(manifest: Manifest, folder: Path) -> Sounds | None:
+    """What the pad sounds like, if the encoder goes by it."""
+    if manifest.network.encoder != "sound":
+        return None
+    path = folder / SOUNDS_FILE
+    tensors = _tensors(_checked(path, manifest.sha256.get(SOUNDS_FILE)), path)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    points = shapes.get("lufs", (0,))[0]
+    size = round(points**0.5)
+    fits = {"descriptors": (points, DESCRIPTORS), "lufs": (points,), "levels": (points, PICTURE[0] * PICTURE[1])}
+    if shapes != fits or size < 2 or size**2 != points or tensors["levels"].dtype != np.uint8:
+        raise BundleError(f"{path}: {shapes} is not the sound of a square of points", "Copy the bundle again")
+    descriptors, lufs = (tensors[name].astype(np.float64) for name in ("descriptors", "lufs"))
+    return Sounds(descriptors, lufs, tensors["levels"])
+
+
+def _tensors(data: bytes, path: Path) -> dict[str, Any]:
+    try:
+        tensors: dict[str, Any] = tensor_files.load(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise BundleError(f"{path}: not a safetensors file: {error}", "Copy the bundle again") from error
+    return tensors
 
 
 def _tensor(tensors: Mapping[str, Any], name: str, path: Path) -> Array:

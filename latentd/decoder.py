@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from latentd import amsynth
 from latentd.amsynth import Array, Kind
+from latentd.sounds import DESCRIPTORS, PICTURE, Sounds
 
 Indices = NDArray[np.intp]
 
@@ -21,6 +22,8 @@ Indices = NDArray[np.intp]
 @dataclass(frozen=True)
 class Layout:
     """Which parameter each column stands for, as indices into `amsynth.PARAMETERS`.
+
+    Ordered steps may stand on either side: as a value, or step by step like the classes of a category.
 
     Raises:
         ValueError: a parameter twice, or one of the wrong kind for its place.
@@ -35,7 +38,7 @@ class Layout:
             raise ValueError("a parameter has two places in the columns")
         for i in learned:
             parameter = amsynth.PARAMETERS[i]
-            if (parameter.kind is Kind.CATEGORY) != (i in self.categories):
+            if parameter.kind is (Kind.CONTINUOUS if i in self.categories else Kind.CATEGORY):
                 raise ValueError(f"{parameter.name} is {parameter.kind.value}, which its columns do not fit")
 
     @property
@@ -74,15 +77,20 @@ class Layout:
 
 @dataclass(frozen=True)
 class Network:
-    """Dense layers with a leaky ReLU between them: each `(weight (out, in), bias (out,))`."""
+    """Dense layers with a leaky ReLU between them: each `(weight (out, in), bias (out,))`.
+
+    With `waves` (k, 2) the first layer sees a point as the sines and cosines of k plane waves over it, and the point
+    itself: from these a network learns fine detail of a plane that it would not learn from two numbers.
+    """
 
     layers: tuple[tuple[Array, Array], ...]
     slope: float  # of the leaky ReLU below zero, 0..1
+    waves: Array | None = None
 
     @property
     def inputs(self) -> int:
-        """Width of the first layer's input."""
-        return int(self.layers[0][0].shape[1])
+        """Width of the input."""
+        return int(self.layers[0][0].shape[1]) if self.waves is None else int(self.waves.shape[1])
 
     @property
     def outputs(self) -> int:
@@ -92,6 +100,9 @@ class Network:
     def __call__(self, x: Array) -> Array:
         """(n, inputs) to (n, outputs); nothing squashes the output."""
         *hidden, (weight, bias) = self.layers
+        if self.waves is not None:
+            phase = x @ self.waves.T
+            x = np.concatenate([np.sin(phase), np.cos(phase), x], axis=1)
         for w, b in hidden:
             x = x @ w.T + b
             x = np.maximum(x, self.slope * x)
@@ -108,6 +119,25 @@ class Encoder:
     def encode(self, params: Array) -> Array:
         """Params (n, 41) to latent points (n, 2)."""
         return self._network(self.layout.encode(params))
+
+
+class SoundEncoder:
+    """Places patches where the pad sounds most like them, by what a network expects their parameters to sound like."""
+
+    def __init__(self, layout: Layout, network: Network, sounds: Sounds, box: Array) -> None:
+        """`network`: columns to seven descriptors and a small picture of 8 x 32 levels in dB."""
+        self.layout = layout
+        self._network = network
+        self._sounds = sounds
+        self._box = box
+
+    def encode(self, params: Array) -> Array:
+        """Params (n, 41) to latent points (n, 2), all of them on the pad."""
+        heard = self._network(self.layout.encode(params))
+        pictures = heard[:, DESCRIPTORS:].reshape(-1, *PICTURE)
+        places = self._sounds.places(heard[:, :DESCRIPTORS], pictures)
+        points: Array = self._box[0] + places * (self._box[1] - self._box[0])
+        return points
 
 
 class Decoder:
@@ -134,6 +164,8 @@ class Decoder:
     def _make_buffers(self) -> None:
         """Scores end with one column of -inf, which fills the short rows of a rectangle (categories, most classes)."""
         width, widest = self.layout.width, max(self.layout.classes, default=1)
+        waves = self._network.waves
+        self._lifted = np.empty(0 if waves is None else 2 * len(waves) + 2)
         self._hidden = [np.empty(len(bias)) for _, bias in self._network.layers[:-1]]
         self._bent = [np.empty(len(bias)) for _, bias in self._network.layers[:-1]]
         self._scores = np.full(width + 1, -np.inf)
@@ -144,12 +176,12 @@ class Decoder:
             row[: columns.stop - columns.start] = np.arange(columns.start, columns.stop)
 
     def decode(self, z: Array, held: Sequence[int] | Indices | None = None) -> Array:
-        """One latent point (2,) to params (41,), a new array; about 15 us.
+        """One latent point (2,) to params (41,), a new array; 15 to 40 us.
 
         Categories lie exactly on a class, other stepped parameters are left unrounded, continuous ones are within 0..1.
         `held`: the present class of each category, in the order of `categories`; it is kept unless beaten by `margin`.
         """
-        x = z
+        x = z if self._network.waves is None else self._lift(z, self._network.waves)
         layers = self._network.layers
         for (weight, bias), hidden, bent in zip(layers, self._hidden, self._bent, strict=False):
             np.dot(weight, x, out=hidden)
@@ -168,6 +200,14 @@ class Decoder:
         params[self._continuous] = np.add(values, 0.5, out=values)
         params[self._chosen] = self._scores[self._rows].argmax(axis=1) * self._steps
         return params
+
+    def _lift(self, z: Array, waves: Array) -> Array:
+        count, lifted = len(waves), self._lifted
+        phase = waves @ z
+        np.sin(phase, out=lifted[:count])
+        np.cos(phase, out=lifted[count:-2])
+        lifted[-2:] = z
+        return lifted
 
     def decode_many(self, zs: Array) -> Array:
         """Latent points (n, 2) to params (n, 41), each as `decode` without `held` gives it."""

@@ -22,7 +22,7 @@ FACTS = {"banks", "status"}
 # The straight line's stages know nothing of who runs them.
 STAGES = {"inputs", "gesture", "pad", "decoder", "shaping", "outputs"}
 RUNNERS = {"engine", "control", "service", "ways", "peers", "client", "background", "config", "cli", "offline"}
-OFFLINE_MAY = GROUND | {"banks", "decoder", "bundle", "offline", "pad", "osc", "children"}
+OFFLINE_MAY = GROUND | {"banks", "decoder", "sounds", "bundle", "offline", "pad", "osc", "children"}
 
 
 def _modules() -> dict[str, Path]:

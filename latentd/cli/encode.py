@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 import numpy as np
 
 from latentd import amsynth, banks, bundle
+from latentd.amsynth import Array
 from latentd.banks import Preset
 from latentd.bundle import Model
-from latentd.errors import UserError
+from latentd.errors import LatentdError, UserError
 from latentd.pad import Pad, clip
+from latentd.sounds import small
+
+Place = Callable[[Array], list[tuple[float, float]]]  # patches (n, 41) in the synth's units to pad points
 
 EPILOG = """Examples:
 
@@ -39,21 +45,43 @@ def command(files: tuple[Path, ...], by: str, model: str) -> None:
     latent space that the pad shows is put on the pad's edge. A folder stands for all files of amSynth in it.
     """
     loaded = bundle.load(model)
-    if by == "sound":
-        raise UserError(f"The model {loaded.name} has no sound encoder", "Use --by parameters, or another --model")
+    place = _by_sound(loaded) if by == "sound" else _by_parameters(loaded)
     for path in banks.bank_files(files):
-        for line in _lines(path, banks.read(path), loaded):
+        for line in _lines(path, banks.read(path), place):
             click.echo(line)
 
 
-def _lines(path: Path, presets: tuple[Preset, ...], model: Model) -> list[str]:
+def _by_parameters(model: Model) -> Place:
+    pad = Pad(model.box)
+    return lambda patches: [pad.to_pad(z) for z in model.encoder.encode(amsynth.to_params(patches))]
+
+
+def _by_sound(model: Model) -> Place:
+    """Patches are rendered and described, and found again in the bundle's map; silent ones go by their parameters."""
+    sounds = model.sounds
+    if sounds is None:
+        raise UserError(f"The model {model.name} has no sound encoder", "Use --by parameters, or another --model")
+    if not find_spec("pyloudnorm"):
+        raise LatentdError("Rendering needs the offline extra", "Install it: pip install 'latentd[offline]'")
+    from latentd.offline import clip_cache, measure
+
+    def place(patches: Array) -> list[tuple[float, float]]:
+        heard = measure.measure(patches, cache=clip_cache.folder())
+        points = np.array(_by_parameters(model)(patches))
+        audible = np.isfinite(heard.descriptors).all(axis=1)
+        if audible.any():
+            points[audible] = sounds.places(heard.descriptors[audible], small(heard.mel[audible]))
+        return [(x, y) for x, y in points.tolist()]
+
+    return place
+
+
+def _lines(path: Path, presets: tuple[Preset, ...], place: Place) -> list[str]:
     if not presets:
         return []
-    pad = Pad(model.box)
-    points = model.encoder.encode(amsynth.to_params(np.array([preset.patch() for preset in presets])))
+    points = place(np.array([preset.patch() for preset in presets]))
     lines = []
-    for index, (preset, z) in enumerate(zip(presets, points, strict=True)):
-        x, y = pad.to_pad(z)
+    for index, (preset, (x, y)) in enumerate(zip(presets, points, strict=True)):
         name = preset.name.encode("utf-8", "replace").decode()
         row = {"name": name, "x": round(clip(x), 6), "y": round(clip(y), 6), "file": str(path), "index": index}
         lines.append(json.dumps(row, ensure_ascii=False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from latentd import amsynth, bundle
 from latentd.amsynth import Array
-from latentd.decoder import Decoder, Encoder, Network
+from latentd.decoder import Decoder, Encoder, Network, SoundEncoder
 from latentd.errors import UserError
 from latentd.offline import card
 from latentd.offline.corpus import PAPER_CONSTANTS, Corpus
@@ -33,13 +33,22 @@ def export(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, n
     Raises:
         UserError: the folder holds something that is not a bundle, or cannot be written.
     """
+    return write(_files(trained, recipe, rows, kept_aside, name), name, parent)
+
+
+def write(files: Mapping[str, bytes], name: str, parent: Path) -> Path:
+    """Write the bundle `parent/name`, whole or not at all, and return its folder. An older bundle there is replaced.
+
+    Raises:
+        UserError: the folder holds something that is not a bundle, or cannot be written.
+    """
     folder = parent / name
     if folder.exists() and not (folder / bundle.MODEL_FILE).is_file():
         raise UserError(f"{folder}: exists and is not a model", "Choose another --name or --out")
     aside = parent / f".{name}.{os.getpid()}"
     try:
         aside.mkdir(parents=True)
-        for file, data in _files(trained, recipe, rows, kept_aside, name).items():
+        for file, data in files.items():
             (aside / file).write_bytes(data)
         if folder.exists():
             shutil.rmtree(folder)
@@ -67,9 +76,9 @@ def _files(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, n
     points = encoder.encode(rows.params)
     box = np.percentile(points, BOX_SHARE, axis=0)
     files = {
-        bundle.DECODER_FILE: _tensors(decoder_net),
-        bundle.ENCODER_FILE: _tensors(encoder_net),
-        bundle.LANDMARKS_FILE: _landmarks(rows, points, box),
+        bundle.DECODER_FILE: tensors(decoder_net),
+        bundle.ENCODER_FILE: tensors(encoder_net),
+        bundle.LANDMARKS_FILE: landmarks(rows, points, box),
     }
     manifest = bundle.Manifest(
         format=bundle.FORMAT,
@@ -93,19 +102,19 @@ def _files(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, n
         quality=_quality(trained.curve, decoder, encoder, rows, kept_aside),
         sha256={file: bundle.digest(data) for file, data in files.items()},
     )
-    files[bundle.MODEL_FILE] = _json(manifest.model_dump())
+    files[bundle.MODEL_FILE] = to_json(manifest.model_dump())
     files[bundle.CARD_FILE] = card.text(manifest).encode()
     files[CURVE_FILE] = _curve(trained.curve)
     files[SNAPSHOTS_FILE] = _snapshots(trained)
     return files
 
 
-def _tensors(network: Network) -> bytes:
+def tensors(network: Network) -> bytes:
     """Stored as the float32 that training had; exact."""
-    tensors = {}
+    stored = {} if network.waves is None else {"waves": network.waves.astype(np.float32)}
     for i, (weight, bias) in enumerate(network.layers):
-        tensors[f"{i}.weight"], tensors[f"{i}.bias"] = weight.astype(np.float32), bias.astype(np.float32)
-    data: bytes = save(tensors)
+        stored[f"{i}.weight"], stored[f"{i}.bias"] = weight.astype(np.float32), bias.astype(np.float32)
+    data: bytes = save(stored)
     return data
 
 
@@ -128,8 +137,8 @@ def constant_params(constants: dict[str, float]) -> Array:
     return amsynth.to_params(patch)
 
 
-def _landmarks(rows: Corpus, points: Array, box: Array) -> bytes:
-    """Presets outside the box lie on its edge."""
+def landmarks(rows: Corpus, points: Array, box: Array) -> bytes:
+    """`landmarks.json` of the rows' latent points (n, 2). Presets outside the box lie on its edge."""
     pad = np.clip((points - box[0]) / (box[1] - box[0]), 0.0, 1.0)
     lines = [
         json.dumps({**asdict(row), "x": round(float(x), 6), "y": round(float(y), 6)}, ensure_ascii=False)
@@ -146,13 +155,13 @@ def _quality(
     return {
         "losses_of_last_epoch": {key: None if value is None else round(value, 6) for key, value in last.items()},
         "reconstruction": {
-            "trained_on": _reconstruction(decoder, encoder, rows.params),
-            "kept_aside": _reconstruction(decoder, encoder, kept_aside.params) if kept_aside.rows else None,
+            "trained_on": reconstruction(decoder, encoder, rows.params),
+            "kept_aside": reconstruction(decoder, encoder, kept_aside.params) if kept_aside.rows else None,
         },
     }
 
 
-def _reconstruction(decoder: Decoder, encoder: Encoder, params: Array) -> dict[str, object]:
+def reconstruction(decoder: Decoder, encoder: Encoder | SoundEncoder, params: Array) -> dict[str, object]:
     """Per parameter: mean |difference| in its range, or for a category the share of patches with the right class."""
     layout = decoder.layout
     back = decoder.decode_many(encoder.encode(params))
@@ -170,5 +179,6 @@ def _curve(curve: Sequence[Epoch]) -> bytes:
     return "\n".join([",".join(fields), *lines, ""]).encode()
 
 
-def _json(data: object) -> bytes:
+def to_json(data: object) -> bytes:
+    """A document of ours."""
     return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()

@@ -16,6 +16,7 @@ _NEEDS = {
     "test_train.py": ("torch",),
     "test_evaluate.py": (*_MEASURING, "torch", "matplotlib"),
     "test_shipped_models.py": (*_MEASURING, "matplotlib"),
+    "test_timbral.py": (*_MEASURING, "torch", "numba"),
 }
 _MISSING = {file: [name for name in needed if not find_spec(name)] for file, needed in _NEEDS.items()}
 collect_ignore = [file for file, missing in _MISSING.items() if missing]

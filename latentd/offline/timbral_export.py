@@ -1,0 +1,83 @@
+"""A pad trained by ear becomes a bundle: tensors, manifest, landmarks, what it sounds like, and the model card."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+from latentd import amsynth, bundle
+from latentd.decoder import Decoder, SoundEncoder
+from latentd.offline import card
+from latentd.offline.corpus import Corpus
+from latentd.offline.export import landmarks, reconstruction, tensors, to_json, write
+from latentd.offline.proxy import LAYOUT
+from latentd.offline.surface import SLOPE
+from latentd.offline.timbral import MARGIN, Made, TimbreRecipe
+from latentd.sounds import Sounds
+
+_BOX = np.array([[-1.0, -1.0], [1.0, 1.0]])
+
+
+def export(made: Made, recipe: TimbreRecipe, rows: Corpus, kept_aside: Corpus, name: str, parent: Path) -> Path:
+    """Write the bundle `parent/name`, whole or not at all, and return its folder. An older bundle there is replaced.
+
+    Raises:
+        UserError: the folder holds something that is not a bundle, or cannot be written.
+    """
+    files = {
+        bundle.DECODER_FILE: tensors(made.decoder),
+        bundle.ENCODER_FILE: tensors(made.encoder),
+        bundle.SOUNDS_FILE: _sounds(made.sounds),
+        bundle.LANDMARKS_FILE: landmarks(rows, 2 * made.points - 1, _BOX),
+    }
+    decoder = Decoder(LAYOUT, made.decoder, np.zeros(amsynth.COUNT), MARGIN)
+    encoder = SoundEncoder(LAYOUT, made.encoder, made.sounds, _BOX)
+    aside = reconstruction(decoder, encoder, kept_aside.params) if kept_aside.rows else None
+    manifest = bundle.Manifest(
+        format=bundle.FORMAT,
+        name=name,
+        synth="amsynth 1.13",
+        parameters=bundle.parameter_facts(),
+        columns=bundle.Columns(
+            continuous=[amsynth.NAMES[i] for i in LAYOUT.continuous],
+            one_hot={amsynth.NAMES[i]: n for i, n in zip(LAYOUT.categories, LAYOUT.classes, strict=True)},
+        ),
+        constants={},
+        network=bundle.Net(kind="waves", encoder="sound", slope=SLOPE),
+        margin=MARGIN,
+        box=bundle.Box(low=(-1.0, -1.0), high=(1.0, 1.0), how="all that was trained"),
+        training=_settings(recipe),
+        corpus={"trained_on": rows.facts(), "kept_aside": kept_aside.facts()},
+        quality={
+            "proxy_error_on_each_pad": [round(error, 4) for error in made.doubt],
+            "reconstruction": {
+                "trained_on": reconstruction(decoder, encoder, rows.params),
+                "kept_aside": aside,
+            },
+        },
+        sha256={file: bundle.digest(data) for file, data in files.items()},
+    )
+    files[bundle.MODEL_FILE] = to_json(manifest.model_dump())
+    files[bundle.CARD_FILE] = card.text(manifest).encode()
+    return write(files, name, parent)
+
+
+def _sounds(sounds: Sounds) -> bytes:
+    data: bytes = save(
+        {
+            "descriptors": sounds.descriptors.astype(np.float32),
+            "lufs": sounds.lufs.astype(np.float32),
+            "levels": sounds.levels,
+        }
+    )
+    return data
+
+
+def _settings(recipe: TimbreRecipe) -> dict[str, object]:
+    """The recipe in one level."""
+    settings = asdict(recipe)
+    weights: dict[str, float] = settings.pop("weights")
+    return settings | {f"weight_of_{name}": value for name, value in weights.items()}

@@ -1,0 +1,131 @@
+"""The recipe `timbre` on a slice, with sounds made up from the parameters: whole, reproducible, loadable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from latentd import amsynth, bundle
+from latentd.amsynth import Array
+from latentd.decoder import Decoder
+from latentd.errors import UserError
+from latentd.offline import annealing, atlas, audible, timbral, timbral_export
+from latentd.offline.corpus import Corpus, Row
+from latentd.offline.measure import Measured
+from latentd.offline.proxy import LAYOUT
+from latentd.offline.surface import Surface, Teacher
+from latentd.offline.timbral import TimbreRecipe
+
+pytestmark = pytest.mark.offline
+
+TINY = replace(
+    TimbreRecipe(), side=4, moves=2000, proxy_steps=20, again_steps=10, waves=6, hidden=16, imitate_steps=20,
+    refine_steps=60, rounds=2, probes=4, listener_steps=20,
+)  # fmt: skip
+
+
+def _measure(patches: Array) -> Measured:
+    """Instead of the synth: sounds that are smooth functions of the parameters; a preset at zero volume is silent."""
+    params = amsynth.to_params(patches)
+    mix = np.random.default_rng(5).normal(size=(amsynth.COUNT, 7 + 64))
+    levels = np.tanh(params @ mix / 3)
+    descriptors, lufs = 50 + 40 * levels[:, :7], -20 + 5 * levels[:, 0]
+    mel = np.repeat(levels[:, None, 7:] * 20 - 20, 16, axis=1).astype(np.float16)
+    silent = params[:, amsynth.INDEX["master_vol"]] == 0
+    descriptors[silent], lufs[silent] = np.nan, -np.inf
+    end = np.full(len(params), 4.0)
+    return Measured(descriptors, lufs, np.zeros(len(params)), end, mel, {})
+
+
+def _ignore(part: str, done: int, total: int) -> None:
+    assert part
+    assert 0 <= done <= total
+
+
+@pytest.fixture(scope="module")
+def rows() -> Corpus:
+    """Ninety made-up presets; one of them is silent."""
+    params = amsynth.round_steps(np.random.default_rng(1).uniform(size=(90, amsynth.COUNT)))
+    params[0, amsynth.INDEX["master_vol"]] = 0.0
+    return Corpus(tuple(Row(f"p{i}", "made.bank", i) for i in range(90)), params)
+
+
+def test_made_twice_from_one_seed_it_is_the_same_to_the_byte_and_loads(rows: Corpus, tmp_path: Path) -> None:
+    folders = []
+    for name in ("one", "two"):
+        made = timbral.make(rows, TINY, _measure, _ignore)
+        folders.append(timbral_export.export(made, TINY, rows, rows.take([]), "tiny", tmp_path / name))
+    for file in sorted(path.name for path in folders[0].iterdir()):
+        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
+    model = bundle.load(str(folders[0]))
+    assert model.sounds is not None
+    assert model.sounds.size == 50
+    assert len(model.landmarks) == 90
+    points = model.encoder.encode(rows.params)
+    assert ((points >= -1) & (points <= 1)).all()
+    assert sum(path.stat().st_size for path in folders[0].iterdir()) < 3_000_000
+
+
+def test_numpy_decodes_what_torch_was_trained_to_play() -> None:
+    surface = Surface(6, 1.0, 16, 0)
+    points = np.random.default_rng(1).uniform(0, 1, (100, 2))
+    with torch.no_grad():
+        columns = surface.columns(surface(torch.from_numpy(2 * points - 1).float())).numpy()
+    np.testing.assert_allclose(LAYOUT.encode(timbral.decode(surface, points)), columns, atol=1e-5)
+
+
+def test_an_atlas_read_at_its_nodes_gives_them_back() -> None:
+    nodes = amsynth.round_steps(np.random.default_rng(1).uniform(size=(4, 4, amsynth.COUNT)))
+    ticks = torch.linspace(-1, 1, 4)
+    points = torch.cartesian_prod(ticks, ticks).flip(1)
+    expected = LAYOUT.encode(nodes.reshape(16, -1))
+    np.testing.assert_allclose(Teacher(nodes)(points).numpy(), expected, atol=1e-5)
+
+
+def test_annealing_holds_each_candidate_once_and_finds_a_line_that_is_there_to_be_found() -> None:
+    values = np.random.default_rng(2).permutation(36).astype(np.float32)
+    ways = np.abs(values[:, None] - values[None]) / 36
+    far = np.zeros((36, 5), np.float32)
+    nodes = annealing.anneal(far, ways, np.zeros((36, 1)), 0.0, 6, 300_000, 11.0, 0)
+    assert len(np.unique(nodes)) == 36
+    square = values[nodes].reshape(6, 6)
+    by_chance = np.abs(np.diff(np.random.default_rng(3).permutation(values).reshape(6, 6), axis=0)).mean()
+    assert np.abs(np.diff(square, axis=0)).mean() + np.abs(np.diff(square, axis=1)).mean() < by_chance
+
+
+def test_what_is_not_heard_takes_its_neighbours_values() -> None:
+    nodes = np.full((3, 3, amsynth.COUNT), 0.5)
+    nodes = amsynth.round_steps(nodes)
+    heard = np.ones_like(nodes)
+    cutoff, wave = amsynth.INDEX["filter_cutoff"], amsynth.INDEX["lfo_waveform"]
+    nodes[0, 0, cutoff], nodes[0, 0, wave] = 1.0, 0.0
+    np.testing.assert_allclose(atlas.smoothed(nodes, heard), nodes)
+    heard[0, 0, [cutoff, wave]] = 0.0
+    smooth = atlas.smoothed(nodes, heard)
+    np.testing.assert_allclose(smooth[0, 0, [cutoff, wave]], nodes[1, 1, [cutoff, wave]])
+
+
+def test_a_bypassed_filter_and_a_silent_oscillator_are_not_heard() -> None:
+    patch = amsynth.DEFAULT.copy()
+    patch[amsynth.INDEX["filter_type"]], patch[amsynth.INDEX["osc_mix"]] = 4.0, -1.0
+    heard = audible.weights(amsynth.to_params(patch)[None])[0]
+    for name in ("filter_cutoff", "filter_resonance", "osc2_waveform", "osc2_pitch", "lfo_freq", "reverb_damp"):
+        assert heard[amsynth.INDEX[name]] == 0, name
+    for name in ("osc1_waveform", "amp_attack", "filter_type"):
+        assert heard[amsynth.INDEX[name]] == 1, name
+
+
+def test_too_few_presets_are_the_users_mistake(rows: Corpus) -> None:
+    with pytest.raises(UserError, match="distinct presets are heard"):
+        timbral.make(rows.take(range(10)), TINY, _measure, _ignore)
+
+
+def test_a_pad_of_the_recipe_reaches_classes_by_vote() -> None:
+    decoder = Decoder(LAYOUT, Surface(6, 3.0, 16, 1).network(), np.zeros(amsynth.COUNT), timbral.MARGIN)
+    params = decoder.decode_many(2 * timbral.grid_points(20) - 1)
+    stepped = amsynth.STEPPED
+    np.testing.assert_allclose(params[:, stepped], amsynth.round_steps(params)[:, stepped], atol=1e-12)
