@@ -32,7 +32,7 @@ from latentd.documents import Strict
 from latentd.errors import LatentdError, UserError
 from latentd.sounds import DESCRIPTORS, PICTURE, Sounds
 
-DEFAULT = "first"
+DEFAULT = "timbre"
 FORMAT = 1
 MODEL_FILE = "model.json"
 DECODER_FILE = "decoder.safetensors"

@@ -43,7 +43,7 @@ class Config(Strict):
     listen: str = "127.0.0.1:8000"
     allow: list[str] = Field(default_factory=list)
     feedback_port: int = Field(default=9000, ge=1, le=65535)
-    model: str = "first"
+    model: str = "timbre"
     mappings: list[str] = Field(default_factory=lambda: ["xy", "touchosc-mk2", "tuio"])
     output: OutputName = "auto"
     controllers: str = ""

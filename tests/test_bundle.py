@@ -19,13 +19,20 @@ from latentd.bundle import BundleError
 from latentd.errors import UserError
 from latentd.pad import Pad
 
-GOLDEN = Path(__file__).parent / "data" / "first.json"
+DATA = Path(__file__).parent / "data"
 SHIPPED = bundle.load(bundle.DEFAULT)
+PAPER = bundle.load("paper")
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the default model that a test may damage."""
+    """A copy of the model `paper` that a test may damage."""
+    return Path(shutil.copytree(shipped.folder("models") / "paper", tmp_path / "copy"))
+
+
+@pytest.fixture
+def heard(tmp_path: Path) -> Path:
+    """A copy of the default model, which encodes by sound."""
     return Path(shutil.copytree(shipped.folder("models") / bundle.DEFAULT, tmp_path / "copy"))
 
 
@@ -36,8 +43,8 @@ def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(data))
 
 
-def _rehash(folder: Path) -> None:
-    _edit(folder, lambda m: m["sha256"].update({f: bundle.digest((folder / f).read_bytes()) for f in bundle.HASHED}))
+def _rehash(folder: Path, files: tuple[str, ...] = bundle.HASHED) -> None:
+    _edit(folder, lambda m: m["sha256"].update({f: bundle.digest((folder / f).read_bytes()) for f in files}))
 
 
 def _refused(folder: Path) -> str:
@@ -47,9 +54,10 @@ def _refused(folder: Path) -> str:
     return str(caught.value)
 
 
-def test_the_default_model_still_gives_the_patches_that_torch_gave_when_it_was_made() -> None:
-    golden = json.loads(GOLDEN.read_text())
-    params = SHIPPED.decoder.decode_many(np.array(golden["z"]))
+@pytest.mark.parametrize("name", ["paper", bundle.DEFAULT])
+def test_a_shipped_model_still_gives_the_patches_that_it_gave_when_it_was_made(name: str) -> None:
+    golden = json.loads((DATA / f"{name}.json").read_text())
+    params = bundle.load(name).decoder.decode_many(np.array(golden["z"]))
     np.testing.assert_allclose(params, golden["params"], atol=1e-5)
 
 
@@ -60,30 +68,31 @@ def test_every_shipped_model_loads_and_its_card_and_loss_curve_are_there() -> No
         model = bundle.load(str(folder))
         assert model.name == folder.name
         assert (folder / bundle.CARD_FILE).read_text(encoding="utf-8").startswith(f"# {model.name}\n")
-        assert len((folder / "losses.csv").read_text().splitlines()) == model.manifest.training["epochs"] + 1
+        if model.manifest.training["name"] == "paper":
+            assert len((folder / "losses.csv").read_text().splitlines()) == model.manifest.training["epochs"] + 1
 
 
-def test_the_default_model_was_trained_on_the_papers_rows_with_the_papers_columns() -> None:
-    trained_on = SHIPPED.manifest.corpus["trained_on"]
+def test_the_model_paper_was_trained_on_the_papers_rows_with_the_papers_columns() -> None:
+    trained_on = PAPER.manifest.corpus["trained_on"]
     assert trained_on["presets"] == 2586
     assert list(trained_on["banks"]) == [
         "amsynth_factory.bank",
         *(f"BriansBank{i:02}.amSynth.bank" for i in range(1, 21)),
     ]
-    assert SHIPPED.decoder.layout.width == 56
-    assert len(SHIPPED.decoder.layout.continuous) == 27
-    assert SHIPPED.decoder.layout.classes == (5, 5, 7, 2, 5, 2, 3)
-    training = SHIPPED.manifest.training
+    assert PAPER.decoder.layout.width == 56
+    assert len(PAPER.decoder.layout.continuous) == 27
+    assert PAPER.decoder.layout.classes == (5, 5, 7, 2, 5, 2, 3)
+    training = PAPER.manifest.training
     assert (training["epochs"], training["batch"], training["learning_rate"]) == (500, 16, 1e-3)
 
 
-def test_the_default_models_pad_reaches_both_states_of_every_two_way_switch() -> None:
+def test_the_pad_of_the_model_paper_reaches_both_states_of_every_two_way_switch() -> None:
     """The published program could never choose a category's last class."""
     grid = np.stack(np.meshgrid(*2 * [np.linspace(0, 1, 101)]), axis=-1).reshape(-1, 2)
-    zs = SHIPPED.box[0] + grid * (SHIPPED.box[1] - SHIPPED.box[0])
-    reached = SHIPPED.decoder.layout.class_of(SHIPPED.decoder.decode_many(zs))
-    assert set(reached[:, SHIPPED.decoder.categories.index(amsynth.INDEX["filter_slope"])]) == {0, 1}
-    assert set(reached[:, SHIPPED.decoder.categories.index(amsynth.INDEX["osc2_sync"])]) == {0, 1}
+    zs = PAPER.box[0] + grid * (PAPER.box[1] - PAPER.box[0])
+    reached = PAPER.decoder.layout.class_of(PAPER.decoder.decode_many(zs))
+    assert set(reached[:, PAPER.decoder.categories.index(amsynth.INDEX["filter_slope"])]) == {0, 1}
+    assert set(reached[:, PAPER.decoder.categories.index(amsynth.INDEX["osc2_sync"])]) == {0, 1}
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
@@ -103,9 +112,9 @@ def test_models_are_found_by_name_and_by_path_and_ones_own_come_first(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    assert bundle.load("first").folder == shipped.folder("models") / "first"
-    own = Path(shutil.copytree(copy, bundle.user_folder() / "first"))
-    assert bundle.load("first").folder == own
+    assert bundle.load("paper").folder == shipped.folder("models") / "paper"
+    own = Path(shutil.copytree(copy, bundle.user_folder() / "paper"))
+    assert bundle.load("paper").folder == own
     assert bundle.load(str(copy)).folder == copy
 
 
@@ -202,6 +211,39 @@ def test_weights_that_do_not_fit_are_refused(copy: Path, name: str, value: Any, 
     save_file(tensors if value is None else {**tensors, name: value}, copy / bundle.DECODER_FILE)
     _rehash(copy)
     assert message in _refused(copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "value", "message"),
+    [
+        (bundle.SOUNDS_FILE, "lufs", np.zeros(2499, np.float32), "is not the sound of a square of points"),
+        (bundle.SOUNDS_FILE, "levels", np.zeros((2500, 256), np.float32), "is not the sound of a square"),
+        (bundle.SOUNDS_FILE, "levels", None, "is not the sound of a square"),
+        (bundle.DECODER_FILE, "waves", np.zeros((48, 3), np.float32), "waves: (48, 3) does not fit 2 inputs"),
+        (bundle.DECODER_FILE, "waves", np.zeros((4, 2), np.float32), "layer 0"),
+        (bundle.DECODER_FILE, "waves", None, "no tensor waves"),
+    ],
+)
+def test_sounds_and_waves_that_do_not_fit_are_refused(
+    heard: Path, file: str, name: str, value: Any, message: str
+) -> None:
+    tensors = load_file(heard / file)
+    tensors.pop(name)
+    save_file(tensors if value is None else {**tensors, name: value}, heard / file)
+    _rehash(heard, (*bundle.HASHED, bundle.SOUNDS_FILE))
+    assert message in _refused(heard)
+
+
+def test_a_model_that_goes_by_sound_needs_the_sounds(heard: Path) -> None:
+    (heard / bundle.SOUNDS_FILE).unlink()
+    assert f"{bundle.SOUNDS_FILE}: No such file" in _refused(heard)
+
+
+def test_the_default_model_learned_all_parameters_and_no_preset_of_the_banks_it_is_measured_on() -> None:
+    trained_on, aside = (set(SHIPPED.manifest.corpus[part]["banks"]) for part in ("trained_on", "kept_aside"))
+    assert len(SHIPPED.decoder.layout.continuous + SHIPPED.decoder.layout.categories) == amsynth.COUNT
+    assert len(aside) == 7
+    assert not trained_on & aside
 
 
 def test_landmarks_beyond_the_pad_are_refused(copy: Path) -> None:

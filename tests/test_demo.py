@@ -39,7 +39,7 @@ LATENCY = {"p50_ms": 0.4, "p99_ms": 1.2}
 
 def picture(**changes: Any) -> Picture:
     facts = {
-        "model": "first", "output": "osc", "why": "amSynth answers on its own OSC interface", "xy": [0.25, 0.75],
+        "model": "timbre", "output": "osc", "why": "amSynth answers on its own OSC interface", "xy": [0.25, 0.75],
         "source": SOURCE, "nearest": "Sweet Bass", "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)),
         "latency": LATENCY,
     } | changes  # fmt: skip

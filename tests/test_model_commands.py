@@ -50,7 +50,7 @@ def test_decode_streams_points_one_object_a_line(tmp_path: Path) -> None:
 
 
 def test_decode_answers_each_point_before_the_next_is_asked() -> None:
-    command = [sys.executable, "-m", "latentd", "decode", "--points", "-"]
+    command = [sys.executable, "-m", "latentd", "decode", "--points", "-", "--model", "paper"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin and process.stdout
         for x in ("0.1", "0.9"):
@@ -96,7 +96,7 @@ def test_decode_follows_a_path_at_an_even_pace() -> None:
         ([], "Two numbers X Y are needed"),
         (["0.5", "0.5", "--points", "-"], "--points comes without X Y"),
         (["--points", "nothing.csv"], "nothing.csv: No such file"),
-        (["0.5", "0.5", "--model", "nothing"], "No model named 'nothing'. There are: first"),
+        (["0.5", "0.5", "--model", "nothing"], "No model named 'nothing'. There are: paper, timbre"),
         (["0.5", "0.5", "--preset", "no/such/folder"], "no/such/folder: No such file"),
     ],
 )
@@ -134,9 +134,9 @@ def test_encode_prints_a_pad_point_for_each_preset_of_each_file(tmp_path: Path) 
 
 @pytest.mark.real
 def test_encode_puts_a_preset_of_the_corpus_on_its_landmark() -> None:
-    done = _run("encode", str(banks.system_folder() / "amsynth_factory.bank"))
+    done = _run("encode", str(banks.system_folder() / "amsynth_factory.bank"), "--model", "paper")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    landmarks = bundle.load().landmarks[: len(rows)]
+    landmarks = bundle.load("paper").landmarks[: len(rows)]
     assert [(row["name"], row["x"], row["y"]) for row in rows] == [tuple(mark) for mark in landmarks]
 
 
@@ -145,7 +145,7 @@ def test_encode_puts_a_preset_of_the_corpus_on_its_landmark() -> None:
     [
         (["nothing.bank"], "nothing.bank: No such file"),
         ([__file__], ".py: is no amSynth bank or preset file"),
-        ([__file__, "--by", "sound"], "The model first has no sound encoder"),
+        ([__file__, "--by", "sound", "--model", "paper"], "The model paper has no sound encoder"),
     ],
 )
 def test_encode_names_a_mistake_in_one_line(arguments: list[str], message: str) -> None:
@@ -168,7 +168,7 @@ def test_help_has_an_example(name: str) -> None:
 
 @pytest.mark.parametrize("command", ["evaluate", "map"])
 def test_measuring_without_its_libraries_says_what_to_install(command: str) -> None:
-    done = _run(command, "first", before="sys.modules['scipy'] = sys.modules['pyloudnorm'] = None")
+    done = _run(command, "paper", before="sys.modules['scipy'] = sys.modules['pyloudnorm'] = None")
     assert (done.returncode, done.stdout) == (1, "")
     assert "needs scipy, pyloudnorm" in done.stderr
     assert "pip install 'latentd[offline]'" in done.stderr

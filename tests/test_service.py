@@ -260,7 +260,7 @@ def test_answers_are_not_answered() -> None:
 
 
 def test_a_model_is_loaded_while_playing(daemon: Daemon) -> None:
-    assert ask(daemon, "/latentd/model", "first").args == ("first",)
+    assert ask(daemon, "/latentd/model", "paper").args == ("paper",)
     daemon.send("/latentd/undo")
 
 
@@ -312,7 +312,7 @@ def test_another_port_user_gets_one_clear_line() -> None:
     ("options", "message"),
     [
         (["--mapping", "touchosk"], "touchosc"),
-        (["--model", "frist"], "first"),
+        (["--model", "papre"], "paper"),
         (["--listen", "here"], "HOST:PORT"),
         (["--set", "shaping.timbre=1"], "timbre_s"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),

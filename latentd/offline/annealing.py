@@ -36,7 +36,8 @@ def anneal(
     """
     neighbours, weights = _neighbours(side)
     scale = smoothness / (weights.sum() / 2)
-    return _run(far, ways, extreme, share * side**2, neighbours, weights * scale, moves, seed)
+    nodes: Indices = _run(far, ways, extreme, share * side**2, neighbours, weights * scale, moves, seed)
+    return nodes
 
 
 def _neighbours(side: int) -> tuple[Indices, Array]:

@@ -32,6 +32,7 @@ _PICTURE_WEIGHT = 0.33 / (PICTURE[0] * PICTURE[1])
 _PAIRS = 512  # of neighbouring points, each step
 _PRESETS = 256
 _FAINT_LUFS = -36.0
+_MEND_RATE = 3e-4
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,35 @@ def refine(
         classes, values = _unlike(scores, teacher(points))
         _descend(optimizer, loss + weights.teacher * (classes + 10 * values))
         report(step + 1, steps)
+
+
+def mend(surface: Surface, points: Array, faint: NDArray[np.bool_], steps: int, seed: int, report: Report) -> None:
+    """Where the pad is too faint (n,), play what points (n, 2) of -1..1 nearby play; elsewhere stay as it is."""
+    random = torch.Generator().manual_seed(seed)
+    places = torch.from_numpy(points).float()
+    sick = torch.from_numpy(faint)
+    with torch.no_grad():
+        columns = torch.cat([_likely(surface(part)) for part in places.split(2500)])
+        near = torch.cdist(places[sick], places) < 2.5 * 2 / (GRID - 1)
+        near[:, sick] = False
+        near = near.float()
+        columns[sick] = (near @ columns) / near.sum(dim=1, keepdim=True).clamp(min=1)
+    optimizer = torch.optim.Adam(surface.parameters(), lr=_MEND_RATE)
+    chance = torch.where(sick, len(places) / 8 / max(int(sick.sum()), 1), 1.0)
+    for step in range(steps):
+        _cool(optimizer, _MEND_RATE, step, steps)
+        rows = torch.multinomial(chance, _PAIRS, replacement=True, generator=random)
+        scores = surface(places[rows])
+        entropies = [functional.cross_entropy(scores[:, c], columns[rows][:, c]) for c in _SLICES]
+        values = (torch.sigmoid(scores[:, :_CONTINUOUS]) - columns[rows][:, :_CONTINUOUS]).abs().mean()
+        _descend(optimizer, torch.stack(entropies).mean() + 30 * values)
+        report(step + 1, steps)
+
+
+def _likely(scores: Tensor) -> Tensor:
+    """Values, and the probability of each class."""
+    parts = [torch.sigmoid(scores[:, :_CONTINUOUS]), *(torch.softmax(scores[:, c], dim=1) for c in _SLICES)]
+    return torch.cat(parts, dim=1)
 
 
 def _places(surface: Surface, proxy: Proxy, goals: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,16 +24,17 @@ from latentd.offline import atlas, listener, proxy
 from latentd.offline.corpus import Corpus
 from latentd.offline.measure import Measured
 from latentd.offline.proxy import LAYOUT, Examples, Proxy
-from latentd.offline.surface import GRID, Surface, Teacher, Weights, imitate, refine
+from latentd.offline.surface import GRID, Surface, Teacher, Weights, imitate, mend, refine
 from latentd.sounds import Sounds, small, to_levels
 
 Measure = Callable[[Array], Measured]  # patches (n, 41) in the synth's units
 Report = Callable[[str, int, int], None]  # part of the work, steps done, of how many
 
-MARGIN = 0.03  # scores by which another class must beat the held one
+MARGIN = 1.0  # scores; a class is then held for 1 % of the pad beyond its border (median)
 _PAD_WEIGHT = 2.0  # of an example from the newest pad, against a preset's 1; from older pads
 _OLD_PAD_WEIGHT = 1.0
 _FEWEST = 50  # presets
+FAINTEST_LUFS = -42.0  # of any point; below -45 the pad would count as silent there
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class TimbreRecipe:
     refine_steps: int = 700
     refine_rate: float = 1.5e-3
     rounds: int = 3
+    mends: int = 3  # at most, each with a rendering of the whole pad
+    mend_steps: int = 600
     listener_steps: int = 2500  # of the encoder
     probes: int = 20  # points a side of what is measured each round
     weights: Weights = field(default_factory=Weights)
@@ -119,11 +122,23 @@ def make(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: Report) -
             surface, ear, presets.sounds(), teacher, recipe.weights, recipe.refine_steps, recipe.refine_rate,
             seed + turn, _part(report, f"{part}: training by ear"),
         )  # fmt: skip
-    grid = measure(amsynth.to_patch(decode(surface, grid_points(GRID))))
-    pads.append(_heard(decode(surface, grid_points(GRID)), grid))
+    grid = _mended(surface, measure, recipe, report)
+    pad = _heard(decode(surface, grid_points(GRID)), grid)
     sounds = Sounds(grid.descriptors, grid.lufs, to_levels(small(grid.mel)).reshape(GRID**2, -1))
-    encoder = listener.train([presets, *pads], recipe.listener_steps, seed, _part(report, "learning to place patches"))
+    encoder = listener.train([presets, pad], recipe.listener_steps, seed, _part(report, "learning to place patches"))
     return Made(surface.network(), encoder, sounds, _landmarks(rows, measure, sounds), errors)
+
+
+def _mended(surface: Surface, measure: Measure, recipe: TimbreRecipe, report: Report) -> Measured:
+    """What the pad sounds like, after points that are too faint have been made to sound like those around them."""
+    points = grid_points(GRID)
+    for turn in range(recipe.mends + 1):
+        grid = measure(amsynth.to_patch(decode(surface, points)))
+        faint = ~(grid.lufs > FAINTEST_LUFS)
+        if not faint.any() or turn == recipe.mends:
+            break
+        mend(surface, 2 * points - 1, faint, recipe.mend_steps, recipe.seed, _part(report, "mending what is too faint"))
+    return grid
 
 
 def hear(params: Array, measure: Measure) -> Heard:

@@ -65,10 +65,10 @@ def _torch_params(model: VAE, zs: Array) -> Array:
 
 
 def _shipped_model() -> VAE:
-    """The default bundle's weights back in torch."""
-    folder = bundle.find(bundle.DEFAULT)
+    """The bundle `paper`'s weights back in torch."""
+    folder = bundle.find("paper")
     decoder, encoder = load_file(folder / bundle.DECODER_FILE), load_file(folder / bundle.ENCODER_FILE)
-    model = VAE(paper_layout(), len(decoder["0.bias"]), bundle.load().manifest.network.slope)
+    model = VAE(paper_layout(), len(decoder["0.bias"]), bundle.load("paper").manifest.network.slope)
     named = {"decode_hidden": (decoder, 0), "decode_output": (decoder, 1)}
     named |= {"encode_hidden": (encoder, 0), "encode_mean": (encoder, 1)}
     for name, (tensors, i) in named.items():
@@ -78,7 +78,7 @@ def _shipped_model() -> VAE:
 
 
 def test_numpy_decodes_the_shipped_weights_as_torch_does() -> None:
-    model, shipped = _shipped_model(), bundle.load()
+    model, shipped = _shipped_model(), bundle.load("paper")
     lo, hi = shipped.box
     grid = lo + (GRID / 8.0 + 0.5) * (hi - lo)
     np.testing.assert_allclose(shipped.decoder.decode_many(grid), _torch_params(model, grid), atol=1e-5)
@@ -90,7 +90,7 @@ def test_numpy_encodes_as_torch_does(rows: Corpus) -> None:
     model = _shipped_model()
     with torch.no_grad():
         mean, _ = model.encode(torch.from_numpy(model.layout.encode(rows.params)).float())
-    np.testing.assert_allclose(bundle.load().encoder.encode(rows.params), mean.numpy(), atol=1e-4)
+    np.testing.assert_allclose(bundle.load("paper").encoder.encode(rows.params), mean.numpy(), atol=1e-4)
 
 
 def test_a_fresh_network_too_gives_the_same_in_numpy_and_torch(rows: Corpus) -> None:
