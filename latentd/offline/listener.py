@@ -25,16 +25,17 @@ SLOPE = 0.1
 _HIDDEN = 256
 _RATE = 1.5e-3
 _DROPOUT = 0.15
+_WEIGHTS = (1.0, 0.7, 0.3)  # of an example of each set
 _MIDDLE, _SCALE = 0.3, 2.0  # of the columns, most of which are 0: it learns faster about the middle of its inputs
 
 
 def train(sets: Sequence[Heard], steps: int, seed: int, report: Report) -> Network:
-    """A network from columns to seven descriptors and a small picture in dB."""
+    """A network from columns to seven descriptors and a small picture in dB. Sets: presets, crossed ones, the pad."""
     pictures = [small(heard.mel).reshape(len(heard.mel), -1) for heard in sets]
     sounds = np.concatenate([np.hstack([heard.descriptors, p]) for heard, p in zip(sets, pictures, strict=True)])
     params = np.concatenate([heard.params for heard in sets])
-    # Any patch may be asked for, so presets count more than the pad's own patches, which are many and alike.
-    weights = np.concatenate([np.full(len(heard.params), 1.0 if i == 0 else 0.3) for i, heard in enumerate(sets)])
+    # Any patch may be asked for, so presets count most, and the pad's own patches, which are many and alike, least.
+    weights = np.concatenate([np.full(len(h.params), w) for h, w in zip(sets, _WEIGHTS, strict=True)])
     examples = Examples(params, sounds.astype(np.float32), weights)
     mean, std = examples.sounds.mean(axis=0), examples.sounds.std(axis=0) + 1e-3
     torch.manual_seed(seed)

@@ -20,7 +20,7 @@ from latentd import amsynth
 from latentd.amsynth import Array
 from latentd.decoder import Decoder, Network
 from latentd.errors import UserError
-from latentd.offline import atlas, listener, proxy
+from latentd.offline import atlas, crossing, listener, proxy
 from latentd.offline.corpus import Corpus
 from latentd.offline.measure import Measured
 from latentd.offline.proxy import LAYOUT, Examples, Proxy
@@ -54,6 +54,7 @@ class TimbreRecipe:
     refine_steps: int = 700
     refine_rate: float = 1.5e-3
     rounds: int = 3
+    crossed: int = 3000  # patches made of presets' sections, for the encoder
     mends: int = 3  # at most, each with a rendering of the whole pad
     mend_steps: int = 600
     listener_steps: int = 2500  # of the encoder
@@ -125,7 +126,10 @@ def make(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: Report) -
     grid = _mended(surface, measure, recipe, report)
     pad = _heard(decode(surface, grid_points(GRID)), grid)
     sounds = Sounds(grid.descriptors, grid.lufs, to_levels(small(grid.mel)).reshape(GRID**2, -1))
-    encoder = listener.train([presets, pad], recipe.listener_steps, seed, _part(report, "learning to place patches"))
+    crossed = hear(crossing.crossed(presets.params, recipe.crossed, seed), measure)
+    encoder = listener.train(
+        [presets, crossed, pad], recipe.listener_steps, seed, _part(report, "learning to place patches")
+    )
     return Made(surface.network(), encoder, sounds, _landmarks(rows, measure, sounds), errors)
 
 

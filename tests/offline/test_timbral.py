@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from latentd import amsynth, bundle
+from latentd import amsynth, banks, bundle
 from latentd.amsynth import Array
+from latentd.banks import Bank
 from latentd.decoder import Decoder
 from latentd.errors import UserError
-from latentd.offline import annealing, atlas, audible, timbral, timbral_export
+from latentd.offline import annealing, atlas, audible, crossing, timbral, timbral_export
 from latentd.offline.corpus import Corpus, Row
 from latentd.offline.measure import Measured
 from latentd.offline.proxy import LAYOUT
@@ -25,6 +29,7 @@ pytestmark = pytest.mark.offline
 TINY = replace(
     TimbreRecipe(), side=4, moves=2000, proxy_steps=20, again_steps=10, waves=6, hidden=16, imitate_steps=20,
     refine_steps=60, rounds=2, probes=4, listener_steps=20,
+    crossed=50,
 )  # fmt: skip
 
 
@@ -117,6 +122,24 @@ def test_a_bypassed_filter_and_a_silent_oscillator_are_not_heard() -> None:
         assert heard[amsynth.INDEX[name]] == 0, name
     for name in ("osc1_waveform", "amp_attack", "filter_type"):
         assert heard[amsynth.INDEX[name]] == 1, name
+
+
+@pytest.mark.real
+def test_encoded_by_its_sound_a_preset_of_the_corpus_is_on_its_landmark(tmp_path: Path) -> None:
+    bank = banks.read(banks.system_folder() / "amsynth_factory.bank")
+    banks.write(tmp_path / "some.bank", Bank(bank[:3]))
+    command = [sys.executable, "-m", "latentd", "encode", "--by", "sound", str(tmp_path / "some.bank")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = [(row["name"], row["x"], row["y"]) for row in map(json.loads, done.stdout.splitlines())]
+    assert found == [tuple(mark) for mark in bundle.load().landmarks[:3]]
+
+
+def test_crossed_patches_are_within_range_and_keep_to_classes() -> None:
+    presets = amsynth.round_steps(np.random.default_rng(1).uniform(size=(20, amsynth.COUNT)))
+    made = crossing.crossed(presets, 200, 0)
+    assert ((made >= 0) & (made <= 1)).all()
+    np.testing.assert_allclose(made[:, amsynth.STEPPED], amsynth.round_steps(made)[:, amsynth.STEPPED], atol=1e-12)
+    assert len(np.unique(made, axis=0)) > 190
 
 
 def test_too_few_presets_are_the_users_mistake(rows: Corpus) -> None:
