@@ -32,7 +32,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shipped = banks.read_bank(banks.system_folder() / corpus.PAPER_BANKS[1]).presets
     banks.write(folder / "learned.bank", Bank(shipped[:30]))
     banks.write(folder / "other.bank", Bank(shipped[40:46]))
-    _run("train", str(folder / "learned.bank"), "--epochs", "3", "--name", "tiny", "--out", str(folder))
+    learned = str(folder / "learned.bank")
+    _run("train", learned, "--recipe", "paper", "--epochs", "3", "--name", "tiny", "--out", str(folder))
     return folder
 
 

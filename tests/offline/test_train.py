@@ -148,7 +148,7 @@ def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_makes_a_bundle_that_loads_and_the_same_one_again(tmp_path: Path) -> None:
     _bank(tmp_path, "a.bank", 40, 1)
     _bank(tmp_path, "b.bank", 20, 2)
-    options = [str(tmp_path), "--epochs", "2", "--out", str(tmp_path / "models")]
+    options = [str(tmp_path), "--recipe", "paper", "--epochs", "2", "--out", str(tmp_path / "models")]
     done = _command(*options, "--name", "mine")
     assert (done.returncode, done.stderr) == (0, "")
     model = bundle.load(str(tmp_path / "models" / "mine"))
@@ -164,7 +164,9 @@ def test_the_command_makes_a_bundle_that_loads_and_the_same_one_again(tmp_path: 
 
 def test_the_command_measures_on_banks_held_out(tmp_path: Path) -> None:
     a, b = _bank(tmp_path, "a.bank", 20, 1), _bank(tmp_path, "b.bank", 20, 2)
-    done = _command(str(a), "--hold-out", str(b), "--epochs", "1", "--out", str(tmp_path), "--name", "m")
+    done = _command(
+        str(a), "--hold-out", str(b), "--recipe", "paper", "--epochs", "1", "--out", str(tmp_path), "--name", "m"
+    )
     assert done.returncode == 0
     assert bundle.load(str(tmp_path / "m")).manifest.corpus["kept_aside"]["banks"] == {"b.bank": 20}
 
@@ -173,7 +175,7 @@ def test_the_command_measures_on_banks_held_out(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["nothing.bank"], "nothing.bank: No such file"),
-        (["--recipe", "nothing"], "No recipe named 'nothing'. There are: paper"),
+        (["--recipe", "nothing"], "'nothing' is not one of 'timbre', 'paper'"),
         (["--name", "../up"], "--name: found '../up'"),
     ],
 )
@@ -188,7 +190,7 @@ def test_the_command_replaces_no_folder_that_is_not_a_model(tmp_path: Path) -> N
     bank = _bank(tmp_path, "a.bank", 20, 1)
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "thesis.txt").write_text("years of work")
-    done = _command(str(bank), "--epochs", "1", "--out", str(tmp_path), "--name", "m")
+    done = _command(str(bank), "--recipe", "paper", "--epochs", "1", "--out", str(tmp_path), "--name", "m")
     assert done.returncode == 2
     assert "exists and is not a model" in done.stderr
     assert (tmp_path / "m" / "thesis.txt").is_file()
