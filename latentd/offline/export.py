@@ -109,11 +109,11 @@ def _files(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, n
     return files
 
 
-def tensors(network: Network) -> bytes:
-    """Stored as the float32 that training had; exact."""
-    stored = {} if network.waves is None else {"waves": network.waves.astype(np.float32)}
+def tensors(network: Network, kind: type[np.floating] = np.float32) -> bytes:
+    """Stored as the float32 that training had, exact; or as another kind of float."""
+    stored = {} if network.waves is None else {"waves": network.waves.astype(kind)}
     for i, (weight, bias) in enumerate(network.layers):
-        stored[f"{i}.weight"], stored[f"{i}.bias"] = weight.astype(np.float32), bias.astype(np.float32)
+        stored[f"{i}.weight"], stored[f"{i}.bias"] = weight.astype(kind), bias.astype(kind)
     data: bytes = save(stored)
     return data
 

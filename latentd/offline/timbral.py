@@ -57,7 +57,7 @@ class TimbreRecipe:
     crossed: int = 3000  # patches made of presets' sections, for the encoder
     mends: int = 3  # at most, each with a rendering of the whole pad
     mend_steps: int = 600
-    listener_steps: int = 2500  # of the encoder
+    listener_steps: int = 4000  # of the encoder
     probes: int = 20  # points a side of what is measured each round
     weights: Weights = field(default_factory=Weights)
     seed: int = 0

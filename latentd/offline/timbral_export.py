@@ -29,7 +29,7 @@ def export(made: Made, recipe: TimbreRecipe, rows: Corpus, kept_aside: Corpus, n
     """
     files = {
         bundle.DECODER_FILE: tensors(made.decoder),
-        bundle.ENCODER_FILE: tensors(made.encoder),
+        bundle.ENCODER_FILE: tensors(made.encoder, np.float16),
         bundle.SOUNDS_FILE: _sounds(made.sounds),
         bundle.LANDMARKS_FILE: landmarks(rows, 2 * made.points - 1, _BOX),
     }
