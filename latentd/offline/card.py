@@ -40,7 +40,7 @@ def text(manifest: Manifest, paper: Mapping[str, Any] | None = None, files: Coll
     return f"""\
 # {manifest.name}
 
-A model for {manifest.synth}: two latent dimensions, made by `{command}`.
+A model for {manifest.synth}: {_dimensions(manifest)}, made by `{command}`.
 
 | recipe `{training["name"]}` | |
 |---|---|
@@ -62,7 +62,7 @@ License, version 2 or later; this model is shipped under the licence of latentd,
 Not learned, always at these values: {", ".join(f"{name} {value:g}" for name, value in manifest.constants.items())}.
 
 The pad shows the latent box {_point(manifest.box.low)} to {_point(manifest.box.high)}: {manifest.box.how}.
-
+{_plane(manifest)}
 {_instrument(manifest, paper)}{_pictures(files)}## Parameters
 
 Mean error of each parameter (share of its range) and share of presets with the right class, when a preset is encoded
@@ -73,6 +73,27 @@ and decoded again:
 ## Known weaknesses
 
 {_weaknesses(manifest)}"""
+
+
+def _dimensions(manifest: Manifest) -> str:
+    latent = manifest.quality.get("plane", {}).get("latent", 2)
+    return "two latent dimensions" if latent == 2 else f"{latent} latent dimensions, of which the pad shows a plane"
+
+
+def _plane(manifest: Manifest) -> str:
+    """Of a latent space of more than two dimensions: what the pad leaves out of it."""
+    plane = manifest.quality.get("plane")
+    if not plane:
+        return ""
+    losses = {key.replace("_", " "): v for key, v in manifest.quality["losses_of_last_epoch"].items() if v is not None}
+    lines = [
+        "",
+        f"Its axes are the two main directions of the encoded corpus. They hold {plane['variance_kept']:.1%} of its",
+        f"variance in all {plane['latent']} dimensions; what the decoder does in the others can't be played.",
+        f"Losses of the last epoch in all of them: {', '.join(f'{key} {value:.4g}' for key, value in losses.items())}.",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _instrument(manifest: Manifest, paper: Mapping[str, Any] | None) -> str:

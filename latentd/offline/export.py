@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import save
@@ -16,10 +17,13 @@ from latentd import amsynth, bundle
 from latentd.amsynth import Array
 from latentd.decoder import Decoder, Encoder, Network, SoundEncoder
 from latentd.errors import UserError
-from latentd.offline import card
+from latentd.offline import card, plane
 from latentd.offline.corpus import PAPER_CONSTANTS, Corpus
-from latentd.offline.train import Epoch, Recipe, Trained, decoder_layers, layer
-from latentd.offline.vae import VAE
+from latentd.offline.train import Epoch, Recipe, Trained, layers
+from latentd.offline.vae import LATENT, VAE
+
+if TYPE_CHECKING:
+    from latentd.offline.timbral import TimbreRecipe
 
 BOX_SHARE = (2.0, 98.0)  # percentiles of the encoded corpus, on each axis: a few far outliers would shrink all the rest
 MARGIN = 0.03  # logits; on the shipped model a class is held for 1 % of the pad beyond its border (median)
@@ -27,13 +31,15 @@ CURVE_FILE = "losses.csv"
 SNAPSHOTS_FILE = "snapshots.safetensors"
 
 
-def export(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, name: str, parent: Path) -> Path:
+def export(
+    trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, name: str, parent: Path, margin: float = MARGIN
+) -> Path:
     """Write the bundle `parent/name`, whole or not at all, and return its folder. An older bundle there is replaced.
 
     Raises:
         UserError: the folder holds something that is not a bundle, or cannot be written.
     """
-    return write(_files(trained, recipe, rows, kept_aside, name), name, parent)
+    return write(_files(trained, recipe, rows, kept_aside, name, margin), name, parent)
 
 
 def write(files: Mapping[str, bytes], name: str, parent: Path) -> Path:
@@ -62,16 +68,31 @@ def write(files: Mapping[str, bytes], name: str, parent: Path) -> Path:
 
 def networks(model: VAE) -> tuple[Network, Network]:
     """Decoder and encoder (to the mean) as numpy networks."""
-    decoder = Network(decoder_layers(model), model.slope)
-    encoder = Network((layer(model.encode_hidden), layer(model.encode_mean)), model.slope)
+    decoder = Network(layers(model.decoder_layers()), model.slope)
+    encoder = Network(layers(model.encoder_layers()), model.slope)
     return decoder, encoder
 
 
-def _files(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, name: str) -> dict[str, bytes]:
+def _on_pad(trained: Trained, rows: Corpus) -> tuple[Network, Network, dict[int, Network], dict[str, object]]:
+    """Decoder, encoder and snapshots for the pad's two dimensions, and what is to be said of the other ones."""
+    decoder, encoder = networks(trained.model)
+    snapshots = {epoch: Network(one, trained.model.slope) for epoch, one in trained.snapshots.items()}
+    if decoder.inputs == LATENT:
+        return decoder, encoder, snapshots, {}
+    shown = plane.through(encoder(trained.model.layout.encode(rows.params)))
+    facts = {"latent": decoder.inputs, "variance_kept": round(shown.kept, 4)}
+    flat = {epoch: shown.decoder(network) for epoch, network in snapshots.items()}
+    return shown.decoder(decoder), shown.encoder(encoder), flat, {"plane": facts}
+
+
+def _files(
+    trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, name: str, margin: float
+) -> dict[str, bytes]:
     layout = trained.model.layout
-    decoder_net, encoder_net = networks(trained.model)
-    constants = {p: v for p, v in PAPER_CONSTANTS.items() if amsynth.INDEX[p] not in layout.continuous}
-    decoder = Decoder(layout, decoder_net, constant_params(constants), MARGIN)
+    decoder_net, encoder_net, snapshots, flattened = _on_pad(trained, rows)
+    learned = layout.continuous + layout.categories
+    constants = {p: v for p, v in PAPER_CONSTANTS.items() if amsynth.INDEX[p] not in learned}
+    decoder = Decoder(layout, decoder_net, constant_params(constants), margin)
     encoder = Encoder(layout, encoder_net)
     points = encoder.encode(rows.params)
     box = np.percentile(points, BOX_SHARE, axis=0)
@@ -91,22 +112,32 @@ def _files(trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, n
         ),
         constants=constants,
         network=bundle.Net(slope=recipe.slope),
-        margin=MARGIN,
+        margin=margin,
         box=bundle.Box(
             low=(float(box[0, 0]), float(box[0, 1])),
             high=(float(box[1, 0]), float(box[1, 1])),
             how=f"percentiles {BOX_SHARE[0]:g} and {BOX_SHARE[1]:g} of the encoded corpus on each axis",
         ),
-        training=asdict(recipe),
+        training=settings(recipe),
         corpus={"trained_on": rows.facts(), "kept_aside": kept_aside.facts()},
-        quality=_quality(trained.curve, decoder, encoder, rows, kept_aside),
+        quality=flattened | _quality(trained.curve, decoder, encoder, rows, kept_aside),
         sha256={file: bundle.digest(data) for file, data in files.items()},
     )
     files[bundle.MODEL_FILE] = to_json(manifest.model_dump())
     files[bundle.CARD_FILE] = card.text(manifest).encode()
     files[CURVE_FILE] = _curve(trained.curve)
-    files[SNAPSHOTS_FILE] = _snapshots(trained)
+    if snapshots:
+        files[SNAPSHOTS_FILE] = _snapshots(snapshots)
     return files
+
+
+def settings(recipe: Recipe | TimbreRecipe) -> dict[str, object]:
+    """What a manifest notes of a recipe, in one level; two dimensions, which every pad has, go without saying."""
+    noted = asdict(recipe)
+    weights: dict[str, float] = noted.pop("weights", {})
+    if noted.get("latent") == LATENT:
+        noted.pop("latent")
+    return noted | {f"weight_of_{name}": value for name, value in weights.items()}
 
 
 def tensors(network: Network, kind: type[np.floating] = np.float32) -> bytes:
@@ -118,11 +149,11 @@ def tensors(network: Network, kind: type[np.floating] = np.float32) -> bytes:
     return data
 
 
-def _snapshots(trained: Trained) -> bytes:
+def _snapshots(snapshots: Mapping[int, Network]) -> bytes:
     """The decoder after some of the epochs: `EPOCH.0.weight`, `EPOCH.0.bias`, …"""
     tensors = {}
-    for epoch, layers in trained.snapshots.items():
-        for i, (weight, bias) in enumerate(layers):
+    for epoch, network in snapshots.items():
+        for i, (weight, bias) in enumerate(network.layers):
             tensors[f"{epoch}.{i}.weight"] = weight.astype(np.float32)
             tensors[f"{epoch}.{i}.bias"] = bias.astype(np.float32)
     data: bytes = save(tensors)

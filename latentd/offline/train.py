@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ class Recipe:
     continuous_weight: float = 31.0
     beta: float = 0.01  # weight of the Kullback-Leibler term
     hidden: int = 32
+    latent: int = LATENT  # dimensions; of more than two, the pad shows a plane
     slope: float = 0.2  # of the leaky ReLU, from the paper's VAE.py
     seed: int = 0
 
@@ -36,8 +37,6 @@ class Recipe:
 # After these epochs, and the last, the decoder is kept, to see how its maps emerge.
 SNAPSHOTS = (1, 2, 5, 10, 20, 50, 100, 200, 300)
 Layers = tuple[tuple[Array, Array], ...]
-
-RECIPES = {"paper": Recipe()}
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def train(
     """
     torch.set_num_threads(1)
     torch.manual_seed(recipe.seed)
-    model = VAE(layout, recipe.hidden, recipe.slope)
+    model = VAE(layout, recipe.hidden, recipe.slope, recipe.latent)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
     random = torch.Generator().manual_seed(recipe.seed)
     x, unseen = _columns(layout, rows), _columns(layout, kept_aside)
@@ -81,14 +80,14 @@ def train(
         epoch = Epoch(number, total, continuous, categories, divergence, _validate(model, unseen, recipe))
         curve.append(epoch)
         if number in (*SNAPSHOTS, recipe.epochs):
-            snapshots[number] = decoder_layers(model)
+            snapshots[number] = layers(model.decoder_layers())
         on_epoch(epoch)
     return Trained(model, tuple(curve), snapshots)
 
 
-def decoder_layers(model: VAE) -> Layers:
-    """Copies of the decoder's weights and biases."""
-    return layer(model.decode_hidden), layer(model.decode_output)
+def layers(linears: Iterable[nn.Linear]) -> Layers:
+    """Copies of weights and biases."""
+    return tuple(layer(linear) for linear in linears)
 
 
 def layer(linear: nn.Linear) -> tuple[Array, Array]:
@@ -103,7 +102,7 @@ def _columns(layout: Layout, corpus: Corpus) -> Tensor:
 def _epoch(model: VAE, optimizer: torch.optim.Optimizer, x: Tensor, recipe: Recipe, random: torch.Generator) -> Tensor:
     """One pass over the rows in a new order. Returns the four losses (4,), summed over rows."""
     order = torch.randperm(len(x), generator=random)
-    noise = torch.randn(len(x), LATENT, generator=random)
+    noise = torch.randn(len(x), recipe.latent, generator=random)
     sums = torch.zeros(4)
     for batch in order.split(recipe.batch):
         losses = model.losses(x[batch], noise[batch], recipe.continuous_weight, recipe.beta)

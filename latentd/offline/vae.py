@@ -8,6 +8,7 @@ compact.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -16,7 +17,7 @@ from torch.nn import functional
 
 from latentd.decoder import Layout
 
-LATENT = 2
+LATENT = 2  # dimensions, as in the paper and on the pad
 
 
 class Losses(NamedTuple):
@@ -29,31 +30,47 @@ class Losses(NamedTuple):
 
 
 class VAE(nn.Module):
-    """`hidden`: units of each half's hidden layer; `slope`: of the leaky ReLU below zero."""
+    """`hidden`: units of each half's hidden layer; `slope`: of the leaky ReLU below zero; `latent`: dimensions."""
 
-    def __init__(self, layout: Layout, hidden: int, slope: float) -> None:
+    def __init__(self, layout: Layout, hidden: int, slope: float, latent: int = LATENT) -> None:
         super().__init__()
         self.layout = layout
         self.slope = slope
         self.encode_hidden = nn.Linear(layout.width, hidden)
-        self.encode_mean = nn.Linear(hidden, LATENT)
-        self.encode_log_variance = nn.Linear(hidden, LATENT)
-        self.decode_hidden = nn.Linear(LATENT, hidden)
+        self.encode_mean = nn.Linear(hidden, latent)
+        self.encode_log_variance = nn.Linear(hidden, latent)
+        self.decode_hidden = nn.Linear(latent, hidden)
         self.decode_output = nn.Linear(hidden, layout.width)
 
+    def encoder_layers(self) -> tuple[nn.Linear, ...]:
+        """From columns to the mean."""
+        return self.encode_hidden, self.encode_mean
+
+    def decoder_layers(self) -> tuple[nn.Linear, ...]:
+        """From a point to scores."""
+        return self.decode_hidden, self.decode_output
+
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Columns (n, width) to mean and log variance (n, 2) each."""
-        h = functional.leaky_relu(self.encode_hidden(x), self.slope)
+        """Columns (n, width) to mean and log variance (n, latent) each."""
+        h = self._bent(x, self.encoder_layers()[:-1])
         return self.encode_mean(h), self.encode_log_variance(h)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Points (n, 2) to scores (n, width), unsquashed: values 0..1 are their logistic function."""
-        h = functional.leaky_relu(self.decode_hidden(z), self.slope)
-        scores: Tensor = self.decode_output(h)
+        """Points (n, latent) to scores (n, width), unsquashed: values 0..1 are their logistic function."""
+        scores: Tensor = self.decode_output(self._bent(z, self.decoder_layers()[:-1]))
         return scores
 
+    def _bent(self, h: Tensor, linears: Iterable[nn.Linear]) -> Tensor:
+        for linear in linears:
+            h = functional.leaky_relu(linear(h), self.slope)
+        return h
+
     def losses(self, x: Tensor, noise: Tensor | None, continuous_weight: float, beta: float) -> Losses:
-        """Losses of a batch (n, width). `noise` (n, 2) from a standard normal draws the point; None takes the mean."""
+        """Losses of a batch (n, width). `noise` (n, latent), standard normal, draws the point; None takes the mean."""
+        return self.judged(x, noise, continuous_weight, beta)[0]
+
+    def judged(self, x: Tensor, noise: Tensor | None, continuous_weight: float, beta: float) -> tuple[Losses, Tensor]:
+        """The losses, and the scores (n, width) that have them."""
         mean, log_variance = self.encode(x)
         z = mean if noise is None else mean + torch.exp(0.5 * log_variance) * noise
         scores = self.decode(z)
@@ -63,4 +80,4 @@ class VAE(nn.Module):
         categories = torch.stack(entropies).mean()
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(dim=1).mean()
         total = continuous_weight * continuous + categories + beta * divergence
-        return Losses(total, continuous, categories, divergence)
+        return Losses(total, continuous, categories, divergence), scores
