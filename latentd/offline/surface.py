@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from latentd.amsynth import Array
 from latentd.decoder import Network
 from latentd.offline.proxy import LAYOUT, LUFS, PICTURE, Proxy, Report
 from latentd.offline.train import layer
+from latentd.offline.weights import Weights
 from latentd.sounds import DESCRIPTORS, UNIT
 
 SLOPE = 0.1  # of the leaky ReLU below zero
@@ -33,21 +33,6 @@ _PAIRS = 512  # of neighbouring points, each step
 _PRESETS = 256
 _FAINT_LUFS = -36.0
 _MEND_RATE = 3e-4
-
-
-@dataclass(frozen=True)
-class Weights:
-    """What the surface is judged by, against 1 for the distance of a preset from its place on the pad."""
-
-    jump: float = 0.8  # of the worst descriptor between neighbours, beyond
-    jump_free: float = 3.0
-    even: float = 0.3  # coefficient of variation of the change between neighbours
-    step: float = 10.0  # mean change of the continuous parameters
-    flip: float = 2.0  # change of the classes' probabilities
-    range: float = 0.03  # distance of the pad's distribution of each descriptor from the corpus's
-    doubt: float = 0.3  # where the two networks of the proxy differ
-    faint: float = 3.0  # dB below -36 LUFS
-    teacher: float = 0.5  # distance from the atlas
 
 
 class Surface(nn.Module):
@@ -73,19 +58,20 @@ class Surface(nn.Module):
         scores: Tensor = self.last(h)
         return scores
 
-    def columns(self, scores: Tensor) -> Tensor:
-        """What is played: values, and the one class of each category, through which gradients pass to all of them."""
-        parts = [torch.sigmoid(scores[:, :_CONTINUOUS])]
-        for columns in _SLICES:
-            likely = torch.softmax(scores[:, columns], dim=1)
-            chosen = functional.one_hot(likely.argmax(dim=1), likely.shape[1]).float()
-            parts.append(chosen + likely - likely.detach())
-        return torch.cat(parts, dim=1)
-
     def network(self) -> Network:
         """The same for numpy."""
         linears = [linear for linear in (*self.hidden, self.last) if isinstance(linear, nn.Linear)]
         return Network(tuple(layer(linear) for linear in linears), SLOPE, self.waves.numpy().astype(np.float64))
+
+
+def played(scores: Tensor) -> Tensor:
+    """Columns of scores: values, and the one class of each category, through which gradients pass to all of them."""
+    parts = [torch.sigmoid(scores[:, :_CONTINUOUS])]
+    for columns in _SLICES:
+        likely = torch.softmax(scores[:, columns], dim=1)
+        chosen = functional.one_hot(likely.argmax(dim=1), likely.shape[1]).float()
+        parts.append(chosen + likely - likely.detach())
+    return torch.cat(parts, dim=1)
 
 
 class Teacher:
@@ -148,7 +134,7 @@ def refine(
         first, second = _neighbours(random)
         points = torch.cat([(places[rows] + near).clamp(-1, 1), first, second])
         scores = surface(points)
-        columns = surface.columns(scores)
+        columns = played(scores)
         heard = proxy.both(columns)
         loss = _distance((heard[0] + heard[1])[:_PRESETS] / 2, goals[rows], urgency[rows])
         loss = loss + _ways(scores[_PRESETS:], columns[_PRESETS:], heard, spread, weights)
@@ -191,7 +177,7 @@ def _places(surface: Surface, proxy: Proxy, goals: Tensor) -> tuple[Tensor, Tens
     ticks = torch.linspace(-1, 1, GRID)
     points = torch.cartesian_prod(ticks, ticks).flip(1)
     with torch.no_grad():
-        heard = proxy(surface.columns(surface(points)))
+        heard = proxy(played(surface(points)))
         far = torch.cdist(goals[:, :DESCRIPTORS] / UNIT, heard[:, :DESCRIPTORS].clamp(0, 100) / UNIT, p=1)
         far += _PICTURE_WEIGHT * torch.cdist(goals[:, LUFS + 1 :], heard[:, LUFS + 1 :], p=1)
         nearest = far.min(dim=1)

@@ -24,7 +24,8 @@ from latentd.offline import atlas, crossing, listener, proxy
 from latentd.offline.corpus import Corpus
 from latentd.offline.measure import Measured
 from latentd.offline.proxy import LAYOUT, Examples, Proxy
-from latentd.offline.surface import GRID, Surface, Teacher, Weights, imitate, mend, refine
+from latentd.offline.surface import GRID, Surface, Teacher, imitate, mend, refine
+from latentd.offline.weights import Weights
 from latentd.sounds import Sounds, small, to_levels
 
 Measure = Callable[[Array], Measured]  # patches (n, 41) in the synth's units
@@ -95,12 +96,10 @@ def make(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: Report) -
         UserError: too few presets that are heard.
     """
     torch.set_num_threads(1)
-    presets = hear(np.unique(rows.params, axis=0), measure)
-    if len(presets.params) < _FEWEST:
-        raise UserError(f"{len(presets.params)} distinct presets are heard, {_FEWEST} are needed", "Name more banks")
+    presets = hear_presets(rows, measure)
     seed = recipe.seed
-    ear = Proxy(_examples([presets]), seed)
-    ear.learn(_examples([presets]), recipe.proxy_steps, 1.5e-3, seed, _part(report, "listening to the presets"))
+    ear = Proxy(examples([presets]), seed)
+    ear.learn(examples([presets]), recipe.proxy_steps, 1.5e-3, seed, _part(report, "listening to the presets"))
     report("laying out an atlas", 0, 1)
     side = min(recipe.side, int(len(presets.params) ** 0.5 / 1.5))
     nodes = atlas.lay_out(
@@ -117,8 +116,8 @@ def make(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: Report) -
         pads.append(hear(decode(surface, _probes(recipe.probes, seed + turn)), measure))
         errors.append(float(np.abs(ear.expect(pads[-1].params) - pads[-1].sounds())[:, :7].mean()))
         part = f"round {turn + 1} of {recipe.rounds}"
-        examples = _examples([presets, *pads])
-        ear.learn(examples, recipe.again_steps, 8e-4, seed + turn + 1, _part(report, f"{part}: listening to the pad"))
+        heard = examples([presets, *pads])
+        ear.learn(heard, recipe.again_steps, 8e-4, seed + turn + 1, _part(report, f"{part}: listening to the pad"))
         refine(
             surface, ear, presets.sounds(), teacher, recipe.weights, recipe.refine_steps, recipe.refine_rate,
             seed + turn, _part(report, f"{part}: training by ear"),
@@ -143,6 +142,18 @@ def _mended(surface: Surface, measure: Measure, recipe: TimbreRecipe, report: Re
             break
         mend(surface, 2 * points - 1, faint, recipe.mend_steps, recipe.seed, _part(report, "mending what is too faint"))
     return grid
+
+
+def hear_presets(rows: Corpus, measure: Measure) -> Heard:
+    """Measure distinct presets.
+
+    Raises:
+        UserError: too few that are heard.
+    """
+    presets = hear(np.unique(rows.params, axis=0), measure)
+    if len(presets.params) < _FEWEST:
+        raise UserError(f"{len(presets.params)} distinct presets are heard, {_FEWEST} are needed", "Name more banks")
+    return presets
 
 
 def hear(params: Array, measure: Measure) -> Heard:
@@ -175,7 +186,7 @@ def _heard(params: Array, measured: Measured) -> Heard:
     return Heard(params[audible], seven, measured.lufs[audible], measured.mel[audible])
 
 
-def _examples(sets: list[Heard]) -> Examples:
+def examples(sets: list[Heard]) -> Examples:
     """Presets first, then pads, the newest last."""
     weights = [1.0, *[_OLD_PAD_WEIGHT] * (len(sets) - 2), _PAD_WEIGHT][: len(sets)]
     return Examples(

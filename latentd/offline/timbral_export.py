@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from latentd import amsynth, bundle
 from latentd.decoder import Decoder, SoundEncoder
 from latentd.offline import card
 from latentd.offline.corpus import Corpus
-from latentd.offline.export import landmarks, reconstruction, tensors, to_json, write
+from latentd.offline.export import landmarks, reconstruction, settings, tensors, to_json, write
 from latentd.offline.proxy import LAYOUT
 from latentd.offline.surface import SLOPE
 from latentd.offline.timbral import MARGIN, Made, TimbreRecipe
@@ -49,7 +48,7 @@ def export(made: Made, recipe: TimbreRecipe, rows: Corpus, kept_aside: Corpus, n
         network=bundle.Net(kind="waves", encoder="sound", slope=SLOPE),
         margin=MARGIN,
         box=bundle.Box(low=(-1.0, -1.0), high=(1.0, 1.0), how="all that was trained"),
-        training=_settings(recipe),
+        training=settings(recipe),
         corpus={"trained_on": rows.facts(), "kept_aside": kept_aside.facts()},
         quality={
             "proxy_error_on_each_pad": [round(error, 4) for error in made.doubt],
@@ -74,10 +73,3 @@ def _sounds(sounds: Sounds) -> bytes:
         }
     )
     return data
-
-
-def _settings(recipe: TimbreRecipe) -> dict[str, object]:
-    """The recipe in one level."""
-    settings = asdict(recipe)
-    weights: dict[str, float] = settings.pop("weights")
-    return settings | {f"weight_of_{name}": value for name, value in weights.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,11 +19,13 @@ from latentd.banks import Bank
 from latentd.decoder import Decoder
 from latentd.errors import UserError
 from latentd.offline import annealing, atlas, audible, crossing, timbral, timbral_export
-from latentd.offline.corpus import Corpus, Row
+from latentd.offline.corpus import Corpus
 from latentd.offline.measure import Measured
 from latentd.offline.proxy import LAYOUT
-from latentd.offline.surface import Surface, Teacher
+from latentd.offline.surface import Surface, Teacher, played
 from latentd.offline.timbral import TimbreRecipe
+from latentd.offline.weights import Weights, changed
+from tests.offline import made_up
 
 pytestmark = pytest.mark.offline
 
@@ -33,19 +36,6 @@ TINY = replace(
 )  # fmt: skip
 
 
-def _measure(patches: Array) -> Measured:
-    """Instead of the synth: sounds that are smooth functions of the parameters; a preset at zero volume is silent."""
-    params = amsynth.to_params(patches)
-    mix = np.random.default_rng(5).normal(size=(amsynth.COUNT, 7 + 64))
-    levels = np.tanh(params @ mix / 3)
-    descriptors, lufs = 50 + 40 * levels[:, :7], -20 + 5 * levels[:, 0]
-    mel = np.repeat(levels[:, None, 7:] * 20 - 20, 16, axis=1).astype(np.float16)
-    silent = params[:, amsynth.INDEX["master_vol"]] == 0
-    descriptors[silent], lufs[silent] = np.nan, -np.inf
-    end = np.full(len(params), 4.0)
-    return Measured(descriptors, lufs, np.zeros(len(params)), end, mel, {})
-
-
 def _ignore(part: str, done: int, total: int) -> None:
     assert part
     assert 0 <= done <= total
@@ -53,16 +43,13 @@ def _ignore(part: str, done: int, total: int) -> None:
 
 @pytest.fixture(scope="module")
 def rows() -> Corpus:
-    """Ninety made-up presets; one of them is silent."""
-    params = amsynth.round_steps(np.random.default_rng(1).uniform(size=(90, amsynth.COUNT)))
-    params[0, amsynth.INDEX["master_vol"]] = 0.0
-    return Corpus(tuple(Row(f"p{i}", "made.bank", i) for i in range(90)), params)
+    return made_up.presets()
 
 
 def test_made_twice_from_one_seed_it_is_the_same_to_the_byte_and_loads(rows: Corpus, tmp_path: Path) -> None:
     folders = []
     for name in ("one", "two"):
-        made = timbral.make(rows, TINY, _measure, _ignore)
+        made = timbral.make(rows, TINY, made_up.measure, _ignore)
         folders.append(timbral_export.export(made, TINY, rows, rows.take([]), "tiny", tmp_path / name))
     for file in sorted(path.name for path in folders[0].iterdir()):
         assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
@@ -79,7 +66,7 @@ def test_numpy_decodes_what_torch_was_trained_to_play() -> None:
     surface = Surface(6, 1.0, 16, 0)
     points = np.random.default_rng(1).uniform(0, 1, (100, 2))
     with torch.no_grad():
-        columns = surface.columns(surface(torch.from_numpy(2 * points - 1).float())).numpy()
+        columns = played(surface(torch.from_numpy(2 * points - 1).float())).numpy()
     np.testing.assert_allclose(LAYOUT.encode(timbral.decode(surface, points)), columns, atol=1e-5)
 
 
@@ -144,7 +131,7 @@ def test_crossed_patches_are_within_range_and_keep_to_classes() -> None:
 
 def test_too_few_presets_are_the_users_mistake(rows: Corpus) -> None:
     with pytest.raises(UserError, match="distinct presets are heard"):
-        timbral.make(rows.take(range(10)), TINY, _measure, _ignore)
+        timbral.make(rows.take(range(10)), TINY, made_up.measure, _ignore)
 
 
 def test_a_pad_of_the_recipe_reaches_classes_by_vote() -> None:
@@ -152,3 +139,34 @@ def test_a_pad_of_the_recipe_reaches_classes_by_vote() -> None:
     params = decoder.decode_many(2 * timbral.grid_points(20) - 1)
     stepped = amsynth.STEPPED
     np.testing.assert_allclose(params[:, stepped], amsynth.round_steps(params)[:, stepped], atol=1e-12)
+
+
+def test_without_rounds_it_is_a_copy_of_the_atlas_that_heard_only_presets_and_the_finished_pad(rows: Corpus) -> None:
+    patches = []
+
+    def measure(some: Array) -> Measured:
+        patches.append(len(some))
+        return made_up.measure(some)
+
+    made = timbral.make(rows, replace(TINY, rounds=0), measure, _ignore)
+    assert made.doubt == []
+    assert patches == [90, 2500, TINY.crossed, 90]
+
+
+def test_a_weight_is_changed_by_its_name() -> None:
+    assert changed(Weights(), ["teacher=0", "jump_free=2.5"]) == replace(Weights(), teacher=0.0, jump_free=2.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("techer=0", "there is no weight 'techer'. Did you mean teacher"),
+        ("x=1", "There are: jump, jump_free"),
+        ("step", "a number from 0 up is needed"),
+        ("step=-1", "found '-1'"),
+        ("step=nan", "found 'nan'"),
+    ],
+)
+def test_a_wrong_weight_is_the_users_mistake_and_the_right_ones_are_named(change: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        changed(Weights(), [change])
