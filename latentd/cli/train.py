@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -14,8 +16,16 @@ from latentd.errors import LatentdError, UserError
 if TYPE_CHECKING:
     from latentd.amsynth import Array
     from latentd.offline.corpus import Corpus
-    from latentd.offline.timbral import Made, TimbreRecipe
+    from latentd.offline.timbral import Measure, Report, TimbreRecipe
     from latentd.offline.train import Recipe, Trained
+
+
+class _Rendering(NamedTuple):
+    """How patches are rendered: so many processes, with the clips kept there."""
+
+    jobs: int | None
+    cache: Path | None
+
 
 EPILOG = """Examples:
 
@@ -33,21 +43,37 @@ EPILOG = """Examples:
 @click.option("--hold-out", "aside", multiple=True, type=click.Path(path_type=Path), help="Banks to measure on only.")
 @click.option(
     "--recipe",
-    type=click.Choice(["timbre", "paper"]),
+    type=click.Choice(["timbre", "vae", "paper"]),
     default="timbre",
     show_default=True,
-    help="timbre: trained by ear, on rendered patches; paper: the published auto-encoder, on their numbers.",
+    help="timbre: trained by ear, on rendered patches; vae: an auto-encoder, trained by ear too; paper: the published "
+    "auto-encoder, on the presets' numbers.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), help="Processes that render.  [timbre; default: one a core]")
-@click.option("--cache", type=click.Path(path_type=Path), help="Folder of what was rendered before.  [timbre]")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes that render.  [timbre, vae; default: one a core]")
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder of what was rendered before.  [timbre, vae]")
 @click.option("--side", type=click.IntRange(4, 40), help="Presets a side of the atlas to start from.  [timbre: 14]")
-@click.option("--rounds", type=click.IntRange(1, 100), help="Of listening to the pad and training.  [timbre: 3]")
-@click.option("--epochs", type=click.IntRange(1, 100_000), help="Passes over the presets.  [paper: 500]")
-@click.option("--batch", type=click.IntRange(1, 100_000), help="Presets a step.  [paper: 16]")
-@click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), help="Of Adam.  [paper: 0.001]")
-@click.option("--continuous-weight", type=click.FloatRange(0, 1e6), help="Of values against switches.  [paper: 31]")
-@click.option("--beta", type=click.FloatRange(0, 1e6), help="Weight of the Kullback-Leibler term.  [paper: 0.01]")
-@click.option("--hidden", type=click.IntRange(1, 4096), help="Units of each hidden layer.  [paper: 32]")
+@click.option(
+    "--rounds",
+    type=click.IntRange(0, 100),
+    help="Of rendering the pad and training on; with 0 timbre copies its atlas.  [timbre: 3, vae: 2]",
+)
+@click.option("--epochs", type=click.IntRange(1, 100_000), help="Passes over the presets.  [paper: 500, vae: 240]")
+@click.option("--batch", type=click.IntRange(1, 100_000), help="Presets a step.  [paper: 16, vae: 128]")
+@click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), help="Of Adam.  [paper, vae: 0.001]")
+@click.option(
+    "--continuous-weight", type=click.FloatRange(0, 1e6), help="Of values against switches.  [paper: 31, vae: 10]"
+)
+@click.option("--beta", type=click.FloatRange(0, 1e6), help="Of the Kullback-Leibler term.  [paper, vae: 0.01]")
+@click.option(
+    "--weight",
+    "weights",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Of another part of the loss; may be given several times.  [timbre: jump=0.8, jump_free=3, even=0.3, step=10, "
+    "flip=2, range=0.03, doubt=0.3, faint=3, teacher=0.5; vae: descriptors=1, loudness=0.05, mel=0.33, doubt=0.3]",
+)
+@click.option("--hidden", type=click.IntRange(1, 4096), help="Units of each hidden layer.  [paper: 32, others: 128]")
+@click.option("--latent", type=click.IntRange(2, 64), help="Dimensions; the pad shows two of more.  [paper, vae: 2]")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="The same seed gives the same model.  [0]")
 def command(
     sources: tuple[Path, ...], name: str | None, out: Path | None, aside: tuple[Path, ...], recipe: str, **changes: Any
@@ -63,19 +89,7 @@ def command(
     chosen = _recipe(recipe, changes)
     rows, kept_aside = _corpora(sources, aside, chosen.seed)
     model_name, parent = _name(name or ("mine" if sources else chosen.name)), out or bundle.user_folder()
-    if recipe == "paper":
-        from latentd.offline.export import export
-        from latentd.offline.train import Recipe
-
-        assert isinstance(chosen, Recipe)
-        folder = export(_train(rows, kept_aside, chosen), chosen, rows, kept_aside, model_name, parent)
-    else:
-        from latentd.offline import timbral_export
-        from latentd.offline.timbral import TimbreRecipe
-
-        assert isinstance(chosen, TimbreRecipe)
-        made = _make(rows, chosen, jobs, cache)
-        folder = timbral_export.export(made, chosen, rows, kept_aside, model_name, parent)
+    folder = _made(rows, kept_aside, chosen, _Rendering(jobs, cache), model_name, parent)
     bundle.load(str(folder.resolve()))
     click.echo(f"{folder}: made from {len(rows.rows)} presets. Play it: latentd run --model {_hint(folder, out)}")
 
@@ -91,16 +105,22 @@ def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:
     """The recipe's settings with the options given.
 
     Raises:
-        UserError: an option of the other recipe.
+        UserError: an option of another recipe, or a weight that there is not.
     """
+    from latentd.offline.hearing_vae import HearingRecipe
     from latentd.offline.timbral import TimbreRecipe
-    from latentd.offline.train import RECIPES
+    from latentd.offline.train import Recipe
+    from latentd.offline.weights import changed
 
-    chosen = RECIPES["paper"] if name == "paper" else TimbreRecipe()
-    given = {key: value for key, value in changes.items() if value is not None}
+    recipes: dict[str, Recipe | TimbreRecipe] = {"paper": Recipe(), "vae": HearingRecipe(), "timbre": TimbreRecipe()}
+    chosen = recipes[name]
+    given = {key: value for key, value in changes.items() if value not in (None, ())}
     for key in given:
         if not hasattr(chosen, key):
-            raise UserError(f"--{key.replace('_', '-')} is not an option of the recipe {name}", "Leave it out")
+            option = "weight" if key == "weights" else key.replace("_", "-")
+            raise UserError(f"--{option} is not an option of the recipe {name}", "Leave it out")
+    if isinstance(chosen, HearingRecipe | TimbreRecipe):
+        given["weights"] = changed(chosen.weights, changes["weights"])
     return replace(chosen, **given)
 
 
@@ -123,7 +143,25 @@ def _name(name: str) -> str:
     return name
 
 
-def _train(rows: Corpus, kept_aside: Corpus, recipe: Recipe) -> Trained:
+def _made(
+    rows: Corpus, aside: Corpus, recipe: Recipe | TimbreRecipe, rendering: _Rendering, name: str, parent: Path
+) -> Path:
+    """Train, and write the bundle."""
+    from latentd.offline import hearing_vae, timbral, timbral_export
+    from latentd.offline.export import export
+
+    if isinstance(recipe, timbral.TimbreRecipe):
+        with _heard(rendering) as (measure, report):
+            made = timbral.make(rows, recipe, measure, report)
+        return timbral_export.export(made, recipe, rows, aside, name, parent)
+    if isinstance(recipe, hearing_vae.HearingRecipe):
+        with _heard(rendering) as (measure, report):
+            trained = hearing_vae.make(rows, recipe, measure, report)
+        return export(trained, recipe, rows, aside, name, parent, hearing_vae.MARGIN)
+    return export(_trained(rows, aside, recipe), recipe, rows, aside, name, parent)
+
+
+def _trained(rows: Corpus, kept_aside: Corpus, recipe: Recipe) -> Trained:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from latentd.offline.corpus import paper_layout
@@ -140,13 +178,14 @@ def _train(rows: Corpus, kept_aside: Corpus, recipe: Recipe) -> Trained:
         return train(paper_layout(), rows, kept_aside, recipe, show)
 
 
-def _make(rows: Corpus, recipe: TimbreRecipe, jobs: int | None, cache: Path | None) -> Made:
+@contextmanager
+def _heard(rendering: _Rendering) -> Iterator[tuple[Measure, Report]]:
+    """For a recipe that listens: what renders and measures patches, and what shows its progress."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from latentd.offline import clip_cache, measure
     from latentd.offline.measure import Measured
-    from latentd.offline.timbral import make
 
     columns = (TextColumn("{task.description:40}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
@@ -159,10 +198,10 @@ def _make(rows: Corpus, recipe: TimbreRecipe, jobs: int | None, cache: Path | No
             def rendered(done: int) -> None:
                 report("rendering", done, len(patches))
 
-            where = cache or clip_cache.folder()
-            return measure.measure(patches, jobs=jobs, cache=where, progress=rendered)
+            where = rendering.cache or clip_cache.folder()
+            return measure.measure(patches, jobs=rendering.jobs, cache=where, progress=rendered)
 
-        return make(rows, recipe, measured, report)
+        yield measured, report
 
 
 def _hint(folder: Path, out: Path | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +16,17 @@ from safetensors.numpy import load_file
 from latentd import amsynth, banks, bundle
 from latentd.amsynth import Array
 from latentd.banks import Bank, Preset
-from latentd.decoder import Layout
-from latentd.offline import corpus
+from latentd.decoder import Decoder, Layout
+from latentd.offline import corpus, plane
 from latentd.offline.corpus import PAPER_CONSTANTS, Corpus, paper_layout
-from latentd.offline.export import networks
-from latentd.offline.train import RECIPES, Epoch, Trained, train
+from latentd.offline.export import SNAPSHOTS_FILE, export, networks
+from latentd.offline.train import Epoch, Recipe, Trained, train
 from latentd.offline.vae import VAE
+from latentd.offline.weights import HearingWeights, Weights
 
 pytestmark = pytest.mark.offline
 
-TINY = replace(RECIPES["paper"], epochs=3)
+TINY = Recipe(epochs=3)
 GRID = np.stack(np.meshgrid(*2 * [np.linspace(-4.0, 4.0, 33)]), axis=-1).reshape(-1, 2)
 
 
@@ -175,8 +176,12 @@ def test_the_command_measures_on_banks_held_out(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["nothing.bank"], "nothing.bank: No such file"),
-        (["--recipe", "nothing"], "'nothing' is not one of 'timbre', 'paper'"),
+        (["--recipe", "nothing"], "'nothing' is not one of 'timbre', 'vae', 'paper'"),
         (["--name", "../up"], "--name: found '../up'"),
+        (["--weight", "techer=0"], "there is no weight 'techer'. Did you mean teacher"),
+        (["--recipe", "vae", "--weight", "teacher=0"], "There are: descriptors, loudness, mel, doubt"),
+        (["--recipe", "paper", "--weight", "step=0"], "--weight is not an option of the recipe paper. Leave it out"),
+        (["--latent", "3"], "--latent is not an option of the recipe timbre. Leave it out"),
     ],
 )
 def test_the_command_names_a_mistake_in_one_line(arguments: list[str], message: str) -> None:
@@ -194,3 +199,69 @@ def test_the_command_replaces_no_folder_that_is_not_a_model(tmp_path: Path) -> N
     assert done.returncode == 2
     assert "exists and is not a model" in done.stderr
     assert (tmp_path / "m" / "thesis.txt").is_file()
+
+
+def _made(rows: Corpus, recipe: Recipe, folder: Path) -> tuple[Trained, bundle.Model]:
+    trained = train(paper_layout(), rows, rows.take([]), recipe, _ignore)
+    return trained, bundle.load(str(export(trained, recipe, rows, rows.take([]), "m", folder)))
+
+
+def test_of_four_dimensions_the_pad_plays_the_plane_on_which_the_presets_spread_most(
+    rows: Corpus, tmp_path: Path
+) -> None:
+    trained, model = _made(rows, replace(TINY, latent=4, epochs=30), tmp_path)
+    decoder, encoder = networks(trained.model)
+    points = encoder(paper_layout().encode(rows.params))
+    assert points.shape == (60, 4)
+    shown = plane.through(points)
+    flat = model.encoder.encode(rows.params)
+    variances = np.linalg.eigvalsh(np.cov(points.T))
+    np.testing.assert_allclose(np.linalg.eigvalsh(np.cov(flat.T)), variances[2:], rtol=1e-4)
+    facts = model.manifest.quality["plane"]
+    assert facts == {"latent": 4, "variance_kept": pytest.approx(variances[2:].sum() / variances.sum(), abs=1e-4)}
+    whole = Decoder(paper_layout(), decoder, np.zeros(amsynth.COUNT), 0.0).decode_many(
+        shown.middle + flat @ shown.directions
+    )
+    learned = list(paper_layout().continuous)
+    np.testing.assert_allclose(model.decoder.decode_many(flat)[:, learned], whole[:, learned], atol=1e-5)
+
+
+def test_the_card_says_what_part_the_plane_keeps_and_the_losses_in_all_dimensions(rows: Corpus, tmp_path: Path) -> None:
+    trained, model = _made(rows, replace(TINY, latent=3), tmp_path)
+    card = (model.folder / bundle.CARD_FILE).read_text()
+    kept = model.manifest.quality["plane"]["variance_kept"]
+    assert "3 latent dimensions, of which the pad shows a plane" in card
+    assert f"hold {kept:.1%} of its\nvariance in all 3 dimensions" in card
+    assert f"train {trained.curve[-1].train:.4g}" in card
+    assert model.manifest.training["latent"] == 3
+
+
+def test_snapshots_of_more_dimensions_are_of_the_pads_plane_too(rows: Corpus, tmp_path: Path) -> None:
+    _, model = _made(rows, replace(TINY, latent=5), tmp_path)
+    stored = load_file(model.folder / SNAPSHOTS_FILE)
+    last = load_file(model.folder / bundle.DECODER_FILE)
+    np.testing.assert_array_equal(stored["3.0.weight"], last["0.weight"])
+    assert stored["1.0.weight"].shape == (32, 2)
+
+
+def test_two_dimensions_are_what_they_always_were(rows: Corpus, tmp_path: Path) -> None:
+    """Neither turned nor noted: made again, the shipped bundle `paper` comes out the same."""
+    trained, model = _made(rows, TINY, tmp_path)
+    decoder, _ = networks(trained.model)
+    np.testing.assert_array_equal(load_file(model.folder / bundle.DECODER_FILE)["0.weight"], decoder.layers[0][0])
+    assert "plane" not in model.manifest.quality
+    assert model.manifest.training.keys() == bundle.load("paper").manifest.training.keys()
+
+
+def test_planes_keep_all_of_what_lies_in_one_and_do_not_turn_with_the_sign() -> None:
+    flat = np.random.default_rng(1).normal(size=(50, 2)) * (3.0, 1.0) @ [[0.6, 0.8, 0.0], [0.0, 0.0, -1.0]] + 5.0
+    shown = plane.through(flat)
+    assert shown.kept == pytest.approx(1.0)
+    np.testing.assert_allclose(shown.directions @ shown.directions.T, np.eye(2), atol=1e-12)
+    np.testing.assert_allclose(shown.directions, plane.through(10.0 - flat).directions, atol=1e-9)
+
+
+def test_the_help_names_every_weight_with_its_default() -> None:
+    text = " ".join(_command("--help").stdout.split())
+    for weights in (Weights(), HearingWeights()):
+        assert ", ".join(f"{name}={value:g}" for name, value in asdict(weights).items()) in text
