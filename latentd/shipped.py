@@ -1,8 +1,10 @@
-"""Where the files that ship with latentd lie: inside an installed package, or at the top of a checkout."""
+"""Where what ships with latentd comes from: the files of a package or a checkout, and its optional libraries."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +26,18 @@ def folder(kind: Literal["mappings", "models"]) -> Path:
         if candidate.is_dir():
             return candidate
     raise LatentdError(f"The shipped {kind} are missing beside {_PACKAGE}", "Install latentd again")
+
+
+def install_offline() -> str:
+    """The next step for somebody who lacks the libraries of the offline half: a command for the Python that runs.
+
+    A checkout installs its own code, from wherever the command is typed; for a package its name is enough.
+    """
+    checkout = _PACKAGE.parent
+    what = [shlex.quote("latentd[offline]")]
+    if (checkout / "pyproject.toml").is_file():
+        what = ["-e", shlex.quote(f"{checkout}[offline]")]
+    return " ".join(["Install it:", shlex.quote(sys.executable), "-m", "pip", "install", *what])
 
 
 def is_name(text: str) -> bool:

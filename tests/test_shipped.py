@@ -1,7 +1,9 @@
-"""The shipped files are found."""
+"""The shipped files are found, and the libraries that do not come with them are named."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,19 @@ def test_an_installed_package_prefers_its_own_data(monkeypatch: pytest.MonkeyPat
     (tmp_path / "models").mkdir()
     monkeypatch.setattr(shipped, "_PACKAGE", tmp_path / "latentd")
     assert shipped.folder("models") == inside
+
+
+def test_a_checkout_installs_itself_with_the_libraries_wherever_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    checkout = tmp_path / "my music"
+    checkout.mkdir()
+    (checkout / "pyproject.toml").touch()
+    monkeypatch.setattr(shipped, "_PACKAGE", checkout / "latentd")
+    command = shlex.split(shipped.install_offline().removeprefix("Install it: "))
+    assert command == [sys.executable, "-m", "pip", "install", "-e", f"{checkout}[offline]"]
+
+
+def test_a_package_asks_for_its_libraries_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shipped, "_PACKAGE", tmp_path / "site-packages" / "latentd")
+    assert shipped.install_offline() == f"Install it: {shlex.quote(sys.executable)} -m pip install 'latentd[offline]'"

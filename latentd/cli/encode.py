@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -14,7 +13,8 @@ from latentd import amsynth, banks, bundle
 from latentd.amsynth import Array
 from latentd.banks import Preset
 from latentd.bundle import Model
-from latentd.errors import LatentdError, UserError
+from latentd.cli.needs import need
+from latentd.errors import UserError
 from latentd.pad import Pad, clip
 from latentd.sounds import small
 
@@ -61,8 +61,7 @@ def _by_sound(model: Model) -> Place:
     sounds = model.sounds
     if sounds is None:
         raise UserError(f"The model {model.name} has no sound encoder", "Use --by parameters, or another --model")
-    if not find_spec("pyloudnorm"):
-        raise LatentdError("Rendering needs the offline extra", "Install it: pip install 'latentd[offline]'")
+    need("Rendering", "scipy", "pyloudnorm")
     from latentd.offline import clip_cache, measure
 
     def place(patches: Array) -> list[tuple[float, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from latentd import shipped
 from latentd.errors import LatentdError
 
 
@@ -15,4 +16,4 @@ def need(purpose: str, *libraries: str) -> None:
     """
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:
-        raise LatentdError(f"{purpose} needs {', '.join(missing)}", "Install it: pip install 'latentd[offline]'")
+        raise LatentdError(f"{purpose} needs {', '.join(missing)}", shipped.install_offline())

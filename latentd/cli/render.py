@@ -12,7 +12,8 @@ import click
 import numpy as np
 
 from latentd import amsynth, banks, bundle
-from latentd.errors import LatentdError, UserError
+from latentd.cli.needs import need
+from latentd.errors import UserError
 from latentd.pad import XY, Pad
 
 if TYPE_CHECKING:
@@ -68,10 +69,9 @@ def command(
 
 
 def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None) -> None:
-    try:
-        import soundfile
-    except ImportError as error:
-        raise LatentdError("Rendering needs soundfile", "Install it: pip install 'latentd[offline]'") from error
+    need("Rendering", "soundfile")
+    import soundfile
+
     from latentd.offline.progress import track
     from latentd.offline.render import render
     from latentd.offline.take import RATE

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from latentd.cli.needs import need
 from latentd.errors import LatentdError, UserError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
     They are those of the AudioCommons timbral models 0.4. Also printed: loudness (EBU R 128, LUFS), peak, clipped
     samples, where the sound begins and ends, and where notes do. Files may have any rate and up to five channels.
     """
-    _need_offline()
+    need("Describing", "scipy", "soundfile", "pyloudnorm")
     from latentd.offline.progress import track
 
     failed = 0
@@ -44,15 +45,6 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
         click.echo(json.dumps(facts) if as_json else _text(facts))
     if failed:
         raise click.exceptions.Exit(UserError.exit_code)
-
-
-def _need_offline() -> None:
-    try:
-        import pyloudnorm  # noqa: F401 - only asks whether it is there
-        import scipy  # noqa: F401 - the same
-        import soundfile  # noqa: F401 - the same
-    except ImportError as error:
-        raise LatentdError(f"This needs {error.name}", "Install it: pip install 'latentd[offline]'") from error
 
 
 def _facts(file: Path) -> dict[str, Any]:

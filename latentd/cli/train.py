@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from latentd import banks, bundle
-from latentd.errors import LatentdError, UserError
+from latentd.cli.needs import need
+from latentd.errors import UserError
 
 if TYPE_CHECKING:
     from latentd.amsynth import Array
@@ -84,7 +85,7 @@ def command(
     on the seven banks that the paper never saw. Of your own banks a tenth of the presets is kept aside to measure on,
     unless --hold-out names whole banks. What has been rendered once is kept, so an interrupted run goes on quickly.
     """
-    _need_torch()
+    need("Training", "torch", "numba", "scipy", "pyloudnorm")
     jobs, cache = changes.pop("jobs"), changes.pop("cache")
     chosen = _recipe(recipe, changes)
     rows, kept_aside = _corpora(sources, aside, chosen.seed)
@@ -92,13 +93,6 @@ def command(
     folder = _made(rows, kept_aside, chosen, _Rendering(jobs, cache), model_name, parent)
     bundle.load(str(folder.resolve()))
     click.echo(f"{folder}: made from {len(rows.rows)} presets. Play it: latentd run --model {_hint(folder, out)}")
-
-
-def _need_torch() -> None:
-    try:
-        import torch  # noqa: F401 - only asks whether it is there
-    except ImportError as error:
-        raise LatentdError("Training needs torch", "Install it: pip install 'latentd[offline]'") from error
 
 
 def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:

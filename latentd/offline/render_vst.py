@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from latentd import shipped
 from latentd.errors import LatentdError
 from latentd.offline.take import RATE, Take
 
@@ -103,7 +104,7 @@ def _made() -> tuple[Any, Any]:
     try:
         import dawdreamer
     except ImportError as error:
-        raise LatentdError("Rendering needs DawDreamer", "Install it: pip install 'latentd[offline]'") from error
+        raise LatentdError("Rendering needs DawDreamer", shipped.install_offline()) from error
     engine = dawdreamer.RenderEngine(RATE, _BLOCK)
     return engine, engine.make_plugin_processor("amsynth", str(PLUGIN))
 
