@@ -12,7 +12,6 @@ ones included: what they compute is kept, how they compute it is not.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +24,7 @@ from latentd.offline.descriptors import (
     brightness,
     depth,
     envelope,
+    filters,
     hardness,
     loudness,
     mel,
@@ -40,11 +40,14 @@ from latentd.offline.descriptors.spectra import Array, Array32
 __all__ = ["DESCRIPTORS", "Description", "Undescribable", "describe", "log_mel_distance", "measure"]
 
 DESCRIPTORS = ("hardness", "depth", "brightness", "roughness", "warmth", "sharpness", "boominess")
+_Analysis = tuple[dict[str, float], list[float], Array32]  # the seven, the onsets in seconds, the log-mel picture
+_NOTHING: _Analysis = dict.fromkeys(DESCRIPTORS, float("nan")), [], np.empty((0, mel.BANDS), np.float32)
 
 TARGET_LUFS = -24.0
 _RATES = (8000, 384000)
 _LOWEST_RATE = 44100  # the loudness model needs third octaves up to 12.5 kHz: slower clips are resampled to this
 _CHANNELS = 5
+_FRONT = 3  # channels that the descriptors hear; what is more is surround
 _SHORTEST = 8192  # samples; shorter clips are as if silence followed
 _STEP_S = 0.01
 _FAINT = 10 ** (-60 / 20)  # of the loudest 10 ms
@@ -86,16 +89,6 @@ class Description(NamedTuple):
     onsets_s: tuple[float, ...]
 
 
-class _Seven(NamedTuple):
-    hardness: float
-    depth: float
-    brightness: float
-    roughness: float
-    warmth: float
-    sharpness: float
-    boominess: float
-
-
 def describe(samples: NDArray[np.floating], rate: int) -> Description:
     """Describe a clip.
 
@@ -106,38 +99,38 @@ def describe(samples: NDArray[np.floating], rate: int) -> Description:
     Raises:
         Undescribable: no samples, samples that are not finite numbers, a rate outside 8000..384000 Hz.
     """
-    return _measured(samples, rate, wants_picture=False)[0]
+    return measure(samples, rate)[0]
 
 
 def measure(samples: NDArray[np.floating], rate: int) -> tuple[Description, Array32]:
     """`describe`, and the clip's log-mel picture for `mel.distance` (empty where the descriptors are NaN)."""
-    return _measured(samples, rate, wants_picture=True)
-
-
-def _measured(samples: NDArray[np.floating], rate: int, wants_picture: bool) -> tuple[Description, Array32]:
     channels = _checked(samples, rate)
     weighted = loudness.weighted(channels, rate)
     lufs = loudness.integrated(weighted, rate)
-    mono = channels.sum(axis=1) if channels.shape[1] < 3 else channels[:, :3].sum(axis=1)
-    x = _levelled(mono, loudness.integrated(weighted[:, :3].sum(axis=1, keepdims=True), rate))
-    if x is None:
-        seven, starts, picture = _Seven(*[float("nan")] * 7), list[float](), np.empty((0, mel.BANDS), np.float32)
-    else:
-        seven, starts, picture = _analysed(*_resampled(x, rate), wants_picture)
+    mono, heard = channels[:_FRONT].sum(axis=0), weighted[:_FRONT].sum(axis=0, keepdims=True)
+    x = _levelled(mono, loudness.integrated(heard, rate))
+    seven, starts, picture = _NOTHING if x is None else _analysed(*_resampled(x, rate))
     start_s, end_s = _extent(channels, rate)
-    onsets_s = tuple(max(start, start_s) for start in starts)
-    peak = np.abs(channels)
-    facts = (float(peak.max()), int(np.count_nonzero(peak >= 1.0)), lufs == float("-inf"), start_s, end_s)
-    return Description(*seven, lufs, *facts, onsets_s), picture
+    return Description(
+        **seven,
+        lufs=lufs,
+        peak=float(max(channels.max(), -channels.min())),
+        clipped=int(np.count_nonzero(channels >= 1.0) + np.count_nonzero(channels <= -1.0)),
+        silent=lufs == float("-inf"),
+        start_s=start_s,
+        end_s=end_s,
+        onsets_s=tuple(max(start, start_s) for start in starts),
+    ), picture
 
 
 def _checked(samples: NDArray[np.floating], rate: int) -> Array:
+    """The samples as (channels, n)."""
     if not _RATES[0] <= rate <= _RATES[1] or int(rate) != rate:
         raise Undescribable(f"A rate of {rate} Hz; a whole number {_RATES[0]}..{_RATES[1]} is allowed")
     if not np.issubdtype(samples.dtype, np.floating):
         raise Undescribable(f"Samples are {samples.dtype}; floats of full scale ±1 are needed", "Scale them first")
-    channels = (samples[:, None] if samples.ndim == 1 else samples).astype(np.float64)
-    if channels.ndim != 2 or channels.size == 0 or channels.shape[1] > _CHANNELS:
+    channels = np.array(np.atleast_2d(samples.T), np.float64, order="C")
+    if channels.ndim != 2 or channels.size == 0 or len(channels) > _CHANNELS:
         raise Undescribable(f"Samples of shape {samples.shape}; (n,) or (n, 1..{_CHANNELS}) with n > 0 is needed")
     if not np.isfinite(channels).all():
         raise Undescribable("Samples are not all finite numbers")
@@ -158,47 +151,35 @@ def _resampled(x: Array, rate: int) -> tuple[Array, int]:
     return np.pad(x, (0, max(_SHORTEST - len(x), 0))), rate
 
 
-def _analysed(x: Array, rate: int, wants_picture: bool) -> tuple[_Seven, list[float], Array32]:
-    """The seven, the onsets in seconds, and the log-mel picture (empty if not wanted) of a levelled signal."""
+def _analysed(x: Array, rate: int) -> _Analysis:
+    """What there is to say of a levelled signal."""
     held = envelope.sample_and_hold(x, rate, 0.1)
-    spectrum = spectra.stft(x)
-    strength = onsets.flux(spectra.mel_db(spectrum, rate))
-    starts = onsets.find(strength, held, rate, _NEAREST_START)
+    single = spectra.single(x)
+    spectrum = np.concatenate(list(spectra.stft(single)))
+    power = spectra.power(spectrum)
+    starts = onsets.find(onsets.flux(spectra.mel_db([power], rate)), held, rate, _NEAREST_START)
     starts = starts if len(starts) > 1 else [0]
     sound = bark.loudness(x, rate)
-    audible = _filtered(x, 20.0, "high", rate)
+    audible = filters.above(x, 20.0, rate)
     audible /= np.abs(audible).max()
-    low_2000, low_500, high_2000, high_100 = (
-        _filtered(audible, hz, kind, rate)
-        for hz, kind in ((2000.0, "low"), (500.0, "low"), (2000.0, "high"), (100.0, "high"))
-    )
-    seven = _Seven(
-        hardness=hardness.value(x, held, rate, sound.weighted(70, 140), percussive.ratio(x, spectrum)),
-        depth=depth.value(audible, low_2000, low_500, rate),
-        brightness=brightness.value(audible, high_2000, high_100, rate),
-        roughness=roughness.value(x, rate),
-        warmth=warmth.value(x, starts, rate, sound.mean(10, 40), sound.weighted(80, 240)),
-        sharpness=bark.sharpness(sound),
-        boominess=bark.boominess(sound),
-    )
-    picture = mel.picture(spectrum, rate) if wants_picture else np.empty((0, mel.BANDS), np.float32)
-    return seven, [start / rate for start in starts], picture
-
-
-def _filtered(x: Array, hz: float, kind: str, rate: int) -> Array:
-    return np.asarray(signal.sosfilt(_sections(hz, kind, rate), x))
-
-
-@lru_cache(maxsize=32)
-def _sections(hz: float, kind: str, rate: int) -> Array:
-    """Three Butterworth filters of second order in a row: 36 dB an octave, and -9 dB at the corner."""
-    return np.repeat(signal.butter(2, hz, kind, fs=rate, output="sos"), 3, axis=0)
+    percussion = percussive.ratio(x, spectrum, power)
+    seven = {
+        "hardness": hardness.value(x, single, held, rate, sound.weighted(70, 140), percussion),
+        "depth": depth.value(audible, rate),
+        "brightness": brightness.value(audible, rate),
+        "roughness": roughness.value(single, rate),
+        "warmth": warmth.value(x, starts, rate, sound.mean(10, 40), sound.weighted(80, 240)),
+        "sharpness": bark.sharpness(sound),
+        "boominess": bark.boominess(sound),
+    }
+    return seven, [start / rate for start in starts], mel.picture(power, rate)
 
 
 def _extent(channels: Array, rate: int) -> tuple[float, float]:
     step = int(_STEP_S * rate)
-    power = np.add.reduceat(np.einsum("ij,ij->i", channels, channels), np.arange(0, len(channels), step))
+    length = channels.shape[1]
+    power = np.sum([np.add.reduceat(x * x, np.arange(0, length, step)) for x in channels], axis=0)
     if not power.max() > 0.0:
         return float("nan"), float("nan")
     heard = np.flatnonzero(power >= power.max() * _FAINT**2)
-    return float(heard[0] * step / rate), float(min((heard[-1] + 1) * step, len(channels)) / rate)
+    return float(heard[0] * step / rate), float(min((heard[-1] + 1) * step, length) / rate)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from latentd.cli.timbre import command
 from latentd.offline import timbre
-from latentd.offline.descriptors import envelope, loudness, percussive
+from latentd.offline.descriptors import envelope, loudness, medians
 from latentd.offline.render import render
 from tests.offline import reference
 
@@ -98,15 +98,16 @@ def test_what_is_no_sound_is_a_clear_error(samples: np.ndarray, rate: int) -> No
 def test_loudness_is_pyloudnorm_s(rate: int) -> None:
     rng = np.random.default_rng(1)
     clip = rng.normal(size=(rate * 3, 2)) * np.linspace(0.001, 0.3, rate * 3)[:, None]
-    assert loudness.integrated(loudness.weighted(clip, rate), rate) == pytest.approx(
+    assert loudness.integrated(loudness.weighted(clip.T, rate), rate) == pytest.approx(
         pyloudnorm.Meter(rate).integrated_loudness(clip), abs=1e-6
     )
 
 
-def test_the_fast_median_is_the_median() -> None:
-    levels = np.random.default_rng(2).integers(-200, 200, (90, 37)).astype(np.int16)
+@pytest.mark.parametrize("length", [1, 17, 90, 91, 92, 93])
+def test_the_fast_median_is_the_median(length: int) -> None:
+    levels = np.random.default_rng(2).integers(-200, 200, (length, 37)).astype(np.int16)
     expected = scipy.ndimage.median_filter(levels, size=(31, 1), mode="reflect")
-    assert np.array_equal(percussive._median_along_first(levels), expected)
+    assert np.array_equal(medians.of_31(levels), expected)
 
 
 def test_the_fast_envelope_is_the_one_made_sample_by_sample() -> None:

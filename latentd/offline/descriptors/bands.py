@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft, signal
 
-from latentd.offline.descriptors.spectra import Array, single
+from latentd.offline.descriptors.spectra import Array, Complex32, single, some_at_once
 
 COUNT = 28
 _REFERENCE_DB = 100.0  # the level of a signal of rms 1
@@ -28,13 +28,13 @@ def levels(windows: Array, rate: float) -> Array:
 
     The length of a window must be a multiple of 2⁸.
     """
-    responses, halving = _design(rate)
+    _, halving = _design(rate)
     powers = np.empty((len(windows), COUNT))
-    powers[:, -_UNDECIMATED:] = _powers(windows, responses)
+    powers[:, -_UNDECIMATED:] = _powers(windows, rate, _UNDECIMATED)
     x = windows
     for top in range(COUNT - _UNDECIMATED, 0, -3):
         x = signal.lfilter(*halving, x, axis=1)[:, 1::2]
-        powers[:, top - 3 : top] = _powers(x, responses[:3])
+        powers[:, top - 3 : top] = _powers(x, rate, 3)
     with np.errstate(divide="ignore"):
         return 10.0 * np.log10(powers) + _REFERENCE_DB
 
@@ -50,12 +50,21 @@ def _design(rate: float) -> tuple[Array, tuple[Array, Array]]:
     return np.array([signal.sosfilt(sos, impulse) for sos in filters]), signal.cheby1(2, 0.1, 0.4)
 
 
-def _powers(x: Array, responses: Array) -> Array:
-    """Mean squares (window, response) of each window through each filter, cut off where the window ends."""
+def _powers(x: Array, rate: float, count: int) -> Array:
+    """Mean squares (window, band) of each window through the first filters, cut off where the window ends."""
     length = x.shape[1]
-    taps = min(length, responses.shape[1])
-    size = fft.next_fast_len(length + taps - 1, real=True)
-    spectrum = fft.rfft(single(x), size, axis=1)
-    shapes = fft.rfft(responses[:, :taps].astype(np.float32), size, axis=1)
-    results = [fft.irfft(spectrum * shape, size, axis=1)[:, :length] for shape in shapes]
-    return np.stack([np.einsum("ij,ij->i", y, y) / length for y in results], axis=1)
+    shapes, size = _shapes(rate, count, length)
+    powers = []
+    for part in some_at_once(x):
+        spectrum = fft.rfft(single(part), size, axis=1)
+        results = [fft.irfft(spectrum * shape, size, axis=1)[:, :length] for shape in shapes]
+        powers.append(np.stack([np.einsum("ij,ij->i", y, y) / length for y in results], axis=1))
+    return np.concatenate(powers)
+
+
+@lru_cache(maxsize=32)
+def _shapes(rate: float, count: int, length: int) -> tuple[Complex32, int]:
+    """Spectra (band, bin) of the first filters' responses, and their size, for windows of this length."""
+    responses = _design(rate)[0][:count, :length].astype(np.float32)
+    size = fft.next_fast_len(length + responses.shape[1] - 1, real=True)
+    return fft.rfft(responses, size, axis=1), size

@@ -7,41 +7,45 @@ from __future__ import annotations
 
 import numpy as np
 
-from latentd.offline.descriptors import envelope, onsets, peaks, spectra
+from latentd.offline.descriptors import envelope, filters, onsets, peaks, spectra
 from latentd.offline.descriptors.spectra import Array
 
 _SIZE, _HOP = 4096, 1024
 _QUIET = 10 ** (-60 / 20)  # frames of less power, of a signal of peak 1, count as nothing
 _CENTROID_LIMIT_HZ = 2000.0
+_LOW_HZ = 500.0
 _STEP = 256  # samples of a step of the rms envelope
 _DECAYED = 10 ** (-40 / 20)  # of the greatest rms: then a note is over
 _NEAREST_START = 512
 _CONTRAST = 0.01
 
 
-def value(x: Array, below_2000: Array, below_500: Array, rate: float) -> float:
-    """Depth of a signal.
-
-    Args:
-        x: the signal without what lies below 20 Hz, of peak 1.
-        below_2000: the part of x below 2 kHz.
-        below_500: the part of x below 500 Hz.
-    """
-    spectrum = spectra.spectrogram(x, "hamming", _SIZE, _HOP)
-    energy = spectrum.sum(axis=1, dtype=np.float64)
-    centroid = min(_mean(_centroids(below_2000, rate), energy), _CENTROID_LIMIT_HZ)
+def value(x: Array, rate: float) -> float:
+    """Depth of a signal of peak 1, without what lies below 20 Hz."""
+    energy, spectrum = _sums(x)
+    centroid = min(_mean(_centroids(filters.below(x, _CENTROID_LIMIT_HZ, rate), rate), energy), _CENTROID_LIMIT_HZ)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = _mean(spectra.energies(below_500, "hamming", _SIZE, _HOP) / energy, energy)
+        low = spectra.energies(filters.below(x, _LOW_HZ, rate), "hamming", _SIZE, _HOP)
+        share = _mean(low / energy, energy)
     duration = np.log10(np.mean(_durations(x, rate)))
     return float(
         -0.0043703565847874465 * centroid
         + 32.83743202462131 * share
         + 4.750862716905235 * duration
-        - 14.217438690256062 * _log_pitch(spectrum.sum(axis=0, dtype=np.float64), rate)
+        - 14.217438690256062 * _log_pitch(spectrum, rate)
         + 3.8782339862813924 * share * duration
         - 0.8544826091735516 * share**10 / (share**10 + 0.2) * duration
         + 66.69534393444391
     )
+
+
+def _sums(x: Array) -> tuple[Array, Array]:
+    """The energy of each frame, and of each bin."""
+    energies, total = list[Array](), np.zeros(_SIZE // 2 + 1)
+    for part in spectra.spectrogram(x, "hamming", _SIZE, _HOP):
+        energies.append(part.sum(axis=1, dtype=np.float64))
+        total += part.sum(axis=0, dtype=np.float64)
+    return np.concatenate(energies), total
 
 
 def _mean(values: Array, energy: Array) -> float:
@@ -51,16 +55,16 @@ def _mean(values: Array, energy: Array) -> float:
 
 
 def _centroids(x: Array, rate: float) -> Array:
-    spectrum = spectra.spectrogram(x, "hamming", _SIZE, _HOP)
-    bins = np.arange(spectrum.shape[1], dtype=np.float32)
+    bins = np.arange(_SIZE // 2 + 1, dtype=np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(spectrum @ bins / spectrum.sum(axis=1) * (rate / _SIZE))
+        parts = [part @ bins / part.sum(axis=1) for part in spectra.spectrogram(x, "hamming", _SIZE, _HOP)]
+    return np.concatenate(parts) * (rate / _SIZE)
 
 
 def _durations(x: Array, rate: float) -> list[float]:
     """Seconds from each onset's loudest moment until it has decayed, or to the next onset."""
     held = envelope.sample_and_hold(x, rate, 0.2)
-    strength = onsets.flux(spectra.mel_db(spectra.stft(x), rate))
+    strength = onsets.strength(spectra.single(x), rate)
     starts = [onset // _STEP for onset in onsets.find(strength, held, rate, _NEAREST_START)]
     level = envelope.rms(x, _STEP, _STEP)
     level /= level.max()

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from latentd.offline.descriptors.spectra import Array
 
-Index = NDArray[np.intp]
-
 _HOLD_S = 0.01
 _EFFORT_LEVELS = 9  # of ten equal parts of the rise, the borders between them
 _EFFORT_FACTOR = 3.0
@@ -29,25 +27,26 @@ def sample_and_hold(x: Array, rate: float, decay_s: float) -> Array:
     One step of the loop is one peak or one fall, not one sample.
     """
     x = np.abs(x)
-    fall = float(x.max() / (decay_s * rate))
+    slope = float(x.max() / (decay_s * rate))
     hold = int(np.ceil(_HOLD_S * rate))
-    # A line of slope -fall is level here, so that coming above it is a plain comparison.
-    tilted = x + fall * np.arange(len(x))
-    followed = _followed(x, fall)
+    fall = slope * np.arange(1.0, _SEARCH + 1.0)
+    away = _away(x, slope)
     out = np.empty_like(x)
     at = 0
     while at < len(x):
         at = _rise_and_hold(x, out, at, hold)
         while at < len(x) and out[at - 1] > x[at]:
-            at = _fall(x, tilted, out, at, fall, followed)
+            at = _fall(x, out, at, fall, away)
     return out
 
 
-def _followed(x: Array, fall: float) -> Index:
-    """For each sample the first one after it that is not a little lower than the one before it."""
+def _away(x: Array, slope: float) -> NDArray[np.bool_]:
+    """Whether the sample after each one is not a little lower than it; the last one counts as such."""
     step = np.diff(x)
-    at = np.where((step < 0.0) & (step >= -fall), len(x), np.arange(1, len(x)))
-    return np.append(np.minimum.accumulate(at[::-1])[::-1], len(x))
+    away = np.ones(len(x), np.bool_)
+    np.less(step, -slope, out=away[:-1])
+    away[:-1] |= step >= 0.0
+    return away
 
 
 def _rise_and_hold(x: Array, out: Array, at: int, hold: int) -> int:
@@ -55,29 +54,26 @@ def _rise_and_hold(x: Array, out: Array, at: int, hold: int) -> int:
     while True:
         stretch = x[at : at + hold + 1]
         # The last of equal peaks counts: it holds longest.
-        peak = len(stretch) - 1 - int(np.argmax(stretch[::-1]))
-        np.maximum.accumulate(stretch[: peak + 1], out=out[at : at + peak + 1])
+        peak = len(stretch) - 1 - int(stretch[::-1].argmax())
         if peak == 0:
             out[at : at + len(stretch)] = stretch[0]
             return at + len(stretch)
+        np.maximum.accumulate(stretch[: peak + 1], out=out[at : at + peak + 1])
         at += peak
 
 
-def _fall(x: Array, tilted: Array, out: Array, at: int, fall: float, followed: Index) -> int:
+def _fall(x: Array, out: Array, at: int, fall: Array, away: NDArray[np.bool_]) -> int:
     """The line down from the sample before `at` to the signal, and on with it while it falls less steeply than the
     line; returns the first sample after that."""
-    line = out[at - 1] + fall * (at - 1)
-    end = min(at + _SEARCH, len(x))
-    above = tilted[at:end] >= line
-    reached = int(np.argmax(above))
-    if not above[reached]:
-        out[at:end] = line - fall * np.arange(at, end)
+    ahead = x[at : at + _SEARCH]
+    line = out[at - 1] - fall[: len(ahead)]
+    above = ahead >= line
+    reached = int(above.argmax())
+    end = at + (reached if above[reached] else len(ahead))
+    out[at:end] = line[: end - at]
+    if not above[reached] or x[end] >= out[end - 1]:
         return end
-    end = at + reached
-    out[at:end] = line - fall * np.arange(at, end)
-    if x[end] >= out[end - 1]:
-        return end
-    after = int(followed[end])
+    after = end + 1 + int(away[end:].argmax())
     out[end:after] = x[end:after]
     return after
 

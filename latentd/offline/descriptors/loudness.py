@@ -24,15 +24,14 @@ _CHANNEL_GAIN = np.array([1.0, 1.0, 1.0, 1.41, 1.41])
 
 
 def weighted(samples: Array, rate: float) -> Array:
-    """Samples (n, channels) through the K-weighting, filled up to one block of 400 ms with silence."""
-    missing = max(int(np.ceil(BLOCK_S * rate)) - len(samples), 0)
-    return np.asarray(signal.sosfilt(_weighting(rate), np.pad(samples, ((0, missing), (0, 0))), axis=0))
+    """Samples (channels, n) through the K-weighting, filled up to one block of 400 ms with silence."""
+    missing = max(int(np.ceil(BLOCK_S * rate)) - samples.shape[1], 0)
+    return np.asarray(signal.sosfilt(_weighting(rate), np.pad(samples, ((0, 0), (0, missing)))))
 
 
 def integrated(samples: Array, rate: float) -> float:
-    """LUFS of K-weighted samples (n, channels); -inf where no block of 400 ms reaches -70."""
-    gain = _CHANNEL_GAIN[: samples.shape[1]]
-    power = np.stack([_block_powers(channel, rate) for channel in samples.T], axis=1) @ gain
+    """LUFS of K-weighted samples (channels, n); -inf where no block of 400 ms reaches -70."""
+    power = np.stack([_block_powers(channel, rate) for channel in samples], axis=1) @ _CHANNEL_GAIN[: len(samples)]
     with np.errstate(divide="ignore"):
         level = _OFFSET + 10.0 * np.log10(power)
         loud = level >= _ABSOLUTE_GATE

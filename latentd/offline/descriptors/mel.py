@@ -12,18 +12,18 @@ import numpy as np
 
 from latentd.errors import LatentdError
 from latentd.offline.descriptors import spectra
-from latentd.offline.descriptors.spectra import Array32, Complex32
+from latentd.offline.descriptors.spectra import Array32
 
 BANDS = 64
 _FRAMES = 4
 _RANGE_DB = 60.0
 
 
-def picture(spectrum: Complex32, rate: float) -> Array32:
-    """Levels in dB (time, band) of an `stft` of a signal at -24 LUFS."""
-    count = len(spectrum) // _FRAMES
-    power = spectra.power(spectrum[: count * _FRAMES]).reshape(count, _FRAMES, -1).mean(axis=1)
-    level = 10.0 * np.log10(np.maximum((spectra.mel_filters(rate, BANDS) @ power.T).T, 1e-12))
+def picture(power: Array32, rate: float) -> Array32:
+    """Levels in dB (time, band) of the powers of an `stft` of a signal at -24 LUFS."""
+    count = len(power) // _FRAMES
+    mean = power[: count * _FRAMES].reshape(count, _FRAMES, -1).mean(axis=1)
+    level = 10.0 * np.log10(np.maximum((spectra.mel_filters(rate, BANDS) @ mean.T).T, 1e-12))
     return np.asarray(np.maximum(level, level.max() - _RANGE_DB), np.float32)
 
 

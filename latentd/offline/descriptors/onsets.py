@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from latentd.offline.descriptors import spectra
 from latentd.offline.descriptors.spectra import FFT, HOP, Array, Array32
 
 _DELTA = 0.07  # a peak stands this far above the mean around it, of the greatest flux
@@ -17,6 +18,11 @@ _LOOK_BACK_FAR_S = 0.3
 _RIPPLE = 0.1  # of the envelope's range
 _APART_S = 0.1
 _FLUX_OF_AN_ONSET = 3.0
+
+
+def strength(x: Array32, rate: float) -> Array:
+    """Onset strength of each frame of a signal."""
+    return flux(spectra.mel_db(map(spectra.power, spectra.stft(x)), rate))
 
 
 def flux(mel_db: Array32) -> Array:
@@ -33,9 +39,10 @@ def find(strength: Array, envelope: Array, rate: float, nearest_start: int) -> l
         envelope: its envelope, at the signal's rate.
         nearest_start: an onset led back to before this sample is at 0.
     """
+    ripple = float(_RIPPLE * (envelope.max() - envelope.min()))
     picked = _led_to_minima(_peaks(strength, rate), strength)
-    found = _led_to_feet(picked, envelope, rate, nearest_start)
-    found = _without_ripples(found, envelope)
+    found = _led_to_feet(picked, envelope, rate, ripple, nearest_start)
+    found = _without_ripples(found, envelope, ripple)
     found = _apart(found, _APART_S * rate)
     return _with_flux(found, strength) or [0]
 
@@ -66,7 +73,9 @@ def _led_to_minima(peaks: list[int], strength: Array) -> NDArray[np.intp]:
     return np.asarray(minima[np.searchsorted(minima, peaks, side="right") - 1] * HOP, np.intp)
 
 
-def _led_to_feet(picked: NDArray[np.intp], envelope: Array, rate: float, nearest_start: int) -> list[int]:
+def _led_to_feet(
+    picked: NDArray[np.intp], envelope: Array, rate: float, ripple: float, nearest_start: int
+) -> list[int]:
     """Each onset at the foot of its rise; once each, and at 0 only when that is the first."""
     found: list[int] = []
     for onset in picked.tolist():
@@ -75,16 +84,15 @@ def _led_to_feet(picked: NDArray[np.intp], envelope: Array, rate: float, nearest
         elif found and onset + HOP > len(envelope):
             continue
         else:
-            foot = _foot(onset, envelope, rate, nearest_start)
+            foot = _foot(onset, envelope, rate, ripple, nearest_start)
         if foot not in found and (foot > 0 or not found):
             found.append(foot)
     return found
 
 
-def _foot(at: int, envelope: Array, rate: float, nearest_start: int) -> int:
+def _foot(at: int, envelope: Array, rate: float, ripple: float, nearest_start: int) -> int:
     """Go back while the last 20 ms have a sample as low, or the last 300 ms one lower with only a ripple between."""
     near, far = int(_LOOK_BACK_S * rate), int(_LOOK_BACK_FAR_S * rate)
-    ripple = _RIPPLE * (envelope.max() - envelope.min())
     at = min(at, len(envelope) - 1)
     while True:
         # Near the signal's start the whole of it is looked at, from an index that is then too late by what is missing:
@@ -108,11 +116,10 @@ def _foot(at: int, envelope: Array, rate: float, nearest_start: int) -> int:
             return 0
 
 
-def _without_ripples(found: list[int], envelope: Array) -> list[int]:
+def _without_ripples(found: list[int], envelope: Array, ripple: float) -> list[int]:
     """Drop, from the last to the first, onsets whose rise up to the next one is a ripple or none."""
     if len(found) < 2:
         return found
-    ripple = _RIPPLE * (envelope.max() - envelope.min())
     kept = list(found)
     for k in reversed(range(len(found))):
         segment = envelope[kept[k] :] if kept[k] == kept[-1] else envelope[kept[k] : kept[k + 1]]

@@ -19,7 +19,7 @@ _FARTHEST = 4.0  # in units of the curve: two partials that far apart beat a mil
 _PAIRS = 20000  # worked on at once, so that they stay in the processor's cache
 
 
-def value(x: Array, rate: float) -> float:
+def value(x: Array32, rate: float) -> float:
     """Roughness of a signal; 0 where next to nothing beats."""
     magnitude = _spectra(np.pad(x, (_PADDING, 0)), rate)
     low, high = magnitude.min(), magnitude.max()
@@ -30,7 +30,7 @@ def value(x: Array, rate: float) -> float:
     return float(13.98779569 * np.log10(mean) + 48.97606571545886) if mean >= 0.01 else 0.0
 
 
-def _spectra(x: Array, rate: float) -> Array32:
+def _spectra(x: Array32, rate: float) -> Array32:
     """Magnitudes (frame, bin) of Hamming-windowed frames of 50 ms that overlap by half."""
     size = int(rate * _FRAME_S)
     bins = 2 ** int(np.log2(size) + 1)
@@ -38,9 +38,13 @@ def _spectra(x: Array, rate: float) -> Array32:
     starts = (np.arange(count) * (size / 2)).astype(np.intp)
     starts = starts[starts + size <= len(x)]
     # The reference's window: the inner part of a symmetric one that is two longer.
-    cut = np.lib.stride_tricks.sliding_window_view(spectra.single(x), size)[starts]
-    magnitude = np.sqrt(spectra.power(fft.rfft(cut * np.hamming(size + 2)[1:-1].astype(np.float32), bins, axis=1)))
-    return np.pad(magnitude, ((0, count - len(magnitude)), (0, 0)))
+    hamming = np.hamming(size + 2)[1:-1].astype(np.float32)
+    parts = [
+        np.sqrt(spectra.power(fft.rfft(part * hamming, bins, axis=1)))
+        for part in spectra.some_at_once(np.lib.stride_tricks.sliding_window_view(x, size)[starts])
+    ]
+    silent = np.zeros((count - len(starts), bins // 2 + 1), np.float32)
+    return np.concatenate([*parts, silent])
 
 
 def _beating(row: peaks.Index, hz: Array, height: Array, strength: Array32) -> float:

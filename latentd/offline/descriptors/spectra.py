@@ -6,6 +6,7 @@ leaves 140, and it halves the time. Axis order is (frame, bin), so that a frame 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TypeVar
 
@@ -17,16 +18,24 @@ Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 Complex32 = NDArray[np.complex64]
 T = TypeVar("T", np.float32, np.float64)
+S = TypeVar("S", bound=np.generic)
 
 FFT = 2048  # of the mel and harmonic-percussive spectra, with a hop of a quarter
 HOP = 512
 _MEL_BANDS = 128
 _TOP_DB = 80.0
+_AT_ONCE = 1 << 16  # samples transformed at once, so that they and their spectra stay in the processor's cache
 
 
 def frames(x: NDArray[T], size: int, hop: int) -> NDArray[T]:
     """All whole frames (count, size) of a signal, as a view."""
     return np.lib.stride_tricks.sliding_window_view(x, size)[::hop]
+
+
+def some_at_once(cut: NDArray[S]) -> Iterator[NDArray[S]]:
+    """Frames (count, size) in parts that are worked on at once."""
+    step = max(_AT_ONCE // cut.shape[1], 1)
+    return (cut[k : k + step] for k in range(0, len(cut), step))
 
 
 def single(x: Array) -> Array32:
@@ -42,24 +51,26 @@ def power(spectrum: Complex32) -> Array32:
 
 
 @lru_cache(maxsize=32)
-def window(name: str, size: int) -> Array:
+def window(name: str | tuple[str, float], size: int) -> Array:
     """A periodic window, read-only because it is shared."""
     values: Array = signal.get_window(name, size)
     values.flags.writeable = False
     return values
 
 
-def spectrogram(x: Array, name: str, size: int, hop: int) -> Array32:
+def spectrogram(x: Array, name: str, size: int, hop: int) -> Iterator[Array32]:
     """Power (frame, bin) of windowed frames, each freed of its mean; unscaled, both halves of the spectrum in one.
 
     Bins between 0 Hz and the Nyquist frequency count twice, so that a frame's sum is the energy of the whole spectrum.
+    It comes some frames at a time.
     """
-    cut = frames(single(x), size, hop)
-    windowed = cut - cut.mean(axis=1, keepdims=True)
-    windowed *= window(name, size).astype(np.float32)
-    result = power(fft.rfft(windowed, axis=1))
-    result[:, 1 : -1 if size % 2 == 0 else None] *= 2.0
-    return result
+    shape = window(name, size).astype(np.float32)
+    for cut in some_at_once(frames(single(x), size, hop)):
+        windowed = cut - cut.mean(axis=1, keepdims=True)
+        windowed *= shape
+        result = power(fft.rfft(windowed, axis=1))
+        result[:, 1 : -1 if size % 2 == 0 else None] *= 2.0
+        yield result
 
 
 def energies(x: Array, name: str, size: int, hop: int) -> Array:
@@ -81,39 +92,48 @@ def energies(x: Array, name: str, size: int, hop: int) -> Array:
     return np.asarray(size * np.maximum(energy, 0.0))
 
 
-def stft(x: Array) -> Complex32:
-    """Hann-windowed transforms (frame, bin) every 512 samples, centred: the ends are padded with silence."""
-    padded = np.pad(single(x), FFT // 2)
-    return np.asarray(fft.rfft(frames(padded, FFT, HOP) * window("hann", FFT).astype(np.float32), axis=1))
+def stft(x: Array32) -> Iterator[Complex32]:
+    """Hann-windowed transforms (frame, bin) every 512 samples, centred: the ends are padded with silence.
 
-
-def overlap_add(spectrum: Complex32) -> Array32:
-    """The signal of an `stft`: 512 samples for each frame but the first."""
+    They come some frames at a time.
+    """
     hann = window("hann", FFT).astype(np.float32)
-    pieces = fft.irfft(spectrum, axis=1)
-    pieces *= hann
+    for cut in some_at_once(frames(np.pad(x, FFT // 2), FFT, HOP)):
+        yield fft.rfft(cut * hann, axis=1)
+
+
+def overlap_add(spectrum: Iterable[Complex32], count: int) -> Array32:
+    """The signal of an `stft` of `count` frames, which may come in parts: 512 samples for each frame but the first."""
+    hann = window("hann", FFT).astype(np.float32)
     inner = slice(FFT // 2, -(FFT // 2))
-    return _added(pieces)[inner] / _weight(len(pieces))[inner]
+    return _added((fft.irfft(part, axis=1) * hann for part in spectrum), count)[inner] / _weight(count)[inner]
 
 
 @lru_cache(maxsize=8)
 def _weight(count: int) -> Array32:
     """What the windows of so many frames, used twice, add up to."""
     hann = window("hann", FFT).astype(np.float32)
-    return _added(np.broadcast_to(hann**2, (count, FFT)))
+    return _added([np.broadcast_to(hann**2, (count, FFT))], count)
 
 
-def _added(pieces: Array32) -> Array32:
-    parts = FFT // HOP
-    total = np.zeros((len(pieces) + parts - 1, HOP), np.float32)
-    for k in range(parts):
-        total[k : k + len(pieces)] += pieces[:, k * HOP : (k + 1) * HOP]
+def _added(parts: Iterable[Array32], count: int) -> Array32:
+    """Pieces of a signal, each 512 samples after the one before it, added up."""
+    total = np.zeros((count + FFT // HOP - 1, HOP), np.float32)
+    start = 0
+    for pieces in parts:
+        for k in range(FFT // HOP):
+            total[start + k : start + k + len(pieces)] += pieces[:, k * HOP : (k + 1) * HOP]
+        start += len(pieces)
     return total.ravel()
 
 
-def mel_db(spectrum: Complex32, rate: float) -> Array32:
-    """Levels in dB (frame, band) of an `stft` in 128 mel bands; what lies 80 dB below the loudest is raised to that."""
-    level = 10.0 * np.log10(np.maximum((mel_filters(rate, _MEL_BANDS) @ power(spectrum).T).T, 1e-10))
+def mel_db(powers: Iterable[Array32], rate: float) -> Array32:
+    """Levels in dB (frame, band) of the powers of an `stft`, which may come in parts, in 128 mel bands.
+
+    What lies 80 dB below the loudest is raised to that.
+    """
+    filters = mel_filters(rate, _MEL_BANDS)
+    level = 10.0 * np.log10(np.maximum(np.concatenate([(filters @ part.T).T for part in powers]), 1e-10))
     return np.asarray(np.maximum(level, level.max() - _TOP_DB))
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import signal
+from scipy import fft
 
-from latentd.offline.descriptors import peaks
+from latentd.offline.descriptors import peaks, spectra
 from latentd.offline.descriptors.spectra import Array
 
 _SIZE = 8192
@@ -52,7 +52,7 @@ def _note(x: Array, rate: float) -> _Note | None:
     """The features of what sounds from one onset to the next; None for silence."""
     if not np.any(x):
         return None
-    spectrum = _spectrum(x, rate)
+    spectrum = _spectrum(x)
     hz = np.arange(len(spectrum)) * rate / _SIZE
     found = peaks.find(spectrum[None].astype(np.float32), _CONTRAST)
     lowest = int(found.column.min())
@@ -68,11 +68,14 @@ def _note(x: Array, rate: float) -> _Note | None:
     )
 
 
-def _spectrum(x: Array, rate: float) -> Array:
+def _spectrum(x: Array) -> Array:
     """Power summed over frames of at most 8192 samples, of peak 1. Double precision: its tail is looked at in dB."""
     size = min(len(x), _SIZE)
-    _, _, spectrum = signal.spectrogram(x, rate, ("tukey", 0.25), size, nfft=_SIZE)
-    total: Array = spectrum.sum(axis=1)
+    total = np.zeros(_SIZE // 2 + 1)
+    for cut in spectra.some_at_once(spectra.frames(x, size, size - size // 8)):
+        spectrum = fft.rfft((cut - cut.mean(axis=1, keepdims=True)) * spectra.window(("tukey", 0.25), size), _SIZE)
+        total += np.sum(spectrum.real**2 + spectrum.imag**2, axis=0)
+    total[1:-1] *= 2.0
     return np.asarray(total / total.max())
 
 
