@@ -29,11 +29,15 @@ class Loudness(NamedTuple):
 
     def mean(self, low: int, high: int) -> float:
         """Mean loudness of the region from `low` to `high` tenths of a Bark."""
-        return float(np.mean(self.sone @ _region(low, high)))
+        return float(np.mean(self.summed(_region(low, high))))
 
     def weighted(self, low: int, high: int) -> float:
         """The same, weighted by the windows' rms."""
-        return float(np.average(self.sone @ _region(low, high), weights=self.rms))
+        return float(np.average(self.summed(_region(low, high)), weights=self.rms))
+
+    def summed(self, weight: Array) -> Array:
+        """Each window's loudness, its 240 parts weighted."""
+        return np.asarray(np.einsum("ij,j->i", self.sone, weight))
 
 
 def loudness(x: Array, rate: float) -> Loudness:
@@ -57,7 +61,7 @@ def sharpness(sound: Loudness) -> float:
     z = zwicker.BARK
     rise = np.where(z > 14.05, 0.00012 * z**4 - 0.0056 * z**3 + 0.1 * z**2 - 0.81 * z + 3.5, 1.0)
     total = sound.sone.sum(axis=1)
-    acum = 0.11 * (sound.sone @ (rise * z)) / np.where(total > 0.0, total, 1.0)
+    acum = 0.11 * sound.summed(rise * z) / np.where(total > 0.0, total, 1.0)
     mean = np.average(np.where(sound.heard, acum, 0.0), weights=sound.rms**2)
     return float(102.50508921364404 * np.log10(mean) + 34.432655185001735)
 

@@ -1,7 +1,8 @@
 """Frames, spectra and mel bands of a mono signal: the small set of transforms that the descriptors share.
 
 All spectra are single precision: every descriptor looks at energies within 80 dB of the loudest, single precision
-leaves 140, and it halves the time. Axis order is (frame, bin), so that a frame lies contiguous in memory.
+leaves 140, and it halves the time. Axis order is (frame, bin), so that a frame lies contiguous in memory. Sums of
+products are `einsum`, not `@`: for such small ones the threads of a matrix library cost as much as all the rest.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def energies(x: Array, name: str, size: int, hop: int) -> Array:
     blocks = x[: len(x) // hop * hop].reshape(-1, hop)
 
     def weighted(values: Array, by: Array) -> Array:
-        sums = values @ by.T
+        sums = np.einsum("ij,kj->ik", values, by)
         count = len(sums) - parts + 1
         return np.asarray(np.sum([sums[k : k + count, k] for k in range(parts)], axis=0))
 
