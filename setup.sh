@@ -111,7 +111,7 @@ pip_install() {
 need_latentd() {
     need_python
     if [ -d .venv ] && sed -n 3p .venv/installed.txt 2> /dev/null | grep -q dev; then
-        fill_venv .venv dev,offline "$CONSTRAINTS"
+        fill_venv .venv dev,cluster "$CONSTRAINTS"
     else
         fill_venv .venv "" "$CONSTRAINTS"
     fi
@@ -142,7 +142,7 @@ need_test_tools() {
         command -v "$program" > /dev/null || die "$program is missing although its package is installed"
     done
     need_python
-    fill_venv .venv dev,offline "$CONSTRAINTS"
+    fill_venv .venv dev,cluster "$CONSTRAINTS"
 }
 
 # The minimal install: no torch, and on Python 3.11 the oldest packages that pyproject.toml allows (newer Pythons have

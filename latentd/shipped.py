@@ -28,15 +28,16 @@ def folder(kind: Literal["mappings", "models"]) -> Path:
     raise LatentdError(f"The shipped {kind} are missing beside {_PACKAGE}", "Install latentd again")
 
 
-def install_offline() -> str:
+def install_offline(extra: str = "offline") -> str:
     """The next step for somebody who lacks the libraries of the offline half: a command for the Python that runs.
 
-    A checkout installs its own code, from wherever the command is typed; for a package its name is enough.
+    A checkout installs its own code, from wherever the command is typed; for a package its name is enough. `extra` is
+    `cluster` for what dask needs, too.
     """
     checkout = _PACKAGE.parent
-    what = [shlex.quote("latentd[offline]")]
+    what = [shlex.quote(f"latentd[{extra}]")]
     if (checkout / "pyproject.toml").is_file():
-        what = ["-e", shlex.quote(f"{checkout}[offline]")]
+        what = ["-e", shlex.quote(f"{checkout}[{extra}]")]
     return " ".join(["Install it:", shlex.quote(sys.executable), "-m", "pip", "install", *what])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from latentd import banks, bundle
-from latentd.cli.needs import need
+from latentd.cli.needs import dask, need
 
 if TYPE_CHECKING:
     from latentd.offline.corpus import Corpus
@@ -31,6 +31,7 @@ EPILOG = """Examples:
 @click.option("--save", is_flag=True, help="Put the table, the map and the pictures into the model and its card.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes that render.  [default: one a core]")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of the clip cache.  [default: the user's]")
+@dask
 @click.option("--grid", type=click.IntRange(4, 500), default=50, show_default=True, help="Pad points a side.")
 def command(
     model: str,
@@ -41,6 +42,7 @@ def command(
     jobs: int | None,
     cache: Path | None,
     grid: int,
+    dask: str | None,
 ) -> None:
     """Render MODEL's pad and presets that it has not seen, and print the quality table, each row with its protocol.
 
@@ -53,7 +55,7 @@ def command(
 
     loaded = bundle.load(model)
     held_out, known = _held_out(sources)
-    measure = measurer(jobs, cache)
+    measure = measurer(jobs, cache, dask)
     result = evaluate(loaded, held_out, measure, grid, known)
     click.echo(json.dumps(result.to_json(), indent=1) if as_json else _table(result))
     if save:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from latentd import bundle
-from latentd.cli.needs import need
+from latentd.cli.needs import dask, need
 
 EPILOG = """Examples:
 
@@ -22,7 +22,8 @@ EPILOG = """Examples:
 @click.option("--grid", type=click.IntRange(2, 500), default=50, show_default=True, help="Pad points a side.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes that render.  [default: one a core]")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of the clip cache.  [default: the user's]")
-def command(model: str, out: Path | None, grid: int, jobs: int | None, cache: Path | None) -> None:
+@dask
+def command(model: str, out: Path | None, grid: int, jobs: int | None, cache: Path | None, dask: str | None) -> None:
     """Render MODEL's whole pad and map the seven timbral descriptors, loudness and silence.
 
     A grid of 50 a side takes about three minutes on two cores. What has been rendered is kept: an interrupted run goes
@@ -33,6 +34,6 @@ def command(model: str, out: Path | None, grid: int, jobs: int | None, cache: Pa
     from latentd.offline.watched import measurer
 
     loaded = bundle.load(model)
-    pad = maps.measured(loaded, measurer(jobs, cache), grid)
+    pad = maps.measured(loaded, measurer(jobs, cache, dask), grid)
     for file in maps.write(pad, loaded.name, out or Path(f"{loaded.name}-map")):
         click.echo(str(file))

@@ -1,11 +1,17 @@
-"""Commands of the offline half say what to install instead of failing within an import."""
+"""What commands of the offline half share: they say what to install, and may work on many machines."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
+import click
+
 from latentd import shipped
 from latentd.errors import LatentdError
+
+dask = click.option(
+    "--dask", metavar="ADDRESS", help="Render on the workers of this dask scheduler: tcp://HOST:8786.  [default: here]"
+)
 
 
 def need(purpose: str, *libraries: str) -> None:

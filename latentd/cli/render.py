@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from latentd import amsynth, banks, bundle
-from latentd.cli.needs import need
+from latentd.cli.needs import dask, need
 from latentd.errors import UserError
 from latentd.pad import XY, Pad
 
@@ -41,6 +41,7 @@ Named = tuple[str, amsynth.Array]
 @click.option("--length", type=float, default=4.0, show_default=True, help="Seconds of each clip.")
 @click.option("--held", type=float, help="Seconds that the note is held.  [default: to the clip's end]")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
+@dask
 def command(
     sources: tuple[str, ...],
     points: bool,
@@ -53,6 +54,7 @@ def command(
     length: float,
     held: float | None,
     jobs: int | None,
+    dask: str | None,
 ) -> None:
     """Render presets, or a model's pad points, to WAV files (32-bit float, stereo, 48 kHz).
 
@@ -65,10 +67,10 @@ def command(
     if not sources:
         raise UserError("Nothing to render", "Name preset or bank files, or pad points with --points or --path")
     patches = _from_pad(_way(_points(sources), steps if path else 0), model) if points or path else _from_files(sources)
-    _write(patches, Take(note, velocity, length, held), out, jobs)
+    _write(patches, Take(note, velocity, length, held), out, jobs, dask)
 
 
-def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None) -> None:
+def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None, dask: str | None) -> None:
     need("Rendering", "soundfile")
     import soundfile
 
@@ -77,7 +79,7 @@ def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None) ->
     from latentd.offline.take import RATE
 
     out.mkdir(parents=True, exist_ok=True)
-    clips = render([patch for _, patch in patches], take, jobs)
+    clips = render([patch for _, patch in patches], take, jobs, dask)
     for (name, _), audio in zip(patches, track(clips, len(patches), "rendering"), strict=True):
         soundfile.write(out / f"{name}.wav", audio, RATE, subtype="FLOAT")
         click.echo(out / f"{name}.wav")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from latentd import banks, bundle
-from latentd.cli.needs import need
+from latentd.cli.needs import dask, need
 from latentd.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 
 class _Rendering(NamedTuple):
-    """How patches are rendered: so many processes, with the clips kept there."""
+    """How patches are rendered: so many processes or by a dask scheduler's workers, with the clips kept there."""
 
     jobs: int | None
     cache: Path | None
+    dask: str | None
 
 
 EPILOG = """Examples:
@@ -52,6 +53,7 @@ EPILOG = """Examples:
 )
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes that render.  [timbre, vae; default: one a core]")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of what was rendered before.  [timbre, vae]")
+@dask
 @click.option("--side", type=click.IntRange(4, 40), help="Presets a side of the atlas to start from.  [timbre: 14]")
 @click.option(
     "--rounds",
@@ -86,11 +88,11 @@ def command(
     unless --hold-out names whole banks. What has been rendered once is kept, so an interrupted run goes on quickly.
     """
     need("Training", "torch", "numba", "scipy", "pyloudnorm")
-    jobs, cache = changes.pop("jobs"), changes.pop("cache")
+    rendering = _Rendering(changes.pop("jobs"), changes.pop("cache"), changes.pop("dask"))
     chosen = _recipe(recipe, changes)
     rows, kept_aside = _corpora(sources, aside, chosen.seed)
     model_name, parent = _name(name or ("mine" if sources else chosen.name)), out or bundle.user_folder()
-    folder = _made(rows, kept_aside, chosen, _Rendering(jobs, cache), model_name, parent)
+    folder = _made(rows, kept_aside, chosen, rendering, model_name, parent)
     bundle.load(str(folder.resolve()))
     click.echo(f"{folder}: made from {len(rows.rows)} presets. Play it: latentd run --model {_hint(folder, out)}")
 
@@ -193,7 +195,7 @@ def _heard(rendering: _Rendering) -> Iterator[tuple[Measure, Report]]:
                 report("rendering", done, len(patches))
 
             where = rendering.cache or clip_cache.folder()
-            return measure.measure(patches, jobs=rendering.jobs, cache=where, progress=rendered)
+            return measure.measure(patches, jobs=rendering.jobs, cache=where, progress=rendered, dask=rendering.dask)
 
         yield measured, report
 

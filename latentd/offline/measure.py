@@ -44,27 +44,27 @@ def measure(
     jobs: int | None = None,
     cache: Path | None = None,
     progress: Callable[[int], object] | None = None,
+    dask: str | None = None,
 ) -> Measured:
     """Render and describe patches (n, 41) in the synth's units.
 
     Args:
-        jobs: worker processes; as many as there are cores where None.
+        jobs, dask: see `render.crew`.
         cache: folder of a `ClipCache`, such as `clip_cache.folder()`; nothing is kept where None.
         progress: called with the number of rows done, each time some are.
     """
     chosen = take or Take()
     params = [render.to_params(patch) for patch in patches]
-    synth = render.synth_fingerprint()
-    keys = [clip_cache.key(row, chosen, synth) for row in params]
     rows: dict[bytes, bytes] = {}
     failed: dict[bytes, str] = {}
-    with clip_cache.ClipCache(cache) if cache else nullcontext() as store:
+    with render.crew(jobs, dask) as crew, clip_cache.ClipCache(cache) if cache else nullcontext() as store:
+        keys = [clip_cache.key(row, chosen, crew.synth) for row in params]
         if store:
             rows = store.get(keys)
         missing = {key: row for key, row in zip(keys, params, strict=True) if key not in rows}
         if progress:
             progress(sum(key in rows for key in keys))
-        for part in _measured(missing, chosen, render.most_jobs(jobs), failed):
+        for part in _measured(missing, chosen, crew, failed):
             rows |= part
             if store:
                 store.put(part)
@@ -74,10 +74,10 @@ def measure(
 
 
 def _measured(
-    missing: dict[bytes, NDArray[np.float32]], take: Take, jobs: int, failed: dict[bytes, str]
+    missing: dict[bytes, NDArray[np.float32]], take: Take, crew: render.Crew, failed: dict[bytes, str]
 ) -> Iterator[dict[bytes, bytes]]:
     """Rows as bytes, a part at a time. Clips that fail go into `failed`."""
-    results = workers.run(describer, ((row, take) for row in missing.values()), jobs)
+    results = crew.run(describer, ((row, take) for row in missing.values()))
     part: dict[bytes, bytes] = {}
     for key, result in zip(missing, results, strict=True):
         if isinstance(result, workers.Failed):

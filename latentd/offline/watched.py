@@ -10,11 +10,11 @@ from latentd.offline import clip_cache, measure, progress
 from latentd.offline.measure import Measured
 
 
-def measurer(jobs: int | None, cache: Path | None) -> Callable[[Array], Measured]:
+def measurer(jobs: int | None, cache: Path | None, dask: str | None = None) -> Callable[[Array], Measured]:
     """A function that measures patches (n, 41) with a bar on standard error.
 
     Args:
-        jobs: worker processes; one a core where None.
+        jobs, dask: see `render.crew`.
         cache: folder of the clip cache; the user's where None.
     """
 
@@ -26,6 +26,7 @@ def measurer(jobs: int | None, cache: Path | None) -> Callable[[Array], Measured
                 jobs=jobs,
                 cache=cache or clip_cache.folder(),
                 progress=lambda done: bar.update(task, completed=done),
+                dask=dask,
             )
 
     return measured

@@ -6,13 +6,13 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import Any, NoReturn
 
 from latentd.errors import LatentdError
 
@@ -24,9 +24,11 @@ _ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "1000000000",
     "MALLOC_MMAP_THRESHOLD_": "1000000000",
 }
-_AHEAD = 4  # tasks per worker that may be done while an earlier one is still missing
-_TRIES = 2
+AHEAD = 4  # tasks per worker that may be done while an earlier one is still missing
+TRIES = 2
 _PATIENCE_S = 5.0  # for a worker to end in order
+# What a worker's process runs, with the pipe's number and the parent's sys.path as arguments.
+_PROGRAM = "import sys; sys.path[:] = sys.argv[2:]; from latentd.offline.workers import serve; serve(int(sys.argv[1]))"
 
 # What a worker closes when it ends: `make` may enter its programs and folders here.
 at_end = contextlib.ExitStack()
@@ -56,43 +58,49 @@ def run(make: Callable[[], Work], tasks: Iterable[Any], jobs: int) -> Generator[
         pool.close()
 
 
-class _Worker:
-    """A process, the pipe to it, and the task that it has."""
+class Worker:
+    """A process, the pipe to it, and the task that it has.
+
+    Not one of `multiprocessing`'s, which a dask worker may not start (it is a daemon of that kind itself), and which
+    would take their environment from this process as a whole, whatever its other threads do.
+    """
 
     def __init__(self, make: Callable[[], Work]) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(target=_serve, args=(make, theirs), daemon=True)
-        before = dict(os.environ)
-        os.environ |= _ENVIRONMENT
-        try:
-            with _uninterrupted():
-                self.process.start()
-        finally:
-            os.environ.clear()
-            os.environ |= before
-            theirs.close()
+        self.pipe, theirs = multiprocessing.Pipe()
+        argv = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *sys.path]
+        with theirs, _uninterrupted():
+            self._process = subprocess.Popen(
+                argv, env=os.environ | _ENVIRONMENT, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+            )
         self.task: tuple[int, Any, int] | None = None
+        self._send(make)
 
     def give(self, index: int, task: Any, tries: int) -> None:
+        """Let it begin with a task."""
         self.task = (index, task, tries)
-        self.pipe.send(task)
+        self._send(task)
+
+    def _send(self, thing: Any) -> None:
+        """That it has died is seen when its answer is read."""
+        with contextlib.suppress(OSError):
+            self.pipe.send(thing)
 
     def end(self) -> None:
         """End it, even in the middle of a task; a second Ctrl-C has to wait."""
         with _uninterrupted():
             self.pipe.close()
-            self.process.terminate()
-            self.process.join(_PATIENCE_S)
-            self.process.kill()
-            self.process.join()
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE_S)
+            self._process.kill()
+            self._process.wait()
 
 
 class _Pool:
     def __init__(self, make: Callable[[], Work], jobs: int) -> None:
         self._make = make
         self._jobs = jobs
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
 
     def run(self, tasks: Iterable[Any]) -> Iterator[Any]:
         """See `run`. Tasks are taken only as fast as results are."""
@@ -108,7 +116,7 @@ class _Pool:
                 if again:
                     worker.give(*again.popleft())
                     continue
-                if self._busy() + len(done) >= self._jobs * _AHEAD:
+                if self._busy() + len(done) >= self._jobs * AHEAD:
                     break
                 following = next(source, None)
                 if following is None:
@@ -126,11 +134,11 @@ class _Pool:
     def _busy(self) -> int:
         return sum(worker.task is not None for worker in self._workers)
 
-    def _idle(self) -> _Worker | None:
+    def _idle(self) -> Worker | None:
         """A worker without a task, made if there may be one more; None when all have one."""
         idle = next((worker for worker in self._workers if worker.task is None), None)
         if idle is None and len(self._workers) < self._jobs:
-            idle = _Worker(self._make)
+            idle = Worker(self._make)
             self._workers.append(idle)
         return idle
 
@@ -147,7 +155,7 @@ class _Pool:
             except (EOFError, OSError):
                 self._workers.remove(worker)
                 worker.end()
-                if tries < _TRIES:
+                if tries < TRIES:
                     again.append((index, task, tries + 1))
                 else:
                     done[index] = Failed(f"Task {index + 1} ended its worker {tries} times")
@@ -178,26 +186,29 @@ def _uninterrupted() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _serve(make: Callable[[], Work], pipe: Connection) -> None:
+def serve(pipe_number: int) -> None:
     """A worker's life: it ends with the pipe or by SIGTERM, in order, and leaves Ctrl-C to the parent."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Not ignored and not blocked, which programs started here would inherit.
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _quiet()
-    with at_end:
-        work: Work | None = None
-        while True:
-            try:
-                task = pipe.recv()
-            except EOFError:
-                return
-            try:
-                work = work or make()
-                result = work(task)
-            except LatentdError as error:
-                result = Failed(error.message, error.hint)
-            pipe.send(result)
+    # The parent's end closes when it has no more work, or is no more.
+    with at_end, contextlib.suppress(EOFError), Connection(pipe_number) as pipe:
+        _work(pipe)
+
+
+def _work(pipe: Connection) -> NoReturn:
+    make = pipe.recv()
+    work: Work | None = None
+    while True:
+        task = pipe.recv()
+        try:
+            work = work or make()
+            result = work(task)
+        except LatentdError as error:
+            result = Failed(error.message, error.hint)
+        pipe.send(result)
 
 
 def _quiet() -> None:

@@ -13,6 +13,7 @@ _NEEDS = {
     "test_render.py": _MEASURING,
     "test_render_jack.py": _MEASURING,
     "test_interrupt.py": _MEASURING,
+    "test_cluster.py": (*_MEASURING, "torch", "matplotlib", "distributed"),
     "test_train.py": ("torch",),
     "test_evaluate.py": (*_MEASURING, "torch", "matplotlib"),
     "test_shipped_models.py": (*_MEASURING, "matplotlib"),
@@ -26,4 +27,4 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
     """Refuse to run a part for the whole."""
     missing = sorted({name for names in _MISSING.values() for name in names})
     if missing and config.option.markexpr == "offline" and "test_" not in "".join(config.args):
-        raise pytest.UsageError(f"not installed: {', '.join(missing)}. Try: pip install -e '.[dev,offline]'")
+        raise pytest.UsageError(f"not installed: {', '.join(missing)}. Try: pip install -e '.[dev,cluster]'")

@@ -22,38 +22,36 @@ pytestmark = pytest.mark.offline
 def test_a_rendering_ends(tmp_path: Path, when: str) -> None:
     presets = [banks.Preset.from_patch(f"p{n}", amsynth.DEFAULT) for n in range(100)]
     banks.write(tmp_path / "many.bank", banks.Bank(tuple(presets)))
-    command = _start(
-        ["render", str(tmp_path / "many.bank"), "--out", str(tmp_path / "out"), "--length", "60"], tmp_path
-    )
+    command = start(["render", str(tmp_path / "many.bank"), "--out", str(tmp_path / "out"), "--length", "60"], tmp_path)
     if when == "while it works":
         wait_for(lambda: list((tmp_path / "out").glob("*.wav")), "a clip", 60.0)
     else:
-        wait_for(lambda: len(_session(command.pid)) > 1, "the workers", 60.0)
-    _interrupted(command)
+        wait_for(lambda: len(session(command.pid)) > 1, "the workers", 60.0)
+    interrupted(command)
 
 
 def test_a_description_ends(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.random.default_rng(1).normal(size=480000) * 0.1, 48000)
-    command = _start(["timbre", *[str(tmp_path / "a.wav")] * 1000], tmp_path)
+    command = start(["timbre", *[str(tmp_path / "a.wav")] * 1000], tmp_path)
     assert command.stdout is not None and command.stdout.readline()
-    _interrupted(command)
+    interrupted(command)
 
 
-def _start(arguments: list[str], home: Path) -> subprocess.Popen[bytes]:
+def start(arguments: list[str], home: Path) -> subprocess.Popen[bytes]:
     """A command in a session of its own, which stands for a terminal."""
     argv = [sys.executable, "-m", "latentd", *arguments]
     env = os.environ | {"TMPDIR": str(home)}
     return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
 
-def _interrupted(command: subprocess.Popen[bytes]) -> None:
+def interrupted(command: subprocess.Popen[bytes]) -> None:
     os.killpg(command.pid, signal.SIGINT)
     _, complaints = command.communicate(timeout=60.0)
     assert (command.returncode, complaints.decode().strip()) in ((130, ""), (130, "Aborted!"))
-    wait_for(lambda: not _session(command.pid), "the end of all processes of the command")
+    wait_for(lambda: not session(command.pid), "the end of all processes of the command")
 
 
-def _session(leader: int) -> list[int]:
+def session(leader: int) -> list[int]:
     """Processes of a session."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
