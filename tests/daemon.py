@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from latentd import bundle, osc
+from latentd import bundle, midimap, osc
 from latentd.client import Client
 from latentd.errors import LatentdError
 from tests.rig import LIMIT_S, Program, wait_for
@@ -115,6 +115,15 @@ def latentd(
         finally:
             daemon.stop()
             daemon.close()
+
+
+@contextlib.contextmanager
+def mapped() -> Iterator[Path]:
+    """A controllers file that reaches all 41 parameters."""
+    with tempfile.TemporaryDirectory(prefix="latentd-map-") as folder:
+        path = Path(folder) / "controllers"
+        path.write_text(midimap.OURS.text(), encoding="utf-8")
+        yield path
 
 
 def decoded(x: float, y: float, model: str = bundle.DEFAULT) -> dict[str, float]:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import queue
-import subprocess
 import sys
 import threading
-from types import TracebackType
 from typing import Any, NamedTuple
 
-from tests.rig import LIMIT_S, Server, wait_for
+from tests.apart import Apart
+from tests.rig import Server, wait_for
 
 
 class Cycle(NamedTuple):
@@ -23,28 +22,18 @@ class Cycle(NamedTuple):
     events: list[tuple[int, bytes]]
 
 
-class Listener:
+class Listener(Apart):
     """The test's end of that process."""
 
     def __init__(self, server: Server, connect_to: str = "") -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.listener", connect_to],
-            env=server.env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        super().__init__("tests.listener", connect_to, env=server.env)
         self.cycles: list[Cycle] = []
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        self.hear(self._take)
         wait_for(lambda: "listener:in" in server.ports(), "the listener's port")
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            frames, events = json.loads(line)
-            self.cycles.append(Cycle(frames, [(offset, bytes.fromhex(text)) for offset, text in events]))
+    def _take(self, line: str) -> None:
+        frames, events = json.loads(line)
+        self.cycles.append(Cycle(frames, [(offset, bytes.fromhex(text)) for offset, text in events]))
 
     @property
     def messages(self) -> list[bytes]:
@@ -53,24 +42,7 @@ class Listener:
 
     def play(self, *messages: bytes) -> None:
         """Send all of them in one period."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(" ".join(m.hex() for m in messages) + "\n")
-        self._process.stdin.flush()
-
-    def __enter__(self) -> Listener:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(LIMIT_S)
-        finally:
-            self._process.kill()
-            self._process.wait()
-        self._thread.join(LIMIT_S)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self.write(" ".join(m.hex() for m in messages))
 
 
 def main(connect_to: str) -> None:

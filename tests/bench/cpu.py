@@ -8,9 +8,8 @@ import time
 
 from latentd import osc
 from tests.bench import usage
-from tests.bench.latency import our_midimap
 from tests.bench.report import Figure, run
-from tests.daemon import Daemon, free_port, latentd
+from tests.daemon import Daemon, free_port, latentd, mapped
 from tests.rig import Server, amsynth, jackd, wait_for
 
 IDLE_S, PLAY_S = 20.0, 15.0
@@ -70,7 +69,7 @@ def _osc(server: Server, what: str) -> list[Figure]:
 
 def _jack(server: Server, what: str, busy: bool = True) -> list[Figure]:
     with (
-        our_midimap() as controllers,
+        mapped() as controllers,
         latentd("--output", "jack", "--set", f"controllers={controllers}", env=server.env) as daemon,
         amsynth(server, controllers=controllers.read_text(encoding="utf-8")),
     ):

@@ -15,10 +15,9 @@ from latentd import osc
 from tests.bench import usage
 from tests.bench.acknowledged import Relay
 from tests.bench.cpu import play
-from tests.bench.latency import our_midimap
 from tests.bench.probe import PORT, Probe
 from tests.bench.report import Figure, run
-from tests.daemon import Daemon, free_port, latentd
+from tests.daemon import Daemon, free_port, latentd, mapped
 from tests.rig import LIMIT_S, Program, Server, amsynth, jackd, wait_for
 
 STARTS = 7
@@ -89,7 +88,7 @@ def _to_cc_s(server: Server) -> list[float]:
     """Starts until the first CC arrives at the JACK port that latentd plays into."""
     found = []
     with (
-        our_midimap() as controllers,
+        mapped() as controllers,
         Probe(server) as probe,
         latentd(
             "--output", "jack", "--set", f"controllers={controllers}", "--set", f"jack.playback={PORT}", env=server.env

@@ -7,15 +7,13 @@ import random
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from latentd import midimap
 from tests.bench.probe import PORT, Probe
 from tests.bench.report import Figure, run, spread
-from tests.daemon import free_port, latentd
+from tests.daemon import free_port, latentd, mapped
 from tests.rig import Server, jackd, wait_for
 
 PERIOD = 64
@@ -41,15 +39,6 @@ CASES = (
     # switch held back by its dwell comes after 0.15 s of silence.
     Case("after a rest", 50, 0.25, ()),
 )
-
-
-@contextlib.contextmanager
-def our_midimap() -> Iterator[Path]:
-    """A controllers file that reaches all 41 parameters."""
-    with tempfile.TemporaryDirectory(prefix="latentd-bench-") as folder:
-        path = Path(folder) / "controllers"
-        path.write_text(midimap.OURS.text(), encoding="utf-8")
-        yield path
 
 
 @contextlib.contextmanager
@@ -101,7 +90,7 @@ def _case(server: Server, controllers: Path, probe: Probe, case: Case) -> list[F
 
 def bench() -> list[Figure]:
     """Random points on the whole pad, in both cases."""
-    with jackd(PERIOD) as server, our_midimap() as controllers, Probe(server) as probe:
+    with jackd(PERIOD) as server, mapped() as controllers, Probe(server) as probe:
         found = [figure for case in CASES for figure in _case(server, controllers, probe, case)]
     return [*found, Figure("half a period, the floor of the median", FLOOR_MS, "ms")]
 

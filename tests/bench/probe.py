@@ -19,41 +19,30 @@ import os
 import random
 import select
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 from latentd import osc
+from tests.apart import Apart
 from tests.rig import LIMIT_S, Server, wait_for
 
 PORT = "probe:in"
 _GIVE_UP_S = 1.0
 
 
-class Probe:
+class Probe(Apart):
     """The bench's end of that process."""
 
     def __init__(self, server: Server) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.probe"],
-            env=server.env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        super().__init__("tests.bench.probe", env=server.env)
         wait_for(lambda: PORT in server.ports(), "the probe's port")
 
     def ask(self, **command: object) -> Any:
         """One command and its answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        self.write(json.dumps(command))
+        return json.loads(self.read())
 
     def answers_ms(
         self, port: int, address: str, points: Sequence[tuple[float, float]], quiet_s: float
@@ -64,20 +53,6 @@ class Probe:
         """
         times: list[float | None] = self.ask(send=port, address=address, points=points, quiet_s=quiet_s)
         return times
-
-    def __enter__(self) -> Probe:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(LIMIT_S)
-        finally:
-            self._process.kill()
-            self._process.wait()
-            self._process.stdout.close()
 
 
 class _Ear:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import random
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from latentd import midimap
 from latentd.amsynth import PARAMETERS
-from tests.daemon import Daemon, decoded, free_port, latentd, wait_s
+from tests.daemon import Daemon, decoded, free_port, latentd, mapped, wait_s
 from tests.oracle import Oracle, read_beside, udp_port
 from tests.rig import LIMIT_S, Server, Synth, amsynth, jackd, pipewire, wait_for
 
@@ -93,15 +91,6 @@ def differences(held: dict[str, float], wanted: dict[str, float], way: str) -> l
         if not ok:
             wrong.append(f"{p.name}: wanted {value:.6g}, holds {held[p.name]:.6g}")
     return wrong
-
-
-@contextlib.contextmanager
-def mapped() -> Iterator[Path]:
-    """A controllers file that reaches all parameters."""
-    with tempfile.TemporaryDirectory(prefix="latentd-map-") as folder:
-        path = Path(folder) / "controllers"
-        path.write_text(midimap.OURS.text(), encoding="utf-8")
-        yield path
 
 
 @contextlib.contextmanager
