@@ -210,10 +210,6 @@ class Shaping:
         """A note begins: with `switch_on_note` the waiting switches may move."""
         self._note = True
 
-    def forget(self) -> None:
-        """The synth lost everything: the next step sends every parameter."""
-        self._sent = [math.nan] * COUNT
-
     def step(self, target: Array, still: bool, now: float) -> list[Change]:
         """One step towards `target` (41,) params, STEPS parameters unrounded.
 

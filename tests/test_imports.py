@@ -14,7 +14,18 @@ import latentd
 
 PACKAGE = Path(latentd.__file__).parent
 # Only for the offline half. The daemon runs without them on a small machine.
-HEAVY = {"torch", "scipy", "pandas", "matplotlib", "librosa", "soundfile", "dawdreamer", "dask", "sklearn"}
+HEAVY = {
+    "torch",
+    "scipy",
+    "pandas",
+    "matplotlib",
+    "librosa",
+    "soundfile",
+    "dawdreamer",
+    "dask",
+    "distributed",
+    "sklearn",
+}
 
 # What these modules may import from latentd: nothing above them. `documents` explains faults in YAML files.
 GROUND = {"errors", "amsynth", "point", "shipped", "documents", "faults"}

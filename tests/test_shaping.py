@@ -199,14 +199,6 @@ def test_switches_wait_for_the_next_note_where_asked_to() -> None:
     assert shape.params[index] == 1.0
 
 
-def test_forget_sends_everything_again() -> None:
-    shape = shaping()
-    target = np.full(COUNT, 0.5)
-    play(shape, [(target, 0.0)])
-    shape.forget()
-    assert len(shape.step(target, True, 500.0)) == COUNT
-
-
 def test_a_lock_from_the_settings_stays_given_back_and_one_from_before_the_first_step_can_be_put_back() -> None:
     index = INDEX["master_vol"]
     first = shaping(lock=["master_vol"])
