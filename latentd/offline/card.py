@@ -36,11 +36,10 @@ def text(manifest: Manifest, paper: Mapping[str, Any] | None = None, files: Coll
         files: names of the bundle's pictures that the card can show.
     """
     training, corpus = manifest.training, manifest.corpus
-    command = "latentd train" if training["name"] == "paper" else f"latentd train BANKS… --name {manifest.name}"
     return f"""\
 # {manifest.name}
 
-A model for {manifest.synth}: {_dimensions(manifest)}, made by `{command}`.
+A model for {manifest.synth}: {_dimensions(manifest)}, made by `{_command(manifest)}`.
 
 | recipe `{training["name"]}` | |
 |---|---|
@@ -73,6 +72,13 @@ and decoded again:
 ## Known weaknesses
 
 {_weaknesses(manifest)}"""
+
+
+def _command(manifest: Manifest) -> str:
+    recipe = manifest.training["name"]
+    if recipe == "timbre":
+        return f"latentd train BANKS… --name {manifest.name}"
+    return f"latentd train --recipe {recipe}" + ("" if manifest.name == recipe else f" --name {manifest.name}")
 
 
 def _dimensions(manifest: Manifest) -> str:

@@ -230,7 +230,9 @@ def test_the_card_says_what_part_the_plane_keeps_and_the_losses_in_all_dimension
     trained, model = _made(rows, replace(TINY, latent=3), tmp_path)
     card = (model.folder / bundle.CARD_FILE).read_text()
     kept = model.manifest.quality["plane"]["variance_kept"]
-    assert "3 latent dimensions, of which the pad shows a plane" in card
+    assert (
+        "3 latent dimensions, of which the pad shows a plane, made by `latentd train --recipe paper --name m`." in card
+    )
     assert f"hold {kept:.1%} of its\nvariance in all 3 dimensions" in card
     assert f"train {trained.curve[-1].train:.4g}" in card
     assert model.manifest.training["latent"] == 3
