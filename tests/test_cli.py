@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 
+from latentd import shipped
 from latentd.cli import COMMANDS
 from latentd.config import default_file
 from tests.rig import LIMIT_S
@@ -21,7 +23,14 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 def test_every_commands_help_has_an_example(name: str) -> None:
     done = run(name, "--help")
     assert done.returncode == 0, done.stderr
-    assert f"latentd {name}" in done.stdout.split("Options:")[1], "an example below the options"
+    examples = done.stdout.split("Options:")[1]
+    assert f"latentd {name}" in examples, "an example below the options"
+    models = set(re.findall(r"latentd (?:evaluate|map) (\w+)|--model (\w+)", examples.split("Example")[1]))
+    assert {first or second for first, second in models} <= {*shipped_models(), "mine"}
+
+
+def shipped_models() -> list[str]:
+    return [file.parent.name for file in shipped.folder("models").glob("*/model.json")]
 
 
 def test_the_help_lists_every_command() -> None:

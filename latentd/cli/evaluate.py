@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EPILOG = """Examples:
 
 \b
-  latentd evaluate first                          on the seven banks that amSynth brings and no shipped model has seen
+  latentd evaluate timbre                         on the seven banks that amSynth brings and no shipped model has seen
   latentd evaluate mine --banks ~/other-banks     on your own presets
   latentd evaluate paper --figures figures        and the pictures and tables of the paper, drawn again"""
 

@@ -12,7 +12,7 @@ from latentd.cli.needs import dask, need
 EPILOG = """Examples:
 
 \b
-  latentd map first                       first-map/: pictures, a table and the numbers
+  latentd map timbre                      timbre-map/: pictures, a table and the numbers
   latentd map mine --grid 20              a quick look"""
 
 
