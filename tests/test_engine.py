@@ -19,6 +19,7 @@ from latentd.gesture import Gesture, GestureSettings
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import Inputs
 from latentd.outputs import Change
+from latentd.outputs.print import Print
 from latentd.pad import Wander
 from latentd.point import Point
 from latentd.shaping import ShapingSettings
@@ -28,14 +29,12 @@ MODEL = bundle.load()
 SETTLE_S = 2.0
 
 
-class Recorder:
-    """An output that remembers: what a synth that obeys every change would hold."""
+class Recorder(Print):
+    """The dry run, remembering instead of printing: what a synth that obeys every change would hold."""
 
     name = "recorder"
-    interval_s = 0.004
-    budget_per_s: float | None = None
 
-    def __init__(self, steps: float = 1e6) -> None:
+    def __init__(self, steps: float = 1e6) -> None:  # without the thread that prints
         self.resolution: Array = np.full(COUNT, 1.0 / steps)
         self.reachable = np.ones(COUNT, dtype=np.bool_)
         self.held: Array = np.full(COUNT, np.nan)
@@ -50,15 +49,6 @@ class Recorder:
 
     def note(self, status: int, data1: int, data2: int) -> bool:
         return False
-
-    def poll(self, now: float) -> float | None:
-        return None
-
-    def settled(self) -> bool:
-        return True
-
-    def filenos(self) -> Sequence[int]:
-        return ()
 
     def facts(self) -> dict[str, object]:
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import time
@@ -197,43 +198,36 @@ def test_a_restarted_daemon_finds_the_remembered_synth_and_does_not_touch_it(
     host.send(params)
     host.settle()
     host.crash()
-    second = Host(tmp_path, host.port)
-    try:
+    with contextlib.closing(Host(tmp_path, host.port)) as second:
         second.connect()
         assert difference(synth, params) < 1e-4, "asking changed the patch"
         other = stepped(np.random.default_rng(6))
         second.send(other)
         second.settle()
         assert difference(synth, other) < 1e-4
-    finally:
-        second.close()
 
 
 def test_a_daemon_on_another_port_takes_a_remembered_synth_over(tmp_path: Path, host: Host, synth: Synth) -> None:
     host.crash()
-    second = Host(tmp_path)
-    try:
+    with contextlib.closing(Host(tmp_path)) as second:
         assert second.port != host.port
         params = stepped(np.random.default_rng(7))
         second.send(params)
         second.settle()
         assert difference(synth, params) < 1e-4
-    finally:
-        second.close()
 
 
 def test_a_synth_whose_announcement_nobody_heard_is_found(tmp_path: Path, jack_server: Server) -> None:
     port = free_port()
-    with amsynth(jack_server, nsm_port=port) as synth:
-        host = Host(tmp_path, port, search=True)
-        try:
-            params = stepped(np.random.default_rng(8))
-            host.send(params)
-            took_s = host.settle()
-            print(f"found and set within {took_s * 1e3:.1f} ms")
-            assert difference(synth, params) < 1e-4
-        finally:
-            host.close()
+    with (
+        amsynth(jack_server, nsm_port=port) as synth,
+        contextlib.closing(Host(tmp_path, port, search=True)) as host,
+    ):
+        params = stepped(np.random.default_rng(8))
+        host.send(params)
+        took_s = host.settle()
+        print(f"found and set within {took_s * 1e3:.1f} ms")
+        assert difference(synth, params) < 1e-4
 
 
 def test_a_synth_of_another_session_is_left_alone(tmp_path: Path, jack_server: Server) -> None:
@@ -242,15 +236,12 @@ def test_a_synth_of_another_session_is_left_alone(tmp_path: Path, jack_server: S
         before = other.read()
         assert running(port) == []
         assert running(other.port) == [other.synth]
-        host = Host(tmp_path, port, search=True)
-        try:
+        with contextlib.closing(Host(tmp_path, port, search=True)) as host:
             host.send(stepped(np.random.default_rng(8)))
             for _ in range(20):
                 host.turn()
             assert host.output.facts()["address"] is None
             assert other.read() == before
-        finally:
-            host.close()
 
 
 def test_another_programs_announcement_is_answered_and_changes_nothing(host: Host, synth: Synth) -> None:
