@@ -11,6 +11,7 @@ Three ways to write one value:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -156,7 +157,7 @@ def to_params(patch: Array) -> Array:
     return (patch - MINIMUM) / SPAN
 
 
-def to_patch(params: Array) -> Array:
+def to_patch(params: Array | Sequence[float]) -> Array:
     """Params (..., 41) to what the synth would hold: clipped to 0..1, steps rounded as amSynth rounds them."""
     params = np.clip(params, 0.0, 1.0)
     steps = np.floor(params / _STEP_OR_1 + 0.5)

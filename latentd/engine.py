@@ -40,7 +40,7 @@ class Engine:
         self._settings = shaping
         self._still = True
         self._decoded: tuple[XY, bool] | None = None
-        self._target: Array | None = None
+        self._target: list[float] | None = None
         self.model = model
         self.shaping = self._new_shaping()
         self.use_model(model)
@@ -69,7 +69,7 @@ class Engine:
             self._still = True
             return
         if points:
-            self.point_t = max(point.t for point in points)
+            self.point_t = points[0].t if len(points) == 1 else max(point.t for point in points)
         moved = self.gesture.step(points, now)
         if moved:
             self.motion = None
@@ -88,16 +88,16 @@ class Engine:
         if self.take is not None and self.xy is not None:
             self.take.add(self.xy, now)
 
-    def _decode(self, xy: XY) -> Array:
+    def _decode(self, xy: XY) -> list[float]:
         """Pad and decoder: the patch wanted here. At rest without the switches' hysteresis: the plain decoded patch."""
         if self._target is None or self._decoded != (xy, self._still):
             held = None if self._still else self.shaping.held
             target = self.model.decoder.decode(self.pad.to_z(xy), held)
-            if math.isfinite(target.dot(target)):  # a sum of squares, so one bad value is enough
+            if math.isfinite(sum(target)):  # one bad value is enough
                 self._target, self._decoded = target, (xy, self._still)
             else:
                 self.status.counters.faults += 1
-                self._target = self._target if self._target is not None else np.clip(np.nan_to_num(target), 0.0, 1.0)
+                self._target = self._target or [value if 0.0 <= value <= 1.0 else 0.0 for value in target]
         return self._target
 
     def next_tick(self, now: float) -> float | None:

@@ -38,11 +38,11 @@ class Pad:
         self._names = [name for name, _, _ in landmarks]
         self._places = np.array([[x, y] for _, x, y in landmarks]).reshape(-1, 2)
 
-    def to_z(self, xy: XY) -> Array:
-        """Latent z (2,) under a pad point."""
-        return np.array((self._low[0] + xy[0] * self._span[0], self._low[1] + xy[1] * self._span[1]))
+    def to_z(self, xy: XY) -> tuple[float, float]:
+        """Latent z under a pad point."""
+        return self._low[0] + xy[0] * self._span[0], self._low[1] + xy[1] * self._span[1]
 
-    def to_pad(self, z: Array) -> XY:
+    def to_pad(self, z: Sequence[float] | Array) -> XY:
         """Pad point above latent z (2,); outside 0..1 where z lies outside the box."""
         return ((float(z[0]) - self._low[0]) / self._span[0], (float(z[1]) - self._low[1]) / self._span[1])
 

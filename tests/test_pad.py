@@ -41,8 +41,8 @@ def test_a_misspelled_landmark_among_very_many_is_answered_without_comparing_the
 
 def test_the_corners_of_the_pad_are_the_corners_of_the_box() -> None:
     pad = Pad(BOX)
-    assert pad.to_z((0.0, 0.0)).tolist() == [-2.0, -1.0]
-    assert pad.to_z((1.0, 1.0)).tolist() == [3.0, 4.0]
+    assert pad.to_z((0.0, 0.0)) == (-2.0, -1.0)
+    assert pad.to_z((1.0, 1.0)) == (3.0, 4.0)
 
 
 def test_the_nearest_landmark_is_named() -> None:

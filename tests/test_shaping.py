@@ -49,7 +49,7 @@ def play(shape: Shaping, gesture: Sequence[tuple[Array, float]], rest_s: float =
     now, log = at, Log()
 
     def step(target: Array, still: bool, at: float) -> None:
-        log.extend((at, change) for change in shape.step(target, still, at))
+        log.extend((at, change) for change in shape.step(target.tolist(), still, at))
 
     for target, wait_s in gesture:
         step(target, False, now)
@@ -131,7 +131,7 @@ def test_p5_jitter_at_the_border_flips_nothing(target: Array, jitter: list[float
     for i, offset in enumerate(jitter):
         wobble = border.copy()
         wobble[index] = (10.5 + offset) * step
-        shape.step(wobble, False, 200.0 + 0.01 * i)
+        shape.step(wobble.tolist(), False, 200.0 + 0.01 * i)
     assert shape.params[index] == before
 
 
@@ -153,7 +153,7 @@ def test_what_amsynth_smooths_itself_jumps() -> None:
 
 
 def test_the_first_step_sends_everything_and_the_loudest_first() -> None:
-    changes = shaping().step(np.full(COUNT, 0.5), False, 0.0)
+    changes = shaping().step([0.5] * COUNT, False, 0.0)
     assert sorted(change.parameter for change in changes) == list(range(COUNT))
     assert changes[0].parameter in (INDEX["filter_cutoff"], INDEX["filter_type"])
 
@@ -162,7 +162,7 @@ def test_p6_at_rest_nothing_is_sent() -> None:
     shape = shaping()
     target = np.full(COUNT, 0.25)
     play(shape, [(target, 0.0)])
-    assert shape.step(target, True, 1000.0) == []
+    assert shape.step(target.tolist(), True, 1000.0) == []
     assert shape.next_step() is None
 
 
@@ -227,9 +227,9 @@ def test_unreachable_parameters_are_never_sent() -> None:
 def test_a_stalled_loop_catches_up_without_a_jump() -> None:
     shape = shaping()
     play(shape, [(np.zeros(COUNT), 0.0)])
-    shape.step(np.ones(COUNT), False, 200.0)
+    shape.step([1.0] * COUNT, False, 200.0)
     before = shape.params[INDEX["filter_cutoff"]]
-    shape.step(np.ones(COUNT), False, 205.0)  # five seconds late
+    shape.step([1.0] * COUNT, False, 205.0)  # five seconds late
     assert shape.params[INDEX["filter_cutoff"]] - before <= 0.02 / 0.12 + 1e-6
 
 
