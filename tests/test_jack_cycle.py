@@ -32,11 +32,12 @@ class OutPort:
         self.events: list[Event] = []
         self.fail = 0  # so many writes raise, as on a full buffer
 
-    def clear_buffer(self) -> None:
+    def begin(self, frames: int) -> None:
+        assert frames == self.frames
         self.cleared = True
         self.events = []
 
-    def write_midi_event(self, offset: int, event: bytes) -> None:
+    def write(self, offset: int, event: bytes) -> None:
         assert self.cleared
         if self.fail:
             self.fail -= 1

@@ -42,6 +42,34 @@ SERVER_GONE, NO_LIBRARY, TIRED = 3, 4, 5
 _NO_SERVER = "no JACK server runs; start jackd or PipeWire (`latentd doctor` tells more)"
 
 
+class MidiOut:
+    """Writes to a port with libjack's own functions: one call a message, where the library's method takes four."""
+
+    def __init__(self, jack: Any, port: Any) -> None:
+        lib = jack._lib
+        self._buffer_of, self._clear, self._write = (
+            lib.jack_port_get_buffer,
+            lib.jack_midi_clear_buffer,
+            lib.jack_midi_event_write,
+        )
+        self._port = port._ptr
+        self._buffer: Any = None
+
+    def begin(self, frames: int) -> None:
+        """A cycle: nothing is written yet. Process callback only, as `write`."""
+        self._buffer = self._buffer_of(self._port, frames)
+        self._clear(self._buffer)
+
+    def write(self, offset: int, message: bytes) -> None:
+        """Write one message at this frame of the cycle, no earlier than the one before it.
+
+        Raises:
+            RuntimeError: no room for it.
+        """
+        if self._write(self._buffer, offset, message, len(message)):
+            raise RuntimeError("no room")
+
+
 class Wiring:
     """Keeps `midi_out` connected to the synth and the sources to `midi_in`. Main thread only.
 
@@ -153,7 +181,7 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     midi_out = client.midi_outports.register("midi_out")
     facts[Fact.RATE] = client.samplerate
     facts[Fact.PERIOD] = client.blocksize
-    cycle = Cycle(memory, midi_in, midi_out, client.samplerate, int(arguments[1]))
+    cycle = Cycle(memory, midi_in, MidiOut(jack, midi_out), client.samplerate, int(arguments[1]))
     client.set_process_callback(cycle)
     client.set_xrun_callback(lambda _us: count(facts, Fact.XRUNS))
     client.set_shutdown_callback(lambda _status, _reason: lose(gone, ending))

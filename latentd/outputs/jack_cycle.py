@@ -35,8 +35,8 @@ SUSTAIN = 64
 # written up to DOUBT_S before an xrun is written once more, PATIENCE_S after it, together with what further ones touch.
 PATIENCE_S = 0.05
 DOUBT_S = 0.3
-# What the idle path needs, without the price of an enumeration's attribute.
-_CYCLES, _XRUNS = int(Fact.CYCLES), int(Fact.XRUNS)
+# What every cycle and message needs, without the price of an enumeration's attribute.
+_CYCLES, _XRUNS, _EVENTS = int(Fact.CYCLES), int(Fact.XRUNS), int(Fact.EVENTS)
 
 
 class Cycle:
@@ -80,7 +80,7 @@ class Cycle:
     def _run(self, frames: int) -> None:
         facts = self._facts
         facts[_CYCLES] = (facts[_CYCLES] + 1) & 0xFFFFFFFF
-        self._out.clear_buffer()
+        self._out.begin(frames)
         if self.listening:
             self._listen(frames)
         if facts[_XRUNS] != self._xruns:
@@ -161,10 +161,15 @@ class Cycle:
         return due, True
 
     def _write_values(self, state: bytes, ccs: Sequence[int], offset: int) -> None:
+        # All that is written here makes every client behind us wait, and the first value with them.
+        write, written, when, facts = self._out.write, self._written, self._when, self._facts
+        cycle = facts[_CYCLES]
         for cc in ccs:
-            self._emit(offset, bytes((0xB0, cc, state[cc])))
-            self._written[cc] = state[cc]
-            self._when[cc] = self._facts[Fact.CYCLES]
+            value = state[cc]
+            write(offset, bytes((0xB0, cc, value)))
+            written[cc] = value
+            when[cc] = cycle
+        facts[_EVENTS] = (facts[_EVENTS] + len(ccs)) & 0xFFFFFFFF
 
     def _write_notes(self, state: bytes, end: int) -> bool:
         """Write waiting notes at offsets 1..end-1, each at its own; True when none is left."""
@@ -213,5 +218,5 @@ class Cycle:
             self._ended[key] = (self._facts[_CYCLES], end)
 
     def _emit(self, offset: int, message: bytes) -> None:
-        self._out.write_midi_event(offset, message)
-        self._facts[Fact.EVENTS] = plus(self._facts[Fact.EVENTS])
+        self._out.write(offset, message)
+        self._facts[_EVENTS] = (self._facts[_EVENTS] + 1) & 0xFFFFFFFF
