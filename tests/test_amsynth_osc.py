@@ -292,6 +292,7 @@ def test_a_folder_that_vanished_is_made_again_and_a_full_one_is_counted(world: W
     world.set(0.2, 2.0)
     assert world.cutoffs()[-1] == pytest.approx(0.2)
     world.output.receive(reply(), SYNTH, 2.1)
+    (world.root / "folder" / "bank.new").unlink()  # it lies ready for the next patch
     (world.root / "folder" / "bank.new").mkdir()
     world.set(0.3, 3.0)
     assert world.output.facts()["unwritten"] == 1

@@ -221,6 +221,7 @@ class AmsynthOsc:
         self._count["patches"] += 1
         self._sent_s = now
         self._open(now)
+        self._folder.prepare()
 
     def _open(self, now: float) -> None:
         """Ask the synth to load the file as it is now."""

@@ -65,6 +65,7 @@ class PatchFolder:
         self._fd = _open_own(path)
         self._empty()
         self._number: int | None = None  # descriptor of `preset_number`, made with the first bank
+        self._new: int | None = None  # descriptor of `bank.new`, empty
 
     def write(self, patch: Sequence[float]) -> None:
         """Replace the bank with these 41 values in the synth's units, in one step.
@@ -79,6 +80,11 @@ class PatchFolder:
             self._make_again()
             self._replace(bank)
 
+    def prepare(self) -> None:
+        """Do now what the next `write` would otherwise do first; without it, or if it fails, `write` does."""
+        with contextlib.suppress(OSError):
+            self._prepare()
+
     def close(self) -> None:
         """Remove the folder; what others put there stays, and so does the folder then."""
         with contextlib.suppress(OSError):
@@ -87,12 +93,12 @@ class PatchFolder:
         self._close_files()
 
     def _replace(self, bank: bytes) -> None:
-        if self._number is None:
-            self._number = os.open("preset_number", _WRITE, 0o600, dir_fd=self._fd)
+        fd = self._prepare()
         # Each time, as amSynth may have saved another number there, if somebody told it to.
+        assert self._number is not None
         os.pwrite(self._number, b"0\n", 0)
         self._mtime += 1
-        fd = os.open("bank.new", _WRITE, 0o600, dir_fd=self._fd)
+        self._new = None
         try:
             if os.write(fd, bank) != len(bank):
                 raise OSError(f"{self._path}/bank.new: written in part only")
@@ -100,6 +106,14 @@ class PatchFolder:
         finally:
             os.close(fd)
         os.rename("bank.new", "bank", src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def _prepare(self) -> int:
+        """The descriptor of an empty `bank.new`; both files are there afterwards."""
+        if self._new is None:
+            if self._number is None:
+                self._number = os.open("preset_number", _WRITE, 0o600, dir_fd=self._fd)
+            self._new = os.open("bank.new", _WRITE, 0o600, dir_fd=self._fd)
+        return self._new
 
     def _empty(self) -> None:
         for name in _FILES:
@@ -115,10 +129,10 @@ class PatchFolder:
         self._fd = fd
 
     def _close_files(self) -> None:
-        os.close(self._fd)
-        if self._number is not None:
-            os.close(self._number)
-            self._number = None
+        for fd in (self._fd, self._number, self._new):
+            if fd is not None:
+                os.close(fd)
+        self._number = self._new = None
 
 
 def _open_own(path: Path) -> int:
