@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from latentd.alert import WARM_S
 from latentd.amsynth import Array, to_patch
 from latentd.bundle import Model
 from latentd.gesture import Gesture
@@ -40,6 +41,7 @@ class Engine:
         self._settings = shaping
         self._still = True
         self._decoded: tuple[XY, bool] | None = None
+        self._decoded_t = -math.inf
         self._target: list[float] | None = None
         self.model = model
         self.shaping = self._new_shaping()
@@ -50,7 +52,7 @@ class Engine:
         self.catch_up(now)
         if self.xy is None:
             return self.next_tick(now)
-        target = self._decode(self.xy)
+        target = self._decode(self.xy, now)
         changes = self.shaping.step(target, self._still, now)
         if changes:
             self.output.send(changes, now)
@@ -88,9 +90,10 @@ class Engine:
         if self.take is not None and self.xy is not None:
             self.take.add(self.xy, now)
 
-    def _decode(self, xy: XY) -> list[float]:
+    def _decode(self, xy: XY, now: float) -> list[float]:
         """Pad and decoder: the patch wanted here. At rest without the switches' hysteresis: the plain decoded patch."""
-        if self._target is None or self._decoded != (xy, self._still):
+        if self._target is None or self._decoded != (xy, self._still) or now >= self._decoded_t + WARM_S:
+            self._decoded_t = now
             held = None if self._still else self.shaping.held
             target = self.model.decoder.decode(self.pad.to_z(xy), held)
             if math.isfinite(sum(target)):  # one bad value is enough

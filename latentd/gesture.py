@@ -279,8 +279,8 @@ class Gesture:
 
     def _choose(self, now: float) -> _Source | None:
         active = [s for s in self._sources.values() if s.raw is not None and s.picked_up and s.active(now)]
-        if not active:
-            return None
+        if len(active) < 2:
+            return active[0] if active else None
         top = max(s.priority for s in active)
         rivals = [s for s in active if s.priority == top]
         if self._leader in rivals:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import selectors
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -12,8 +11,11 @@ from types import FrameType
 
 
 @contextlib.contextmanager
-def signals(selector: selectors.BaseSelector, stop: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and Ctrl-C call `stop` and wake the selector; a second Ctrl-C kills. The old handlers come back."""
+def signals(stop: Callable[[], None]) -> Iterator[socket.socket]:
+    """SIGTERM and Ctrl-C call `stop` and make the yielded socket readable; a second Ctrl-C kills.
+
+    The old handlers come back at the end.
+    """
 
     def caught(number: int, _frame: FrameType | None) -> None:
         stop()
@@ -25,14 +27,12 @@ def signals(selector: selectors.BaseSelector, stop: Callable[[], None]) -> Itera
     writing.setblocking(False)
     old_fd = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
     old = {number: signal.signal(number, caught) for number in (signal.SIGTERM, signal.SIGINT)}
-    selector.register(reading, selectors.EVENT_READ, lambda _now: reading.recv(64))
     try:
-        yield
+        yield reading
     finally:
         signal.set_wakeup_fd(old_fd)
         for number, handler in old.items():
             signal.signal(number, handler)
-        selector.unregister(reading)
         reading.close()
         writing.close()
 

@@ -6,11 +6,13 @@ import contextlib
 import gc
 import json
 import logging
-import selectors
+import select
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from latentd import __version__, bundle, lifetime, notify, osc
+from latentd.alert import Alert
 from latentd.amsynth import NAMES
 from latentd.background import Background
 from latentd.config import Config
@@ -53,6 +55,12 @@ class Service:
         self.status = Status()
         self._started = time.monotonic()
         self._stopping = False
+        self._alert = Alert()
+        self._heard = b""  # the last datagram
+        # A fresh buffer of this size for each datagram would have the heap grow and shrink with every one.
+        self._room = memoryview(bytearray(_LARGEST_DATAGRAM))
+        self._handlers: dict[int, Callable[[float], object]] = {}  # descriptor -> what reads it
+        self._ways_fds: list[int] = []
         self._askers: list[Sender] = []  # they are told how things are once the tick has answered the input
         self._deadlines: list[float | None] = [None]
         self._last_tick = self._last_answer = self._rested = self._said = 0.0
@@ -92,15 +100,15 @@ class Service:
         """Play until SIGTERM or Ctrl-C; then close everything, in reverse order."""
         with (
             self._stack,
-            selectors.DefaultSelector() as self._selector,
-            lifetime.signals(self._selector, self._stop),
+            contextlib.closing(select.epoll()) as self._epoll,
+            lifetime.signals(self._stop) as signals,
             lifetime.calm_collector(),
         ):
-            self._selector.register(self._socket, selectors.EVENT_READ, self._on_datagrams)
-            self._selector.register(self.background.fileno(), selectors.EVENT_READ, self._on_background)
+            self._watch(signals.fileno(), lambda _now: signals.recv(64))
+            self._watch(self._socket.fileno(), self._on_datagrams)
+            self._watch(self.background.fileno(), self._on_background)
             if self._alsa_in is not None:
-                self._selector.register(self._alsa_in.fileno(), selectors.EVENT_READ, self._on_alsa)
-            self._ways_fds: frozenset[int] = frozenset()
+                self._watch(self._alsa_in.fileno(), self._on_alsa)
             self._say_hello()
             notify.ready()
             self._deadlines = [time.monotonic()]  # the first turn waits for nobody: ports open, the watchdog is fed
@@ -140,14 +148,14 @@ class Service:
     def _turn(self) -> None:
         """Wait for input or the next deadline, take what came, answer the newest."""
         self._watch_ways()
-        deadline = min((t for t in self._deadlines if t is not None), default=time.monotonic() + _IDLE_S)
-        ready = self._selector.select(max(deadline - time.monotonic(), 0.0))
+        deadline = min(t for t in (*self._deadlines, time.monotonic() + _IDLE_S) if t is not None)
+        ready = self._epoll.poll(max(deadline - time.monotonic(), 0.0))
         now = time.monotonic()
         if not ready:
             self.status.lateness.add(now - deadline)
         try:
-            for key, _ in ready:
-                key.data(now)
+            for fd, _ in ready:
+                self._handlers[fd](now)
             self._answer(now)
         except Exception:
             # A bug on one message's path must not end the performance; it is counted and said.
@@ -168,7 +176,7 @@ class Service:
             tick = self._tick(now)
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
-        self._deadlines = [tick, ways, alsa, feedback, self._alive(now)]
+        self._deadlines = [tick, ways, alsa, feedback, self._alive(now), self._alert.due(self._last_tick, now)]
         if self._askers:
             self._tell(now)
         if now - self._rested >= (_IDLE_S if tick is None else _LONGEST_S):
@@ -181,7 +189,11 @@ class Service:
         """One pass of the straight line, unless the last was too short ago: then newest wins until it is due."""
         engine = self.engine
         if not self._fresh and (self._next_tick is None or now < self._next_tick):
-            return self._next_tick  # the turn was for something else, as the synth's acknowledgement
+            if now < self._alert.due(self._last_tick, now):
+                return self._next_tick  # the turn was for something else, as the synth's acknowledgement
+            self._on_datagrams(now)
+            with contextlib.suppress(osc.Malformed):
+                osc.read(self._heard)
         # A step of a ramp does not make the point that follows it wait.
         due = (self._last_answer if self._fresh else self._last_tick) + engine.output.interval_s * 0.5
         if now < due:
@@ -195,6 +207,7 @@ class Service:
             if self.status.counters.sent != sent:
                 self.status.latency.add(time.monotonic() - engine.point_t)
             engine.point_t = None
+            self._alert.heard(now)
         return self._next_tick
 
     def _sum_up(self, now: float) -> None:
@@ -215,26 +228,33 @@ class Service:
 
     def _watch_ways(self) -> None:
         """The ways in may open and close descriptors as synths and servers come and go."""
-        wanted = frozenset(self.ways.filenos())
+        wanted = self.ways.filenos()
         if wanted == self._ways_fds:
             return
-        for fd in self._ways_fds - wanted:
-            self._selector.unregister(fd)
-        for fd in wanted - self._ways_fds:
-            self._selector.register(fd, selectors.EVENT_READ, self._on_ways)
+        for fd in set(self._ways_fds).difference(wanted):
+            del self._handlers[fd]
+            with contextlib.suppress(OSError):  # closed, it left the list by itself
+                self._epoll.unregister(fd)
+        for fd in set(wanted).difference(self._ways_fds):
+            self._watch(fd, self._on_ways)
         self._ways_fds = wanted
+
+    def _watch(self, fd: int, handler: Callable[[float], object]) -> None:
+        self._handlers[fd] = handler
+        self._epoll.register(fd, select.EPOLLIN)
 
     # -- what arrives ----------------------------------------------------------------------------
 
     def _on_datagrams(self, now: float) -> None:
-        receive, counters = self._socket.recvfrom, self.status.counters
+        receive, room, counters = self._socket.recvfrom_into, self._room, self.status.counters
         for _ in range(_DATAGRAMS_A_TURN):
             try:
-                datagram, sender = receive(_LARGEST_DATAGRAM)
+                size, sender = receive(room)
             except BlockingIOError:
                 return
             except OSError:
                 continue  # an ICMP answer to something we sent: the next datagram is behind it
+            self._heard = datagram = bytes(room[:size])
             counters.received += 1
             if self.monitors.any:
                 self.monitors.datagram(datagram, sender, sender[0] in self._allowed, now)

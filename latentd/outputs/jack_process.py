@@ -29,6 +29,7 @@ class Child:
     def __init__(self, command: Sequence[str], fds: Sequence[int]) -> None:
         self._command = command
         self._fds = fds
+        self._cores = os.sched_getaffinity(0)
         self._process: subprocess.Popen[bytes] | None = None
         self._text = b""
         self._tries = 0
@@ -60,6 +61,8 @@ class Child:
             self._retry(now, f"cannot start a process: {error.strerror}")
             return
         assert self._process.stdout is not None
+        with contextlib.suppress(OSError):  # an alert engine keeps to one core, and the child inherited that
+            os.sched_setaffinity(self._process.pid, self._cores)
         os.set_blocking(self._process.stdout.fileno(), False)
         self._text = b""
         self._started_at = now
