@@ -92,8 +92,9 @@ class Cluster:
     def __init__(self, client: Any, address: str) -> None:
         self._client, self._address = client, address
         self._places = 0
-        self._looked = self._seen = time.monotonic()
-        self._kit = self._common_kit()
+        self._looked = time.monotonic()
+        self._alone: float | None = None  # since when there are no workers
+        self._kit = self._seen_kit()
         self.synth = self._kit.synth
 
     def run(self, make: Callable[[], Work], tasks: Iterable[Any]) -> Generator[Any, None, None]:
@@ -124,14 +125,12 @@ class Cluster:
         try:
             return future.result()
         except CancelledError as error:
-            raise LatentdError(
-                f"The dask scheduler at {self._address} is gone", "Start it and its workers, then this command again"
-            ) from error
+            raise self._gone() from error
         except KilledWorker as error:
             last = error.last_worker.address
             return Failed(f"Task {number + 1} ended {error.allowed_failures + 1} dask workers, the last was {last}")
         except Exception as error:
-            self._common_kit()  # names a worker that came later and is not fit
+            self._seen_kit()  # names a worker that came later and is not fit
             raise LatentdError(f"A worker of {self._address} failed: {error}", _INSTALL) from error
 
     @staticmethod
@@ -147,8 +146,10 @@ class Cluster:
         """Once a second: how many tasks can be worked on at a time?
 
         Raises:
-            LatentdError: none for a minute.
+            LatentdError: none for a minute, or the scheduler is lost.
         """
+        if self._client.status == "closed":  # it has given up to find the scheduler again
+            raise self._gone()
         now = time.monotonic()
         if self._places and now - self._looked < _LOOK_S:
             return
@@ -156,21 +157,33 @@ class Cluster:
             self._places = sum(self._client.nthreads().values())
         self._looked = time.monotonic()
         if self._places:
-            self._seen = self._looked
-        elif self._looked - self._seen > _NO_WORKER_S:
+            self._alone = None
+            return
+        self._places = 1  # a task has to wait for the worker that is to come
+        self._alone = self._alone or self._looked
+        if self._looked - self._alone > _NO_WORKER_S:
             raise self._nobody()
-        self._places = self._places or 1  # a task has to wait for the worker that is to come
 
     def _nobody(self) -> LatentdError:
         address = self._address
         return LatentdError(f"The dask scheduler at {address} has no workers", f"Start some: dask worker {address}")
 
-    def _common_kit(self) -> Kit:
+    def _gone(self) -> LatentdError:
+        hint = "Start it and its workers, then this command again"
+        return LatentdError(f"The dask scheduler at {self._address} is gone", hint)
+
+    def _seen_kit(self) -> Kit:
         """What all workers have.
 
         Raises:
-            LatentdError: there are none, or one that has not; it is named.
+            LatentdError: there are none, or one that has not; it is named. Or the scheduler is lost.
         """
+        try:
+            return self._common_kit()
+        except OSError as error:
+            raise self._gone() from error
+
+    def _common_kit(self) -> Kit:
         try:
             self._client.wait_for_workers(1, timeout=_FIRST_WORKER_S)
         except TimeoutError as error:

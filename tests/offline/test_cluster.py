@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,12 +20,12 @@ import latentd
 from latentd import amsynth, banks
 from latentd.cli import cli
 from latentd.errors import LatentdError, UserError
-from latentd.offline import cluster, workers
+from latentd.offline import cluster, errand, workers
 from latentd.offline.measure import measure
 from latentd.offline.render import crew, render
 from latentd.offline.take import Take
 from tests.offline.test_interrupt import interrupted, start
-from tests.offline.test_render import crashing, patches
+from tests.offline.test_render import children, crashing, patches
 from tests.rig import Program, wait_for
 
 pytestmark = pytest.mark.offline
@@ -124,6 +125,14 @@ def test_a_synth_that_crashes_is_tried_again_and_then_reported_in_its_place(dask
     assert [r for n, r in enumerate(results) if n != 7] == [n * n for n in range(10) if n != 7]
 
 
+def test_a_dask_worker_keeps_its_processes_only_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errand, "_IDLE_S", 0.2)
+    before = children()
+    assert [errand.run(crashing, n, (n, str(tmp_path)), errand.kit()) for n in (2, 4)] == [4, 16]
+    assert children() != before
+    wait_for(lambda: children() == before, "the end of the idle process")
+
+
 def test_ctrl_c_ends_the_command_and_what_it_wanted_of_the_workers(dask: Dask, tmp_path: Path) -> None:
     presets = [banks.Preset.from_patch(f"p{n}", amsynth.DEFAULT) for n in range(100)]
     banks.write(tmp_path / "many.bank", banks.Bank(tuple(presets)))
@@ -158,6 +167,7 @@ def test_a_worker_that_cannot_render_is_named_with_the_next_step(dask: Dask, lac
 def test_workers_and_a_scheduler_that_go_end_the_work_and_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cluster, "_CONNECT_S", 1.0)
     monkeypatch.setattr(cluster, "_FIRST_WORKER_S", 0.1)
     monkeypatch.setattr(cluster, "_NO_WORKER_S", 0.1)
     dask = Dask(tmp_path)
@@ -173,11 +183,16 @@ def test_workers_and_a_scheduler_that_go_end_the_work_and_are_told(
             with pytest.raises(LatentdError, match=nobody):
                 list(clips)
         with dask.worker(), dask.seen_by(1):
-            clips = render(patches(40), SHORT, dask=dask.address)
-            next(clips)
+            soon, late = (render(patches(40), SHORT, dask=dask.address) for _ in range(2))
+            next(soon)
+            next(late)
             scheduler.kill()
-            with pytest.raises(LatentdError, match=f"The dask scheduler at {dask.address} is gone. Start it"):
-                list(clips)
+            gone = f"The dask scheduler at {dask.address} is gone. Start it"
+            with pytest.raises(LatentdError, match=gone):
+                list(soon)
+            time.sleep(1.5)  # the client has then given up to find it again
+            with pytest.raises(LatentdError, match=gone):
+                list(late)
 
 
 @pytest.mark.parametrize("listening", [True, False])

@@ -85,13 +85,14 @@ def test_a_crash_is_retried_once_then_reported_and_the_order_holds(tmp_path: Pat
 
 
 def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
+    before = children()
     endless = workers.run(crashing, ((2 * n, str(tmp_path)) for n in itertools.count()), 2)
     assert [next(endless) for _ in range(5)] == [0, 4, 16, 36, 64]
     endless.close()
-    assert not _children()
+    assert children() == before
 
 
-def _children() -> str:
+def children() -> str:
     """Process ids of this process's children."""
     return "".join(file.read_text() for file in Path("/proc/self/task").glob("*/children"))
 
