@@ -15,7 +15,7 @@ from torch.nn import functional
 from latentd.amsynth import Array
 from latentd.decoder import Network
 from latentd.offline import audible
-from latentd.offline.proxy import LAYOUT, Examples, Report, batch
+from latentd.offline.proxy import LAYOUT, Examples, Report, batch, seen
 from latentd.offline.train import layer
 from latentd.sounds import DESCRIPTORS, PICTURE, small
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 SLOPE = 0.1
 _MEMBERS = 2  # networks that are averaged
 _HIDDEN = 320  # units of each of their two hidden layers
-_RATE = 1.5e-3
-_DROPOUT = 0.05
+_RATE = 3e-3
+_DECAY = 0.1  # of the weights
+_DROPOUT = 0.1
+_PICTURE_WEIGHT = 0.5  # of the picture, against the descriptors
 _WEIGHTS = (1.0, 0.7, 0.3)  # of an example of each set
 _MIDDLE, _SCALE = 0.3, 2.0  # of the columns, most of which are 0: it learns faster about the middle of its inputs
 
@@ -61,7 +63,7 @@ def _averaged(members: list[list[tuple[Array, Array]]], mean: Array, std: Array)
     Its numbers are such as half precision holds, which is how a bundle keeps them.
     """
     first, between, last = zip(*members, strict=True)
-    weight = np.concatenate([w for w, _ in first])
+    weight = np.concatenate([w for w, _ in first]) * seen()
     bias = np.concatenate([b for _, b in first]) - _SCALE * _MIDDLE * weight.sum(axis=1)
     middle = np.zeros((_HIDDEN * len(members), _HIDDEN * len(members)))
     for i, (w, _) in enumerate(between):
@@ -87,17 +89,18 @@ def _learn(
     seed: int,
     report: Report,
 ) -> None:
-    optimizer = torch.optim.AdamW(layers.parameters(), lr=_RATE, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(layers.parameters(), lr=_RATE, weight_decay=_DECAY)
     random = np.random.default_rng(seed)
     chance = examples.weights / examples.weights.sum()
     silent = audible.weights(examples.params) == 0
     picture = PICTURE[0] * PICTURE[1]
-    importance = torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [1 / picture] * picture)
+    importance = torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [_PICTURE_WEIGHT / picture] * picture)
+    marks = torch.from_numpy(seen())
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = _RATE * min(1.0, step / 100) * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-6
         columns, sounds = batch(examples, chance, silent, random)
-        h = (columns - _MIDDLE) * _SCALE
+        h = (columns - _MIDDLE) * _SCALE * marks
         for linear in layers[:-1]:
             h = functional.dropout(functional.leaky_relu(linear(h), SLOPE), _DROPOUT)
         loss = ((layers[-1](h) - (sounds - mean) / std).abs() * importance).sum(dim=1).mean()

@@ -69,7 +69,7 @@ class _Net(nn.Module):
 
     def __init__(self, hidden: int = 320, depth: int = 3, dropout: float = 0.03) -> None:
         super().__init__()
-        self.register_buffer("seen", torch.tensor(_seen()))
+        self.register_buffer("seen", torch.tensor(seen()))
         self.first = nn.Linear(LAYOUT.width, hidden)
         self.between = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(depth))
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(depth))
@@ -153,11 +153,11 @@ def _importance() -> Tensor:
     return torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [0.1] + [1 / picture] * picture)
 
 
-def _seen() -> NDArray[np.float32]:
-    """1 for the columns that the networks see."""
-    seen = np.ones(LAYOUT.width, np.float32)
-    seen[[column for column, i in enumerate(LAYOUT.continuous) if i in _DEAF]] = 0.0
+def seen() -> NDArray[np.float32]:
+    """(width,) 1 for the columns that networks see, 0 for those that one held note does not tell them."""
+    marks = np.ones(LAYOUT.width, np.float32)
+    marks[[column for column, i in enumerate(LAYOUT.continuous) if i in _DEAF]] = 0.0
     for i, columns in zip(LAYOUT.categories, LAYOUT.slices(), strict=True):
         if i in _DEAF:
-            seen[columns] = 0.0
-    return seen
+            marks[columns] = 0.0
+    return marks
