@@ -26,6 +26,10 @@ from latentd.offline.metrics import Sounds
 from latentd.offline.timbre import DESCRIPTORS
 
 HALVES_SEED = 0
+_HALVES = "n1 is the first half of the distinct patches in a random order that never changes, n2 the rest"
+_INTERVALS = (
+    "bootstrap 90 %: 1,000 samples with repetition, of the patches, else of the grid's lines or of the crossings"
+)
 Measure = Callable[[Array], Measured]  # patches (n, 41) in the synth's units, measured
 
 
@@ -225,5 +229,7 @@ def _facts(model: Model, held_out: Corpus, params: Array, heard: Indices) -> dic
         "silent": len(params) - len(heard),
         "n1": first.stop,
         "n2": len(heard) - first.stop,
+        "halves": _HALVES,
+        "intervals": _INTERVALS,
         "seen_in_training": sorted(set(banks) & set(trained)),
     }
