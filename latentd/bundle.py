@@ -65,6 +65,14 @@ class Columns(Strict):
     one_hot: dict[str, int]
 
 
+def columns_of(layout: Layout) -> Columns:
+    """A layout, as a manifest notes it."""
+    return Columns(
+        continuous=[amsynth.NAMES[i] for i in layout.continuous],
+        one_hot={amsynth.NAMES[i]: n for i, n in zip(layout.categories, layout.classes, strict=True)},
+    )
+
+
 class Net(Strict):
     """How the tensors make a network; other kinds may join."""
 

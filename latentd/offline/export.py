@@ -8,14 +8,14 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from safetensors.numpy import save
 
 from latentd import amsynth, bundle
 from latentd.amsynth import Array
-from latentd.decoder import Decoder, Encoder, Network, SoundEncoder
+from latentd.decoder import Decoder, Encoder, Layout, Network, SoundEncoder
 from latentd.errors import UserError
 from latentd.offline import card, plane
 from latentd.offline.corpus import PAPER_CONSTANTS, Corpus
@@ -29,6 +29,17 @@ BOX_SHARE = (2.0, 98.0)  # percentiles of the encoded corpus, on each axis: a fe
 MARGIN = 0.03  # logits; on the shipped model a class is held for 1 % of the pad beyond its border (median)
 CURVE_FILE = "losses.csv"
 SNAPSHOTS_FILE = "snapshots.safetensors"
+
+
+class Parts(NamedTuple):
+    """What a recipe decides of a manifest."""
+
+    layout: Layout
+    constants: dict[str, float]
+    network: bundle.Net
+    margin: float
+    box: bundle.Box
+    quality: dict[str, object]
 
 
 def export(
@@ -101,15 +112,8 @@ def _files(
         bundle.ENCODER_FILE: tensors(encoder_net),
         bundle.LANDMARKS_FILE: landmarks(rows, points, box),
     }
-    manifest = bundle.Manifest(
-        format=bundle.FORMAT,
-        name=name,
-        synth="amsynth 1.13",
-        parameters=bundle.parameter_facts(),
-        columns=bundle.Columns(
-            continuous=[amsynth.NAMES[i] for i in layout.continuous],
-            one_hot={amsynth.NAMES[i]: n for i, n in zip(layout.categories, layout.classes, strict=True)},
-        ),
+    parts = Parts(
+        layout=layout,
         constants=constants,
         network=bundle.Net(slope=recipe.slope),
         margin=margin,
@@ -118,17 +122,35 @@ def _files(
             high=(float(box[1, 0]), float(box[1, 1])),
             how=f"percentiles {BOX_SHARE[0]:g} and {BOX_SHARE[1]:g} of the encoded corpus on each axis",
         ),
-        training=settings(recipe),
-        corpus={"trained_on": rows.facts(), "kept_aside": kept_aside.facts()},
         quality=flattened | _quality(trained.curve, decoder, encoder, rows, kept_aside),
-        sha256={file: bundle.digest(data) for file, data in files.items()},
     )
-    files[bundle.MODEL_FILE] = to_json(manifest.model_dump())
-    files[bundle.CARD_FILE] = card.text(manifest).encode()
+    files |= described(name, parts, recipe, rows, kept_aside, files)
     files[CURVE_FILE] = _curve(trained.curve)
     if snapshots:
         files[SNAPSHOTS_FILE] = _snapshots(snapshots)
     return files
+
+
+def described(
+    name: str, parts: Parts, recipe: Recipe | TimbreRecipe, rows: Corpus, kept_aside: Corpus, files: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """`model.json` and the card of a bundle that holds `files`."""
+    manifest = bundle.Manifest(
+        format=bundle.FORMAT,
+        name=name,
+        synth="amsynth 1.13",
+        parameters=bundle.parameter_facts(),
+        columns=bundle.columns_of(parts.layout),
+        constants=parts.constants,
+        network=parts.network,
+        margin=parts.margin,
+        box=parts.box,
+        training=settings(recipe),
+        corpus={"trained_on": rows.facts(), "kept_aside": kept_aside.facts()},
+        quality=parts.quality,
+        sha256={file: bundle.digest(data) for file, data in files.items()},
+    )
+    return {bundle.MODEL_FILE: to_json(manifest.model_dump()), bundle.CARD_FILE: card.text(manifest).encode()}
 
 
 def settings(recipe: Recipe | TimbreRecipe) -> dict[str, object]:

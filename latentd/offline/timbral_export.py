@@ -9,9 +9,8 @@ from safetensors.numpy import save
 
 from latentd import amsynth, bundle
 from latentd.decoder import Decoder, SoundEncoder
-from latentd.offline import card
 from latentd.offline.corpus import Corpus
-from latentd.offline.export import landmarks, reconstruction, settings, tensors, to_json, write
+from latentd.offline.export import Parts, described, landmarks, reconstruction, tensors, write
 from latentd.offline.proxy import LAYOUT
 from latentd.offline.surface import SLOPE
 from latentd.offline.timbral import MARGIN, Made, TimbreRecipe
@@ -35,21 +34,12 @@ def export(made: Made, recipe: TimbreRecipe, rows: Corpus, kept_aside: Corpus, n
     decoder = Decoder(LAYOUT, made.decoder, np.zeros(amsynth.COUNT), MARGIN)
     encoder = SoundEncoder(LAYOUT, made.encoder, made.sounds, _BOX)
     aside = reconstruction(decoder, encoder, kept_aside.params) if kept_aside.rows else None
-    manifest = bundle.Manifest(
-        format=bundle.FORMAT,
-        name=name,
-        synth="amsynth 1.13",
-        parameters=bundle.parameter_facts(),
-        columns=bundle.Columns(
-            continuous=[amsynth.NAMES[i] for i in LAYOUT.continuous],
-            one_hot={amsynth.NAMES[i]: n for i, n in zip(LAYOUT.categories, LAYOUT.classes, strict=True)},
-        ),
+    parts = Parts(
+        layout=LAYOUT,
         constants={},
         network=bundle.Net(kind="waves", encoder="sound", slope=SLOPE),
         margin=MARGIN,
         box=bundle.Box(low=(-1.0, -1.0), high=(1.0, 1.0), how="all that was trained"),
-        training=settings(recipe),
-        corpus={"trained_on": rows.facts(), "kept_aside": kept_aside.facts()},
         quality={
             "proxy_error_on_each_pad": [round(error, 4) for error in made.doubt],
             "reconstruction": {
@@ -57,10 +47,8 @@ def export(made: Made, recipe: TimbreRecipe, rows: Corpus, kept_aside: Corpus, n
                 "kept_aside": aside,
             },
         },
-        sha256={file: bundle.digest(data) for file, data in files.items()},
     )
-    files[bundle.MODEL_FILE] = to_json(manifest.model_dump())
-    files[bundle.CARD_FILE] = card.text(manifest).encode()
+    files |= described(name, parts, recipe, rows, kept_aside, files)
     return write(files, name, parent)
 
 
