@@ -35,6 +35,7 @@ EPILOG = """Examples:
   latentd train ~/banks --name mine           a model of your own presets
   latentd train                               one from the banks that amSynth installs: half an hour
   latentd train --recipe paper                the paper's, which keeps little timbre: 2 minutes
+  latentd train --weight step=20 --name calm  one that moves the knobs less from point to point
   latentd run --model mine                    play it"""
 
 

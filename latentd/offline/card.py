@@ -24,7 +24,11 @@ _WEAKNESSES = {
   semitone between two regions.
 - The last epoch is kept, as in the paper, not the best one: the loss on presets kept aside rises again during training
   (`losses.csv`).
-"""
+""",
+    "vae": """\
+- It has learned to change its sound by switches: on the way over the pad values move little, and categories often flip.
+- Its encoder goes by parameters alone and has heard nothing but its own presets: of others it finds the place badly.
+""",
 }
 
 

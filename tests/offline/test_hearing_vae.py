@@ -78,3 +78,10 @@ def test_numpy_decodes_and_encodes_as_torch_does(rows: Corpus) -> None:
         scores = model.decode(mean)
     np.testing.assert_allclose(encoder(columns), mean.numpy(), atol=1e-5)
     np.testing.assert_allclose(decoder(mean.numpy().astype(float)), scores.numpy(), atol=1e-5)
+
+
+def test_of_more_dimensions_the_pad_shows_a_plane(rows: Corpus, tmp_path: Path) -> None:
+    recipe = replace(TINY, latent=3, epochs=2)
+    model = bundle.load(str(export(_made(rows, recipe), recipe, rows, rows.take([]), "deep", tmp_path, MARGIN)))
+    assert model.manifest.quality["plane"]["latent"] == 3
+    assert model.encoder.encode(rows.params).shape == (90, 2)
