@@ -74,15 +74,16 @@ def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None, da
     need("Rendering", "soundfile")
     import soundfile
 
-    from latentd.offline.progress import track
+    from latentd.offline.progress import counted
     from latentd.offline.render import render
     from latentd.offline.take import RATE
 
     out.mkdir(parents=True, exist_ok=True)
     clips = render([patch for _, patch in patches], take, jobs, dask)
-    for (name, _), audio in zip(patches, track(clips, len(patches), "rendering"), strict=True):
-        soundfile.write(out / f"{name}.wav", audio, RATE, subtype="FLOAT")
-        click.echo(out / f"{name}.wav")
+    with counted(len(patches), "rendering") as count:
+        for (name, _), audio in zip(patches, clips, strict=True):
+            soundfile.write(out / f"{name}.wav", audio, RATE, subtype="FLOAT")
+            count.done(str(out / f"{name}.wav"))
 
 
 def _from_files(sources: Sequence[str]) -> list[Named]:

@@ -32,17 +32,18 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
     samples, where the sound begins and ends, and where notes do. Files may have any rate and up to five channels.
     """
     need("Describing", "scipy", "soundfile", "pyloudnorm")
-    from latentd.offline.progress import track
+    from latentd.offline.progress import counted
 
     failed = 0
-    for file in track(files, len(files), "describing"):
-        try:
-            facts = _facts(file)
-        except LatentdError as error:
-            failed += 1
-            click.echo(f"latentd: {error}", err=True)
-            continue
-        click.echo(json.dumps(facts) if as_json else _text(facts))
+    with counted(len(files), "describing") as count:
+        for file in files:
+            try:
+                facts = _facts(file)
+            except LatentdError as error:
+                failed += 1
+                count.done(f"latentd: {error}", err=True)
+                continue
+            count.done(json.dumps(facts) if as_json else _text(facts))
     if failed:
         raise click.exceptions.Exit(UserError.exit_code)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-T = TypeVar("T")
 
 
 def bar() -> Progress:
@@ -18,10 +17,24 @@ def bar() -> Progress:
     return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True)
 
 
-def track(things: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """Pass things through and count them; one alone needs no bar."""
+class Counted:
+    """Work of many steps, each of which ends with a line for the user."""
+
+    def __init__(self, shown: Progress, total: int, what: str) -> None:
+        self._bar = shown
+        self._task = shown.add_task(what, total=total, visible=total > 1)  # one alone needs no bar
+
+    def done(self, line: str, err: bool = False) -> None:
+        """One step is done: its line, above the bar where both are on the terminal."""
+        if not self._bar.disable and (sys.stderr if err else sys.stdout).isatty():
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(line, err=err)
+        self._bar.advance(self._task)
+
+
+@contextmanager
+def counted(total: int, what: str) -> Iterator[Counted]:
+    """A bar for so many steps."""
     with bar() as shown:
-        task = shown.add_task(what, total=total, visible=total > 1)
-        for thing in things:
-            yield thing
-            shown.advance(task)
+        yield Counted(shown, total, what)

@@ -1,0 +1,58 @@
+"""The progress bar and what is printed beside it, on a terminal and not."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.offline
+
+LINES = [
+    f"/a/folder/with/a/very/long/name/that/goes/on/beyond/the/width/of/any/terminal/{n}_[red].wav" for n in range(5)
+]
+WORK = f"""
+from latentd.offline.progress import counted
+with counted(5, "working") as count:
+    for line in {LINES!r}:
+        count.done(line)
+"""
+
+
+def _on_a_terminal(stdout: int | None) -> tuple[str, str]:
+    """What the terminal got, and what came out of a pipe in place of the standard output."""
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
+    command = [sys.executable, "-c", WORK]
+    with subprocess.Popen(command, stdout=stdout or theirs, stderr=theirs, env=environment, text=True) as program:
+        os.close(theirs)
+        shown = b""
+        while piece := _read(ours):
+            shown += piece
+        piped = program.stdout.read() if program.stdout else ""
+    os.close(ours)
+    assert program.returncode == 0
+    return shown.decode(), piped
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # the other end is closed
+        return b""
+
+
+def test_on_a_terminal_each_line_stands_alone_above_the_bar() -> None:
+    shown, _ = _on_a_terminal(None)
+    assert "working" in shown
+    left = [line.rpartition("\x1b[2K")[2].rstrip("\r") for line in shown.split("\n")]
+    assert [line for line in left if ".wav" in line] == LINES
+
+
+def test_the_standard_output_gets_the_lines_alone_when_it_is_no_terminal() -> None:
+    shown, piped = _on_a_terminal(subprocess.PIPE)
+    assert piped.splitlines() == LINES
+    assert "working" in shown and ".wav" not in shown
