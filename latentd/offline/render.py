@@ -117,6 +117,6 @@ def synth_fingerprint() -> str:
         from latentd.offline.render_vst import PLUGIN
 
         return f"vst {clip_cache.fingerprint(PLUGIN)}"
-    from latentd.offline.render_jack import program
+    from latentd.offline.render_jack import RECIPE, program
 
-    return f"jack {clip_cache.fingerprint(program())}"
+    return f"jack {RECIPE} {clip_cache.fingerprint(program())}"
