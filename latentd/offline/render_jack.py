@@ -4,8 +4,11 @@ A clip needs a synth that has not played before, so each clip gets a new amSynth
 session (`jack_session`) before anything sounds: one to rest on, and the clip's. Frame 0 of the clip's first cycle holds
 a program change to the clip's patch and its note, and the answer is heard in the same cycle.
 
-The same from run to run, to the bit; and the plugin's sound to 2e-7 of full scale in the attack, and mostly to the bit
-after it (`tests/offline/test_render_jack.py` holds both).
+The same from run to run, to the bit; and the plugin's sound: over 100 presets, the greatest difference was 4e-7 of full
+scale, in the attack, and 82 % were the same to the bit after it. `tests/offline/test_render_jack.py` holds both.
+
+On a busy machine one clip of some hundred came out otherwise, from one cycle of JACK's to its end, which no frame time
+showed and for a reason not found. So a clip is played until two are the same: mostly twice, 0.2 s each.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ SERVERS = 6
 _PERIOD = 128
 _LEAD = 64  # cycles in freewheel before the note: new connections come into force, and the synth to rest
 _LIMIT_S = 30.0
-_TRIES = 3
+_TRIES = 6
 _CHANNELS = 2
 # Raise it when anything changes that changes the sound: measurements of older ones are then not used.
 RECIPE = 2
@@ -88,21 +91,29 @@ class JackSynth:
         """Audio (samples, 2) of params (41,) in 0..1, through an amSynth made for it.
 
         Raises:
-            LatentdError: the synth did not start, ended, or lost a part of the clip each time.
+            LatentdError: the synth did not start, ended, or lost a part of the clip too often.
         """
+        heard: list[NDArray[np.float32]] = []
         for _ in range(_TRIES):
-            with Session(self.home, params, program()) as session:
-                # SIGINT, by which it leaves the server in order: else the server waits ten seconds for it.
-                env = self._env | session.env
-                synth = self._children.start("amsynth", session.argv, env, end_signal=signal.SIGINT)
-                try:
-                    session.open(synth)
-                    clip = self._booth.record(take, synth)
-                finally:
-                    self._children.give_up(synth)
-            if clip is not None:
+            clip = self._played(params, take)
+            if clip is None:
+                continue
+            if any(np.array_equal(clip, other) for other in heard):
                 return clip
+            heard.append(clip)
         raise LatentdError("JACK lost a part of the clip", "Is the machine out of memory or overloaded?")
+
+    def _played(self, params: NDArray[np.float32], take: Take) -> NDArray[np.float32] | None:
+        """A clip of a new synth; None where a cycle of it is known to be lost."""
+        with Session(self.home, params, program()) as session:
+            # SIGINT, by which it leaves the server in order: else the server waits ten seconds for it.
+            env = self._env | session.env
+            synth = self._children.start("amsynth", session.argv, env, end_signal=signal.SIGINT)
+            try:
+                session.open(synth)
+                return self._booth.record(take, synth)
+            finally:
+                self._children.give_up(synth)
 
     def close(self) -> None:
         """End the server."""
