@@ -13,6 +13,7 @@ _NEEDS = {
     "test_timbre.py": _MEASURING,
     "test_render.py": _MEASURING,
     "test_render_jack.py": _MEASURING,
+    "test_progress.py": (),
     "test_interrupt.py": _MEASURING,
     "test_cluster.py": (*_MEASURING, "torch", "matplotlib", "distributed"),
     "test_train.py": ("torch",),
