@@ -29,7 +29,8 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
     """Print hardness, depth, brightness, roughness, warmth, sharpness and boominess (about 0..100) of audio files.
 
     They are those of the AudioCommons timbral models 0.4. Also printed: loudness (EBU R 128, LUFS), peak, clipped
-    samples, where the sound begins and ends, and where notes do. Files may have any rate and up to five channels.
+    samples, where the sound begins and ends, and where notes do. Files may have up to five channels and any rate from
+    8 kHz, but values of sounds at different rates compare badly, most of all below 44.1 kHz.
     """
     need("Describing", "scipy", "soundfile", "pyloudnorm")
     from latentd.offline.progress import counted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import scipy.ndimage
 import soundfile
 from click.testing import CliRunner
+from scipy import signal
 
 from latentd.cli.timbre import command
 from latentd.offline import timbre
@@ -57,6 +59,31 @@ def test_a_very_short_clip_has_finite_values_or_is_silent(samples: int) -> None:
 def test_a_sound_is_much_the_same_at_any_rate(rate: int) -> None:
     # All its partials lie below 4 kHz, so that no rate takes anything away.
     assert np.allclose(timbre.describe(_tone(2.0, rate), rate)[:7], timbre.describe(_tone(2.0), RATE)[:7], atol=6.0)
+
+
+# How far the median sound at a lower rate may be from what it was at 44.1 kHz. What the rate cannot hold is missing;
+# warmth minds most, because it fits a line to the whole spectrum in dB.
+LOW_RATES = {
+    8000: (8.0, 3.0, 3.0, 3.0, 6.0, 9.0, 2.0),
+    16000: (2.0, 0.1, 1.0, 0.5, 5.0, 1.5, 0.3),
+    22050: (1.0, 0.1, 0.5, 0.1, 6.0, 0.1, 0.1),
+    32000: (0.3, 0.1, 0.1, 0.1, 4.0, 0.1, 0.1),
+}
+
+
+@pytest.mark.parametrize("rate", LOW_RATES)
+def test_a_clip_of_a_low_rate_is_near_to_what_it_was_at_44100(rate: int) -> None:
+    originals = [
+        signal.resample_poly(audio.astype(np.float64), 147, 160, axis=0) for audio in render(reference.patches())
+    ]
+    common = math.gcd(rate, 44100)
+    low = [signal.resample_poly(clip, rate // common, 44100 // common, axis=0) for clip in originals]
+    apart = [
+        np.subtract(timbre.describe(a, rate)[:7], timbre.describe(b, 44100)[:7])
+        for a, b in zip(low, originals, strict=True)
+    ]
+    assert np.isfinite(apart).all()
+    assert (np.median(np.abs(apart), axis=0) <= LOW_RATES[rate]).all()
 
 
 def test_mono_and_twice_the_same_channel_sound_alike() -> None:
