@@ -42,6 +42,7 @@ class Engine:
         self._still = True
         self._decoded: tuple[XY, bool] | None = None
         self._decoded_t = -math.inf
+        self._ticked = -math.inf
         self._target: list[float] | None = None
         self.model = model
         self.shaping = self._new_shaping()
@@ -49,6 +50,7 @@ class Engine:
 
     def tick(self, now: float) -> float | None:
         """Answer the newest input. Returns when the next tick is due without any; None when all rests."""
+        self._ticked = now
         self.catch_up(now)
         if self.xy is None:
             return self.next_tick(now)
@@ -59,6 +61,11 @@ class Engine:
             self.status.counters.sent += len(changes)
         self.status.counters.withheld += self.shaping.withheld
         return self.next_tick(now)
+
+    def rehearse(self) -> None:
+        """The last tick once more, as if no time had passed: nothing moves and nothing is sent. For `Alert`."""
+        self._decoded = None
+        self.tick(self._ticked)
 
     def catch_up(self, now: float) -> None:
         """Input and gesture: move the pad's point to where the newest input puts it."""

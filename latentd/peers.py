@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
+import logging
+import math
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -18,9 +20,11 @@ from latentd.pad import XY
 _MOST_HOSTS = 256
 _FEEDBACK_S = 1.0 / 30.0
 _RECEIVE_BUFFER = 1 << 20
-
+_REFUSED_S = 60.0
 
 Sender = tuple[str, int]
+
+log = logging.getLogger(__name__)
 
 
 def listen(address: Sender) -> socket.socket:
@@ -52,6 +56,7 @@ class Allowed:
     def __init__(self, networks: Sequence[str]) -> None:
         self._networks = [ipaddress.ip_network(n, strict=False) for n in ("127.0.0.0/8", *networks)]
         self._known: dict[str, bool] = {}
+        self._said = -math.inf
 
     def __contains__(self, host: str) -> bool:
         verdict = self._known.get(host)
@@ -62,6 +67,19 @@ class Allowed:
                 self._known.clear()
             self._known[host] = verdict
         return verdict
+
+    def say_refused(self, host: str, now: float) -> None:
+        """Tell who is not heard, at most once a minute: a phone that is refused looks just like one that is off."""
+        if now - self._said >= _REFUSED_S:
+            self._said = now
+            log.warning("%s is not heard: `allow:` does not name its network. %s", host, _advice())
+
+
+def _advice() -> str:
+    """How to let this machine's own networks in."""
+    from latentd.machine import networks  # asks the system; needed only here
+
+    return f"For this network: --set 'allow=[{', '.join(networks()) or '192.168.1.0/24'}]'"
 
 
 class Feedback:

@@ -40,7 +40,6 @@ _IDLE_S = 30.0
 _LONGEST_S = 300.0
 _SUMMARY_S = 1.0
 _MOST_ASKERS = 16
-_REFUSED_S = 60.0
 
 
 class Service:
@@ -63,12 +62,11 @@ class Service:
         self._ways_fds: list[int] = []
         self._askers: list[Sender] = []  # they are told how things are once the tick has answered the input
         self._deadlines: list[float | None] = [None]
-        self._last_tick = self._last_answer = self._rested = self._said = 0.0
+        self._last_tick = self._last_answer = self._warm = self._rested = self._said = 0.0
         self._next_tick: float | None = None
         self._fresh = True  # something came that a tick has to answer
         self._alive_s, self._alive_t = notify.interval_s(), 0.0
         self._seen = (0, 0)
-        self._refused_t = -_REFUSED_S
         self._allowed = Allowed(config.allow)
         with contextlib.ExitStack() as stack:
             self._open(stack)
@@ -114,6 +112,7 @@ class Service:
             self._deadlines = [time.monotonic()]  # the first turn waits for nobody: ports open, the watchdog is fed
             while not self._stopping:
                 self._turn()
+            self._alert.rest()
             notify.stopping()
         log.info("stopped")
 
@@ -176,7 +175,7 @@ class Service:
             tick = self._tick(now)
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
-        self._deadlines = [tick, ways, alsa, feedback, self._alive(now), self._alert.due(self._last_tick, now)]
+        self._deadlines = [tick, ways, alsa, feedback, self._alive(now), self._alert.due(self._warm, now)]
         if self._askers:
             self._tell(now)
         if now - self._rested >= (_IDLE_S if tick is None else _LONGEST_S):
@@ -189,16 +188,15 @@ class Service:
         """One pass of the straight line, unless the last was too short ago: then newest wins until it is due."""
         engine = self.engine
         if not self._fresh and (self._next_tick is None or now < self._next_tick):
-            if now < self._alert.due(self._last_tick, now):
+            if now >= self._alert.due(self._warm, now):
+                self._rehearse(now)
+            if not self._fresh:
                 return self._next_tick  # the turn was for something else, as the synth's acknowledgement
-            self._on_datagrams(now)
-            with contextlib.suppress(osc.Malformed):
-                osc.read(self._heard)
         # A step of a ramp does not make the point that follows it wait.
         due = (self._last_answer if self._fresh else self._last_tick) + engine.output.interval_s * 0.5
         if now < due:
             return due
-        self._last_tick = now
+        self._last_tick = self._warm = now
         if self._fresh:
             self._last_answer, self._fresh = now, False
         sent = self.status.counters.sent
@@ -209,6 +207,15 @@ class Service:
             engine.point_t = None
             self._alert.heard(now)
         return self._next_tick
+
+    def _rehearse(self, now: float) -> None:
+        """Take the way of a point through the code with nothing new, unless something new comes at this moment."""
+        self._warm = now
+        self._on_datagrams(now)
+        if not self._fresh:
+            with contextlib.suppress(osc.Malformed):
+                osc.read(self._heard)
+            self.engine.rehearse()
 
     def _sum_up(self, now: float) -> None:
         """Nothing moves: a summary of what was, at most once a second."""
@@ -260,7 +267,7 @@ class Service:
                 self.monitors.datagram(datagram, sender, sender[0] in self._allowed, now)
             if sender[0] not in self._allowed:
                 counters.refused += 1
-                self._say_refused(sender[0], now)
+                self._allowed.say_refused(sender[0], now)
                 continue
             try:
                 messages = osc.read(datagram, counters)
@@ -269,12 +276,6 @@ class Service:
                 continue
             for message in messages:
                 self._dispatch(message, sender, now)
-
-    def _say_refused(self, host: str, now: float) -> None:
-        """Tell who is not heard, at most once a minute: a phone that is refused looks just like one that is off."""
-        if now - self._refused_t >= _REFUSED_S:
-            self._refused_t = now
-            log.warning("%s is not heard: `allow:` does not name its network. %s", host, _advice())
 
     def _dispatch(self, message: osc.Message, sender: Sender, now: float) -> None:
         wanted = self.engine.inputs.osc(message, now)
@@ -381,13 +382,6 @@ class Service:
             "ways": self.ways.facts(),
             "alsa_in": self._alsa_in.facts() if self._alsa_in is not None else None,
         }
-
-
-def _advice() -> str:
-    """How to let this machine's own networks in."""
-    from latentd.machine import networks  # asks the system; needed only here
-
-    return f"For this network: --set 'allow=[{', '.join(networks()) or '192.168.1.0/24'}]'"
 
 
 def _alsa_in(config: Config) -> AlsaIn | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import Inputs
 from latentd.outputs import Change
 from latentd.outputs.print import Print
-from latentd.pad import Wander
+from latentd.pad import Take, Wander
 from latentd.point import Point
 from latentd.shaping import ShapingSettings
 from latentd.status import Status
@@ -56,11 +57,13 @@ class Recorder(Print):
     def close(self) -> None: ...
 
 
-def engine(output: Recorder, *mappings: str) -> Engine:
+def engine(output: Recorder, *mappings: str, shaping: ShapingSettings | None = None) -> Engine:
     status = Status()
     loaded = [load_mapping(name) for name in mappings]
     sources = {m.name: m.gesture for m in loaded} | {"latentd": GestureSettings(filter=None)}
-    return Engine(Inputs(loaded, status.counters), Gesture(sources), MODEL, ShapingSettings(), output, status)
+    return Engine(
+        Inputs(loaded, status.counters), Gesture(sources), MODEL, shaping or ShapingSettings(), output, status
+    )
 
 
 def run(play: Engine, until: float, now: float) -> float:
@@ -272,3 +275,40 @@ def test_another_output_is_told_everything_and_locks_stay() -> None:
     run(play, 6.0, 4.0)
     assert not np.isnan(second.held).any()
     assert abs(second.held[14] - first.held[14]) <= 0.5 / 127.0
+
+
+def _performance(how: str, rehearses: bool) -> tuple[Recorder, Engine]:
+    """Two strokes, then something that goes on by itself; rehearsed, or not, whenever no tick is due."""
+    output = Recorder()
+    play = engine(output, shaping=ShapingSettings(switch_on_note=how == "note"))
+    play.gesture = Gesture({"latentd": GestureSettings(filter=None), "other": GestureSettings()})
+    due: float | None = None
+    for n in range(1000):
+        now = 10.0 + 0.003 * n
+        wanted = n in (0, 10, 20, 300)
+        if n == 0:
+            point(play, 0.1, 0.2, now)
+        elif n == 10:
+            play.frozen, play.take = how == "frozen", Take()
+            play.hear(Point(0.8, 0.9, None, "other", now))
+        elif n == 20 and how == "wander":
+            play.motion = Wander((0.3, 0.3), now)
+        elif n == 20:  # it waits for the lead, which falls silent
+            play.hear(Point(0.5, 0.4, True, "latentd", now))
+        elif n == 300:
+            play.frozen = False
+            play.shaping.note_on()
+        if wanted or (due is not None and due <= now):
+            due = play.tick(now)
+        elif rehearses:
+            play.rehearse()
+    return output, play
+
+
+@pytest.mark.parametrize("how", ["hands", "wander", "frozen", "note"])
+def test_p6_a_rehearsal_sends_nothing_and_moves_nothing(how: str) -> None:
+    plain, alert = _performance(how, rehearses=False), _performance(how, rehearses=True)
+    assert alert[0].log == plain[0].log
+    assert alert[1].xy == plain[1].xy
+    assert alert[1].take is not None and plain[1].take is not None
+    assert alert[1].take.points == plain[1].take.points
