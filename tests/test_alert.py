@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from latentd.alert import LASTS_S, WARM_S, Alert
+from latentd.alert import LASTS_S, WARM_S, Alert, roaming
 
 
 @pytest.fixture
@@ -49,6 +52,36 @@ def test_now_and_then_the_system_may_choose_another_core(alert: Alert) -> None:
         seen.append(os.sched_getaffinity(0))
     free = sum(now == cores for now in seen)
     assert 2 <= free <= 5 or len(cores) == 1
+
+
+def test_what_starts_meanwhile_may_run_anywhere(alert: Alert) -> None:
+    cores = os.sched_getaffinity(0)
+    seen = []
+    alert.heard(10.0)
+    alone = os.sched_getaffinity(0)
+    with roaming():
+        thread = threading.Thread(target=lambda: seen.append(os.sched_getaffinity(0)))
+        thread.start()
+        thread.join()
+        answer = subprocess.check_output([sys.executable, "-c", "import os; print(os.sched_getaffinity(0))"], text=True)
+    assert seen == [cores]
+    assert answer.strip() == str(cores)
+    assert os.sched_getaffinity(0) == alone
+
+
+def test_it_rests_when_told(alert: Alert) -> None:
+    cores = os.sched_getaffinity(0)
+    alert.heard(10.0)
+    alert.rest()
+    assert os.sched_getaffinity(0) == cores
+    assert alert.due(10.0, 10.0) == math.inf
+
+
+def test_a_system_that_does_not_tell_the_core_is_no_trouble(monkeypatch: pytest.MonkeyPatch, alert: Alert) -> None:
+    cores = os.sched_getaffinity(0)
+    monkeypatch.setattr(alert, "_current_core", lambda: -1)
+    alert.heard(10.0)
+    assert os.sched_getaffinity(0) == cores
 
 
 def test_a_refusal_of_the_system_is_no_trouble(alert: Alert, monkeypatch: pytest.MonkeyPatch) -> None:

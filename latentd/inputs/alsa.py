@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from latentd import alsa
+from latentd.alert import roaming
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,8 @@ class AlsaIn:
         end = self._open_in()
         end.set_callback(self._hear, name)
         try:
-            end.open_port(number)
+            with roaming():  # its thread starts here
+                end.open_port(number)
         except alsa.ERRORS:
             end.delete()
             raise

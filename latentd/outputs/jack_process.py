@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from latentd.alert import roaming
+
 log = logging.getLogger(__name__)
 
 # The first new try is quick. The child itself waits for the server, so it seldom ends.
@@ -29,7 +31,6 @@ class Child:
     def __init__(self, command: Sequence[str], fds: Sequence[int]) -> None:
         self._command = command
         self._fds = fds
-        self._cores = os.sched_getaffinity(0)
         self._process: subprocess.Popen[bytes] | None = None
         self._text = b""
         self._tries = 0
@@ -50,19 +51,18 @@ class Child:
         package = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
         try:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                pass_fds=self._fds,
-                env={**os.environ, "PYTHONPATH": path},
-            )
+            with roaming():
+                self._process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    pass_fds=self._fds,
+                    env={**os.environ, "PYTHONPATH": path},
+                )
         except OSError as error:
             self._retry(now, f"cannot start a process: {error.strerror}")
             return
         assert self._process.stdout is not None
-        with contextlib.suppress(OSError):  # an alert engine keeps to one core, and the child inherited that
-            os.sched_setaffinity(self._process.pid, self._cores)
         os.set_blocking(self._process.stdout.fileno(), False)
         self._text = b""
         self._started_at = now
