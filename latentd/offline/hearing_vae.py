@@ -122,7 +122,7 @@ def _train(
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     x = torch.from_numpy(LAYOUT.encode(presets.params)).float()
     goals = torch.from_numpy(presets.sounds())
-    steps = len(numbers) * math.ceil(len(x) / recipe.batch)
+    steps = max(len(numbers), 1) * math.ceil(len(x) / recipe.batch)  # epochs may be fewer than rounds
     cooled = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
     for number in numbers:
         sums = torch.zeros(5)

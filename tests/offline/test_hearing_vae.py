@@ -62,6 +62,12 @@ def test_the_loss_falls_in_every_part_and_epochs_are_counted_through_all_rounds(
     assert last.train_sound < first.train_sound
 
 
+def test_epochs_may_be_fewer_than_rounds(rows: Corpus) -> None:
+    curve = _made(rows, replace(TINY, epochs=1, rounds=2)).curve
+    assert [epoch.number for epoch in curve] == [1]
+    assert np.isfinite(curve[0].train)
+
+
 def test_every_weight_of_the_loss_changes_the_model(rows: Corpus) -> None:
     usual = _made(rows, replace(TINY, epochs=1, rounds=0)).curve[-1].train
     for name in ("descriptors", "loudness", "mel", "doubt"):
