@@ -99,7 +99,11 @@ class _Bench:
                 if entry[0] == make:
                     self._idle.remove(entry)
                     return entry[1]
-        return Worker(make)
+        try:
+            return Worker(make)
+        except BaseException:  # no memory for one more: the place is free again for the next try
+            self._leave()
+            raise
 
     def put_back(self, make: Make, process: Worker) -> None:
         """Keep it for the next task, if that comes soon."""

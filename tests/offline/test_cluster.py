@@ -21,6 +21,7 @@ from latentd import amsynth, banks
 from latentd.cli import cli
 from latentd.errors import LatentdError, UserError
 from latentd.offline import cluster, errand, workers
+from latentd.offline import render as render_module
 from latentd.offline.measure import measure
 from latentd.offline.render import crew, render
 from latentd.offline.take import Take
@@ -131,6 +132,18 @@ def test_a_dask_worker_keeps_its_processes_only_for_a_while(tmp_path: Path, monk
     assert [errand.run(crashing, n, (n, str(tmp_path)), errand.kit()) for n in (2, 4)] == [4, 16]
     assert children() != before
     wait_for(lambda: children() == before, "the end of the idle process")
+
+
+def test_a_process_that_could_not_be_started_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_make: errand.Make) -> workers.Worker:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(render_module, "most_jobs", lambda _wanted: 1)
+    monkeypatch.setattr(errand, "Worker", full)
+    bench = errand._Bench()
+    for _ in range(2):  # the second would wait for ever
+        with pytest.raises(BlockingIOError):
+            bench.take(crashing)
 
 
 def test_ctrl_c_ends_the_command_and_what_it_wanted_of_the_workers(dask: Dask, tmp_path: Path) -> None:
