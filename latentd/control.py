@@ -31,6 +31,7 @@ _NAME = re.compile(r"\w[\w .+-]{0,63}")
 _MOST_LANDMARKS = 128  # the status names them all in one datagram
 _MOST_UNDO = 64
 _LONGEST_GLIDE_S = 3600.0
+_SAID_S = 1.0  # mistakes go to the log no more often: anyone may make any number of them
 _ROUNDING = 1e-5  # of a parameter's span: a limit may come as a float of 32 bits
 
 # All other messages are about the point as the messages before them left it.
@@ -69,6 +70,7 @@ class Control:
         self._folder = folder
         self._undo: list[Callable[[], None]] = []
         self._take: Take | None = None
+        self._said = -_SAID_S  # when a mistake was logged
         self.landmarks = Landmarks(load_landmarks(folder / "landmarks.json"))
         # Address below /latentd/ -> handler(args, sender, now). Longer paths carry a name in their last part.
         self._handlers: dict[str, Callable[[Args, Sender, float], None]] = {
@@ -98,8 +100,15 @@ class Control:
             else:
                 raise UserError(f"{address}: no such message", "latentd/README.md lists them")
         except LatentdError as error:
-            self._host.reply(sender, "/latentd/error", str(error))
+            self._refuse(str(error), sender, now)
         return True
+
+    def _refuse(self, why: str, sender: Sender, now: float) -> None:
+        """Answer a mistake, and log it, at most once a second: many senders do not look at answers."""
+        self._host.reply(sender, "/latentd/error", why)
+        if now >= self._said + _SAID_S:
+            self._said = now
+            log.warning("from %s:%d: %s", *sender, why)
 
     # -- the point -------------------------------------------------------------------------------
 
@@ -188,12 +197,13 @@ class Control:
 
         def loaded(result: Any) -> None:
             if isinstance(result, Exception):
-                self._host.reply(sender, "/latentd/error", str(result))
+                self._refuse(str(result), sender, now)
                 return
             before = self._engine.model
             self._remember(lambda: self._engine.use_model(before))
             self._engine.use_model(result)
             self._host.reply(sender, "/latentd/loaded", result.name)
+            log.info("model %s, wanted by %s", result.name, sender[0])
 
         self._background(lambda: bundle.load(name), loaded)
 

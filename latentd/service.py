@@ -62,7 +62,7 @@ class Service:
         self._ways_fds: list[int] = []
         self._askers: list[Sender] = []  # they are told how things are once the tick has answered the input
         self._deadlines: list[float | None] = [None]
-        self._last_tick = self._last_answer = self._warm = self._rested = self._said = 0.0
+        self._last_tick = self._last_answer = self._warm = self._rested = self._said = self._summed = 0.0
         self._next_tick: float | None = None
         self._fresh = True  # something came that a tick has to answer
         self._alive_s, self._alive_t = notify.interval_s(), 0.0
@@ -181,8 +181,7 @@ class Service:
         if now - self._rested >= (_IDLE_S if tick is None else _LONGEST_S):
             self._rested = now
             gc.collect()  # what is frozen is not looked at: a fraction of a millisecond
-        if tick is None:
-            self._sum_up(now)
+        self._sum_up(now)
 
     def _tick(self, now: float) -> float | None:
         """One pass of the straight line, unless the last was too short ago: then newest wins until it is due."""
@@ -218,11 +217,11 @@ class Service:
             self.engine.rehearse()
 
     def _sum_up(self, now: float) -> None:
-        """Nothing moves: a summary of what was, at most once a second."""
+        """While something comes in, a summary of it once a second."""
         counters = self.status.counters
         received, sent = self._seen
-        if now - self._said >= _SUMMARY_S and counters.received != received:
-            self._said, self._seen = now, (counters.received, counters.sent)
+        if counters.received != received and now - self._summed >= _SUMMARY_S:
+            self._summed, self._seen = now, (counters.received, counters.sent)
             log.debug("%d messages in, %d values out", counters.received - received, counters.sent - sent)
 
     def _alive(self, now: float) -> float | None:

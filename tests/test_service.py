@@ -248,6 +248,26 @@ def test_mistakes_are_answered(daemon: Daemon, address: str, args: tuple[float |
     assert message in error(daemon, address, *args)
 
 
+def test_mistakes_and_a_new_model_are_logged_too_as_many_senders_do_not_look_at_answers() -> None:
+    with latentd("--output", "print") as daemon:
+        for _ in range(50):
+            daemon.send("/latentd/lock", "mastervol", 1)
+        wait_for(lambda: "Did you mean 'master_vol'?" in daemon.said(), "the mistake in the log")
+        ask(daemon, "/latentd/model", "paper")
+        wait_for(lambda: "model paper, wanted by 127.0.0.1" in daemon.said(), "the model in the log")
+        assert daemon.said().count("mastervol") < 10
+
+
+def test_a_verbose_daemon_sums_up_while_it_plays() -> None:
+    with latentd("--output", "print", "-v") as daemon:
+
+        def summaries() -> int:
+            daemon.send("/xy", random.random(), random.random())
+            return daemon.said().count(" messages in, ")
+
+        wait_for(lambda: summaries() >= 2, "two summaries")
+
+
 def test_answers_are_not_answered() -> None:
     """Or a forged sender could make two daemons talk to each other for ever."""
     with latentd("--output", "print") as daemon, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
