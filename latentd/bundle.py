@@ -12,6 +12,7 @@ Only JSON and safetensors are read: nothing in a bundle can run.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -168,7 +169,9 @@ def find(name_or_path: str) -> Path:
         if name_or_path and (folder / name_or_path / MODEL_FILE).is_file():
             return folder / name_or_path
     known = sorted({p.parent.name for folder in folders for p in folder.glob(f"*/{MODEL_FILE}")})
-    raise UserError(f"No model named {name_or_path!r}", f"There are: {', '.join(known) or 'none'}")
+    near = difflib.get_close_matches(name_or_path, known, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    raise UserError(f"No model named {name_or_path!r}", f"{meant}There are: {', '.join(known) or 'none'}")
 
 
 def load(name_or_path: str = DEFAULT) -> Model:

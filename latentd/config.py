@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from latentd.documents import DocumentErrors, Strict, parse_document, read_text
 from latentd.errors import UserError
@@ -20,6 +20,14 @@ from latentd.shaping import ShapingSettings
 from latentd.shipped import is_name
 
 OutputName = Literal["auto", "osc", "jack", "alsa", "print"]
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"{text} is no network such as 192.168.1.0/24") from None
+    return text
 
 
 class JackSettings(Strict):
@@ -41,7 +49,7 @@ class Config(Strict):
     """Everything that can be set. latentd/defaults.yaml says what each key is for."""
 
     listen: str = "127.0.0.1:8000"
-    allow: list[str] = Field(default_factory=list)
+    allow: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
     feedback_port: int = Field(default=9000, ge=1, le=65535)
     model: str = "timbre"
     mappings: list[str] = Field(default_factory=lambda: ["xy", "touchosc-mk2", "tuio"])
@@ -56,16 +64,6 @@ class Config(Strict):
     @classmethod
     def _address(cls, value: str) -> str:
         split_address(value)
-        return value
-
-    @field_validator("allow")
-    @classmethod
-    def _networks(cls, value: list[str]) -> list[str]:
-        for network in value:
-            try:
-                ipaddress.ip_network(network, strict=False)
-            except ValueError:
-                raise ValueError(f"{network} is no network such as 192.168.1.0/24") from None
         return value
 
     @property
@@ -145,19 +143,28 @@ _PATHS = ("mappings", "model", "controllers", "state")
 
 def _anchored(config: Config, folder: Path) -> Config:
     """The same with absolute paths; names of models and mappings stay as they are."""
-    model = config.model
 
     def absolute(path: str) -> str:
         return str(folder / Path(path).expanduser())
 
     return config.model_copy(
         update={
-            "mappings": [name if is_name(name) else absolute(name) for name in config.mappings],
-            "model": absolute(model) if "/" in model or model in (".", "..") else model,
+            "mappings": [mapping_at(name, folder) for name in config.mappings],
+            "model": model_at(config.model, folder),
             "controllers": config.controllers and absolute(config.controllers),
             "state": config.state and absolute(config.state),
         }
     )
+
+
+def mapping_at(text: str, folder: Path) -> str:
+    """A mapping as a file in `folder` names it: its name, or its absolute path."""
+    return text if is_name(text) else str(folder / Path(text).expanduser())
+
+
+def model_at(text: str, folder: Path) -> str:
+    """A model as a file in `folder` names it: its name, or its absolute path."""
+    return str(folder / Path(text).expanduser()) if "/" in text or text in (".", "..") else text
 
 
 def _as_option(fault: str, options: Mapping[str, Any]) -> str:

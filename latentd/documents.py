@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,8 @@ from latentd import faults
 from latentd.errors import UserError
 
 M = TypeVar("M", bound=BaseModel)
+# Finds more in the plain data than its form: the place of each mistake in the document, and what it is.
+Look = Callable[[Any], Iterable[tuple[faults.Keys, str]]]
 
 # A mapping or configuration is a page or two; more is not one.
 MAX_CHARACTERS = 1_000_000
@@ -57,8 +59,11 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: not UTF-8 text ({error.reason})", "Save it as UTF-8") from error
 
 
-def parse_document(text: str, name: str, model: type[M]) -> M:
-    """`read_document` for a text already in memory; `name` stands for the file in messages."""
+def parse_document(text: str, name: str, model: type[M], look: Look | None = None) -> M:
+    """`read_document` for a text already in memory; `name` stands for the file in messages.
+
+    What `look` finds is listed among the other mistakes. It gets the data as they stand, of whatever kind they are.
+    """
     if len(text) > MAX_CHARACTERS:
         raise DocumentErrors([f"{name}: longer than {MAX_CHARACTERS} characters"])
     places = faults.Places()
@@ -82,6 +87,8 @@ def parse_document(text: str, name: str, model: type[M]) -> M:
             document = model.model_validate(data)
         except ValidationError as error:
             found += faults.describe(error.errors(include_url=False), data, model, places)
+        if look is not None:
+            found += [(places.line(at), f"{faults.dotted(at)}: {what}") for at, what in look(data)]
     if document is None or found:
         raise DocumentErrors([f"{name}:{line}: {what}" for line, what in sorted(dict.fromkeys(found))])
     return document

@@ -52,19 +52,20 @@ def test_the_users_own_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_all_mistakes_of_a_file_are_listed_with_line_and_the_nearest_key(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(
-        "listen: nowhere\nmodle: x\nshaping:\n  dwell_s: -1\n  timbre: 3\noutput: ocs\nallow: [10.0.0.0/99]\n"
+        "listen: nowhere\nmodle: x\nshaping:\n  dwell_s: -1\n  timbre: 3\noutput: ocs\nallow: [10.0.0.0/99, lan]\n"
     )
     with pytest.raises(DocumentErrors) as caught:
         load_config(path)
     faults = caught.value.faults
-    assert len(faults) == 6
+    assert len(faults) == 7
     for line, words in [
         (1, ("listen", "HOST:PORT")),
         (2, ("modle", "did you mean model?")),
         (4, ("shaping.dwell_s", "-1")),
         (5, ("shaping.timbre", "did you mean timbre_s?")),
         (6, ("output", "'ocs'", "did you mean osc?")),
-        (7, ("allow", "10.0.0.0/99")),
+        (7, ("allow[0]", "10.0.0.0/99")),
+        (7, ("allow[1]", "'lan'")),
     ]:
         assert any(f":{line}: " in fault and all(word in fault for word in words) for fault in faults), (line, faults)
 

@@ -99,16 +99,44 @@ def test_an_unknown_name_gets_the_file_that_lies_here(tmp_path: Path, monkeypatc
 
 def test_check_looks_at_what_a_configuration_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.yaml"
-    config.write_text("mappings: [xy, touchosc-mk3, mine/pad.yaml]\nmodel: nowhere\n")
+    config.write_text("mappings:\n- xy\n- touchosc-mk3\n- mine/pad.yaml\nfeedback_port: 0\nmodel: timbr\nmodle: x\n")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "pad.yaml").write_text("title: t\n")
     assert run_check("--config", str(config)) == 2
-    mapping_name, mapping_file, model = capsys.readouterr().err.splitlines()
+    mapping_name, mapping_file, port, model, key = capsys.readouterr().err.splitlines()
     assert mapping_name.startswith(
-        f"{config}: mappings: No mapping is called 'touchosc-mk3'. Did you mean touchosc-mk2"
+        f"{config}:3: mappings[1]: No mapping is called 'touchosc-mk3'. Did you mean touchosc-mk2"
     )
-    assert mapping_file.startswith(f"{config}: mappings: {tmp_path}/mine/pad.yaml:1: ")
-    assert model.startswith(f"{config}: model: No model named 'nowhere'")
+    assert mapping_file.startswith(f"{config}:4: mappings[2]: {tmp_path}/mine/pad.yaml:1: ")
+    assert port == f"{config}:5: feedback_port: found 0; must be at least 1"
+    assert model.startswith(f"{config}:6: model: No model named 'timbr'. Did you mean timbre? There are: ")
+    assert key == f"{config}:7: modle: unknown key; did you mean model?"
+
+
+@pytest.mark.parametrize("text", ["- a list", "model: 3\nmappings: xy", "mappings: [[xy]]\nmodel: {a: 1}"])
+def test_check_takes_a_configuration_of_any_shape(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(text)
+    assert run_check("--config", str(config)) == 2
+    assert f"{config}:1: " in capsys.readouterr().err
+
+
+def test_check_alone_looks_at_the_users_own_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    config = tmp_path / "latentd" / "config.yaml"
+    config.parent.mkdir()
+    config.write_text("output: osc\n")
+    assert run_check() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[-1], len(lines)) == (f"{config}: ok", len(NAMES) + 1)
+    config.write_text("mappings: [xyz]\n")
+    assert run_check() == 2
+    assert capsys.readouterr().err == f"{config}:1: mappings[0]: No mapping is called 'xyz'. Did you mean xy?\n"
+    assert run_check("xy") == 0  # what is named is all that is looked at
 
 
 def run_check(*arguments: str) -> int:
@@ -116,7 +144,10 @@ def run_check(*arguments: str) -> int:
     return code
 
 
-def test_check_says_ok_for_everything_shipped(capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_says_ok_for_everything_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert run_check() == 0
     assert capsys.readouterr().out.count(": ok\n") == len(NAMES)
 

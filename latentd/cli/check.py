@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from latentd import bundle
-from latentd.config import default_file, load_config
-from latentd.documents import DocumentErrors
+from latentd.config import Config, default_file, mapping_at, model_at, user_file
+from latentd.documents import DocumentErrors, parse_document, read_text
 from latentd.errors import LatentdError
+from latentd.faults import Keys
 from latentd.inputs.mapping import load_mapping, schema, shipped_mappings
 
 
@@ -25,8 +27,9 @@ from latentd.inputs.mapping import load_mapping, schema, shipped_mappings
 def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, defaults: bool, as_json: bool) -> int:
     """Check mapping FILES and the configuration; list every mistake.
 
-    Without FILES: all mappings that come with latentd, unless only --config is asked for. Each mistake is one line with
-    file, line, key, the value found and what is allowed. Exit code 2 if there is one.
+    Without FILES: all mappings that come with latentd and your own configuration file, if there is one; with --config
+    alone, that file only. Each mistake is one line with file, line, key, the value found and what is allowed. Exit code
+    2 if there is one.
     """
     if print_schema:
         click.echo(json.dumps(schema(), indent=2))
@@ -35,6 +38,8 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, de
         click.echo(default_file(), nl=False)
         return 0
     chosen = list(files) or ([] if config else shipped_mappings())
+    if not files and config is None and user_file().exists():
+        config = user_file()
     results = [(path, _faults(partial(load_mapping, str(path)))) for path in chosen]
     if config:
         results.append((config, _config_faults(config)))
@@ -54,14 +59,22 @@ def _faults(read: Callable[[], object]) -> list[str]:
 
 
 def _config_faults(path: Path) -> list[str]:
-    """What is wrong in the file, and in the mappings and the model that it names."""
-    faults = _faults(partial(load_config, path))
-    if faults:
-        return faults
-    config = load_config(path)
-    for name in config.mappings:
-        faults += [f"{path}: mappings: {fault}" for fault in _faults(partial(load_mapping, name))]
-    return faults + [f"{path}: model: {fault}" for fault in _faults(partial(bundle.load, config.model))]
+    """What is wrong in the file, and in the mappings and the model that it names, in the order of its lines."""
+    folder = path.absolute().parent.resolve()
+    return _faults(lambda: parse_document(read_text(path), str(path), Config, partial(_named, folder)))
+
+
+def _named(folder: Path, data: Any) -> Iterator[tuple[Keys, str]]:
+    """The mistakes of what a configuration in `folder` names, whatever else is wrong with it."""
+    named: dict[str, Any] = data if isinstance(data, dict) else {}
+    model, mappings = named.get("model", Config().model), named.get("mappings", Config().mappings)
+    if isinstance(model, str):
+        for fault in _faults(partial(bundle.load, model_at(model, folder))):
+            yield ("model",), fault
+    for i, name in enumerate(mappings if isinstance(mappings, list) else []):
+        if isinstance(name, str):
+            for fault in _faults(partial(load_mapping, mapping_at(name, folder))):
+                yield ("mappings", i), fault
 
 
 def _report(path: Path, faults: list[str], as_json: bool) -> None:
