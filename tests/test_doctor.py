@@ -50,7 +50,7 @@ def look(tmp_path: Path, exit_code: int, **config: Any) -> dict[str, doctor.Chec
 def test_a_machine_that_has_everything_is_all_green(tmp_path: Path) -> None:
     checks = look(tmp_path, 0)
     assert {name for name, check in checks.items() if check.state != "ok"} == set()
-    assert len(checks) == len(doctor.examine(Config()))
+    assert len(checks) == 1 + len(doctor.examine(Config()))  # the configuration
 
 
 def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,9 @@ def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, mon
     assert {name for name, check in checks.items() if check.state == "bad"} == {
         "amSynth", "JACK", "model", "mappings", "state folder",
     }  # fmt: skip
-    assert {name for name, check in checks.items() if check.state == "ok"} == {"Python", "OSC port", "MIDI library"}
+    assert {name for name, check in checks.items() if check.state == "ok"} == {
+        "configuration", "Python", "OSC port", "MIDI library",
+    }  # fmt: skip
     assert all(check.step for check in checks.values() if check.state != "ok")
 
 
@@ -150,3 +152,30 @@ def test_the_text_names_every_check_and_ends_with_the_verdict(tmp_path: Path) ->
     result = CliRunner().invoke(doctor.command, ["--config", str(tmp_path / "config.yaml")], standalone_mode=False)
     assert result.stdout.splitlines()[-1] == "This machine can play."
     assert "amSynth          1.13.2" in result.stdout
+
+
+def test_a_broken_configuration_is_one_finding_among_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    check = look(tmp_path, 1, modle="x", feedback_port=0)
+    assert check["configuration"].found.count(f"{file}:1: ") == 2
+    assert check["configuration"].step.startswith(f"latentd check --config {file} ")
+    assert (check["model"].state, len(check)) == ("ok", 1 + len(doctor.examine(Config())))
+
+
+def test_the_users_own_configuration_is_named_and_checked(tmp_path: Path) -> None:
+    own = tmp_path / "latentd" / "config.yaml"
+
+    def said() -> tuple[int, list[str]]:
+        result = CliRunner().invoke(doctor.command, [], standalone_mode=False)
+        return result.return_value, result.stdout.splitlines()
+
+    assert said()[1][0] == "ok    configuration    the defaults"
+    own.parent.mkdir()
+    own.write_text(f"listen: 127.0.0.1:{free_port()}")
+    assert said()[1][0] == f"ok    configuration    {own}"
+    own.write_text("modle: x\noutput: ocs")
+    code, lines = said()
+    assert code == 1
+    assert lines[0] == f"bad   configuration    {own}:1: modle: unknown key; did you mean model?"
+    assert lines[1].strip().startswith(f"{own}:2: output: ")
+    assert lines[2].strip().startswith("-> latentd check (")

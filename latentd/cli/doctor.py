@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import json
 import os
+import shlex
 import shutil
 import socket
 import sys
@@ -18,7 +19,7 @@ import click
 
 from latentd import bundle, machine, midimap, osc
 from latentd.client import Client
-from latentd.config import Config, load_config
+from latentd.config import Config, load_config, user_file
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mapping
 
@@ -45,13 +46,15 @@ def command(config_file: Path | None, as_json: bool) -> int:
 
     Exits with 0 when it can play, 1 when it cannot.
     """
-    checks = examine(load_config(config_file))
+    config, configuration = _configuration(config_file)
+    checks = [configuration, *examine(config)]
     bad = sum(check.state == "bad" for check in checks)
     if as_json:
         click.echo(json.dumps({"can_play": not bad, "checks": [check._asdict() for check in checks]}))
         return 1 if bad else 0
     for check in checks:
-        click.echo(f"{_mark(check.state)}  {check.name:<16} {check.found}")
+        found = check.found.replace("\n", f"\n{'':<23}")
+        click.echo(f"{_mark(check.state)}  {check.name:<16} {found}")
         if check.step:
             click.echo(f"{'':<24}-> {check.step}")
     click.echo("This machine can play." if not bad else f"To mend before this machine can play: {bad}.")
@@ -60,6 +63,17 @@ def command(config_file: Path | None, as_json: bool) -> int:
 
 def _mark(state: State) -> str:
     return click.style(f"{state:<4}", fg={"ok": "green", "weak": "yellow", "bad": "red"}[state], bold=state == "bad")
+
+
+def _configuration(file: Path | None) -> tuple[Config, Check]:
+    """What to go by: the configuration, or the defaults where it has mistakes; and what was found in it."""
+    try:
+        config = load_config(file)
+    except LatentdError as error:
+        step = error.hint or " ".join(["latentd check", *(["--config", shlex.quote(str(file))] if file else [])])
+        return Config(), Check("configuration", "bad", error.message, f"{step} (the rest here goes by the defaults)")
+    read = file or (user_file() if user_file().exists() else None)
+    return config, Check("configuration", "ok", str(read) if read else "the defaults")
 
 
 def examine(config: Config) -> list[Check]:
