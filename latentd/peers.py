@@ -75,6 +75,13 @@ class Allowed:
             log.warning("%s is not heard: `allow:` does not name its network. %s", host, _advice())
 
 
+def say_alone(host: str, networks: Sequence[str]) -> None:
+    """Tell at the start that nobody else will be heard, where `host` asks for others and `networks` lets none in."""
+    alone = all(ipaddress.ip_network(network, strict=False).is_loopback for network in networks)
+    if alone and not ipaddress.ip_address(host).is_loopback:
+        log.warning("No other machine will be heard on %s: `allow:` names no network. %s", host, _advice())
+
+
 def _advice() -> str:
     """How to let this machine's own networks in."""
     from latentd.machine import networks  # asks the system; needed only here

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from latentd import osc
-from latentd.peers import Allowed, Feedback
+from latentd.peers import Allowed, Feedback, say_alone
 
 
 def test_this_machine_and_named_networks_are_heard_and_nobody_else() -> None:
@@ -22,6 +24,23 @@ def test_verdicts_stay_right_and_few_for_many_hosts() -> None:
         assert f"10.0.{i // 256}.{i % 256}" in allowed
         assert f"10.1.{i // 256}.{i % 256}" not in allowed
     assert len(allowed._known) <= 256
+
+
+@pytest.mark.parametrize(
+    ("host", "networks", "alone"),
+    [
+        ("0.0.0.0", [], True),
+        ("192.168.1.5", ["127.0.0.1"], True),
+        ("0.0.0.0", ["192.168.1.0/24"], False),
+        ("127.0.0.1", [], False),
+    ],
+)
+def test_who_asks_for_others_and_lets_none_in_is_told_the_next_step(
+    host: str, networks: list[str], alone: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    say_alone(host, networks)
+    assert len(caplog.messages) == int(alone)
+    assert all(host in said and "--set 'allow=[" in said for said in caplog.messages)
 
 
 def told() -> tuple[Feedback, list[tuple[osc.Message, tuple[str, int]]]]:

@@ -268,6 +268,12 @@ def test_a_verbose_daemon_sums_up_while_it_plays() -> None:
         wait_for(lambda: summaries() >= 2, "two summaries")
 
 
+def test_a_daemon_that_no_other_machine_may_speak_to_says_so_at_its_start() -> None:
+    port = free_port()
+    with latentd("--output", "print", "--listen", f"0.0.0.0:{port}", port=port) as daemon:
+        assert daemon.said().count("No other machine will be heard on 0.0.0.0") == 1
+
+
 def test_answers_are_not_answered() -> None:
     """Or a forged sender could make two daemons talk to each other for ever."""
     with latentd("--output", "print") as daemon, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:

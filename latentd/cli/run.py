@@ -43,8 +43,11 @@ def command(
     chosen = load_config(config, settings, model=model, mappings=list(mappings), output=output, listen=listen)
     listener = start_log(logging.DEBUG if verbose else logging.INFO)
     try:
+        from latentd.peers import say_alone
         from latentd.service import Service
 
-        Service(chosen).run()
+        service = Service(chosen)
+        say_alone(chosen.address[0], chosen.allow)
+        service.run()
     finally:
         listener.stop()
