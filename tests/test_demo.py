@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentd import osc
-from latentd.amsynth import DEFAULT, MAXIMUM, NAMES
+from latentd.amsynth import DEFAULT, MAXIMUM, NAMES, PARAMETERS
 from latentd.children import Children, need
 from latentd.cli.demo import command as demo_command
 from latentd.cli.demo import remove_left_behind
@@ -146,6 +146,52 @@ def test_at_80_by_24_all_parameters_are_named_in_full_and_the_rest_is_there() ->
     assert all(part in shown for part in ("Sweet Bass", "192.168.1.20:8000", "60 msg/s", "q ends", "●", "0.40 ms"))
     assert all(len(short_name(name)) <= NAME_WIDTH for name in NAMES)
     assert len({short_name(name) for name in NAMES}) == len(NAMES)
+
+
+@pytest.mark.parametrize("width", [74, 80, 140])
+@pytest.mark.parametrize(
+    "nearest", ["Sweet Bass", "A preset with an uncommonly long name of its own, longer than a column"]
+)
+def test_the_pad_and_its_facts_never_run_into_the_parameters(width: int, nearest: str) -> None:
+    shown = picture(xy=[0.824, 0.553], source="touchosc-mk2", nearest=nearest)._replace(waits=True)
+    body = text(shown, width).split("\n")[1:22]
+    start = next(line.index(short_name(ORDER[0])) for line in body if short_name(ORDER[0]) in line)
+    for line, name in zip(body, ORDER, strict=False):
+        assert line[start:].startswith(f"{short_name(name)} ")
+        assert line[start - 1] == " "
+    assert "you play; I wait " in text(shown, width)
+    assert "x 0.824  y 0.553 " in text(shown, width)
+
+
+@pytest.mark.parametrize(("width", "waveform"), [(80, "sq/pulse"), (140, "square / pulse")])
+def test_switches_are_named_by_whole_words(width: int, waveform: str) -> None:
+    patch = dict(zip(NAMES, DEFAULT.tolist(), strict=True)) | {"osc1_waveform": 1.0, "filter_type": 2.0}
+    shown = text(picture(patch=patch), width)
+    assert waveform in shown
+    assert "bandpass" in shown or "band pass" in shown
+
+
+@pytest.mark.parametrize("width", [74, 80, 100, 140])
+def test_every_position_of_every_switch_has_its_own_name_and_none_is_cut(width: int) -> None:
+    for row in PARAMETERS:
+        said = []
+        for i in range(len(row.labels)):
+            patch = dict(zip(NAMES, DEFAULT.tolist(), strict=True)) | {row.name: float(i)}
+            shown = text(picture(patch=patch), width).partition(f"{short_name(row.name)} ")[2]
+            said.append(shown[: 8 if width < 140 else 19])
+        assert len(set(said)) == len(said)
+
+
+@pytest.mark.parametrize("width", [40, 50, 80, 140])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:8000; from a phone: --phone", "192.168.100.100:65535 or 10.100.100.100:65535"]
+)
+def test_an_address_to_aim_at_keeps_its_port_on_a_narrow_screen(width: int, address: str) -> None:
+    shown = picture()
+    aim = f"Move it yourself: OSC /xy x y (0..1) to {address}"
+    shown = shown._replace(setting=shown.setting._replace(aim=aim))
+    assert len(text(shown, width).split("\n")) == 24
+    assert aim.split() == " ".join(text(shown, width).split("\n")[-4:]).split()[-len(aim.split()) - 3 : -3]
 
 
 def test_the_picture_shows_every_parameter_once() -> None:

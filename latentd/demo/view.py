@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,12 @@ _SHORT = {
     "amp_vel_sens": "amp vel", "freq_mod_amount": "freq mod", "filter_mod_amount": "filter mod",
     "amp_mod_amount": "amp mod", "portamento_time": "porta time", "portamento_mode": "porta mode",
     "distortion_crunch": "distortion", "reverb_roomsize": "reverb room",
+}  # fmt: skip
+# Names of switches' positions that are wider than a bar in the smallest terminal.
+_SHORT_LABELS = {
+    "square / pulse": "sq/pulse", "triangle / saw": "tri/saw", "white noise": "noise",
+    "noise + sample & hold": "S&H", "sawtooth up": "saw up", "sawtooth down": "saw down", "high pass": "highpass",
+    "band pass": "bandpass",
 }  # fmt: skip
 NAME_WIDTH = 14
 _COLUMN_WIDTH = 24  # of one parameter in the smallest terminal
@@ -67,18 +74,27 @@ def short_name(name: str) -> str:
 
 def screen(picture: Picture, width: int, height: int) -> list[Text]:
     """Exactly `height` lines of at most `width` characters."""
-    rows = max(height - 3, 1)
+    aim = _aim(picture.setting.aim, width, height)
+    rows = max(height - 2 - len(aim), 1)
     table_width = max(2 * _COLUMN_WIDTH, min(width // 2, 2 * 36)) if width >= 2 * _COLUMN_WIDTH + _MIN_PAD_WIDTH else 0
     left = _left(picture, width - table_width - bool(table_width), rows)
     table = _table(picture, table_width, rows) if table_width else [Text()] * rows
     lines = [_title(picture, width)]
     for pad_line, parameters in zip(left, table, strict=True):
-        pad_line.pad_right(max(width - table_width - pad_line.cell_len, 0))
+        if table_width:
+            pad_line.truncate(width - table_width - 1, overflow="ellipsis", pad=True)
+            pad_line.append(" ")
         lines.append(pad_line.append_text(parameters))
-    lines += [Text(picture.setting.aim, style=STRONG), _notice(picture)]
+    lines += [*aim, _notice(picture)]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines[:height]
+
+
+def _aim(aim: str, width: int, height: int) -> list[Text]:
+    """Where to aim a phone, on more than one line where the terminal is narrow: half an address is none."""
+    lines = textwrap.wrap(aim, width, break_on_hyphens=False, max_lines=max(height // 6, 1), placeholder="…")
+    return [Text(line, style=STRONG) for line in lines]
 
 
 def _notice(picture: Picture) -> Text:
@@ -166,7 +182,8 @@ def _facts(picture: Picture) -> list[Text]:
     who = "you play; I wait" if picture.waits else f"from {facts['source'] or 'nobody'}"
     return [
         Text("near ", style=DIM).append(facts["nearest"] or "-", style=STRONG),
-        Text(f"{where}  {who}"),
+        Text(where),
+        Text(who),
         Text(f"{picture.messages_s:.0f} msg/s  ").append_text(_level(picture.level_db)),
         Text(f"latency {latency['p50_ms']:.2f} ms, p99 {latency['p99_ms']:.2f} ms"),
     ]
@@ -206,7 +223,8 @@ def _parameter(name: str, value: float | None, width: int) -> Text:
     if value is None:
         said = Text(" " * room)
     elif row.labels:
-        said = Text(row.labels[round(value)].replace(" / octave", "")[:room], style="magenta")
+        label = row.labels[round(value)].replace(" / octave", "")
+        said = Text(label if len(label) <= room else _SHORT_LABELS[label], style="magenta")
     else:
         digits = 8 if room >= 16 else 0
         part = (value - row.minimum) / (row.maximum - row.minimum)
