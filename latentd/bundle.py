@@ -161,8 +161,11 @@ def find(name_or_path: str) -> Path:
         UserError: there is none.
     """
     if os.sep in name_or_path or name_or_path in (".", ".."):
-        if Path(name_or_path).is_dir():
-            return Path(name_or_path)
+        folder = Path(name_or_path)
+        if (folder / MODEL_FILE).is_file():
+            return folder
+        if folder.is_dir():
+            raise UserError(f"{name_or_path}: no model folder: no {MODEL_FILE} in it", "Give the folder of a model")
         raise UserError(f"{name_or_path}: no such folder", "Give a model's name, or the path of its folder")
     folders = [user_folder(), shipped.folder("models")]
     for folder in folders:

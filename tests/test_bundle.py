@@ -173,7 +173,13 @@ def test_a_manifest_that_is_no_json_object_of_ours_is_refused(copy: Path, text: 
     assert bundle.MODEL_FILE in _refused(copy)
 
 
-@pytest.mark.parametrize("file", [*bundle.HASHED, bundle.MODEL_FILE])
+def test_a_folder_without_a_manifest_is_no_model_and_the_users_mistake(copy: Path) -> None:
+    (copy / bundle.MODEL_FILE).unlink()
+    with pytest.raises(UserError, match=r"no model folder: no model\.json in it"):
+        bundle.load(str(copy))
+
+
+@pytest.mark.parametrize("file", bundle.HASHED)
 def test_a_missing_file_is_named(copy: Path, file: str) -> None:
     (copy / file).unlink()
     assert f"{file}: No such file" in _refused(copy)
