@@ -284,6 +284,7 @@ main() {
             exit 0
             ;;
         *)
+            [ -z "$command" ] || printf 'setup.sh: no command %q\n' "$command" >&2
             usage >&2
             exit 2
             ;;

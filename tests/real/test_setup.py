@@ -107,7 +107,12 @@ def test_uninstall_takes_every_unit_away(checkout: Path, tmp_path: Path) -> None
 def test_an_unknown_command_shows_the_usage(tmp_path: Path) -> None:
     done = shell("main nonsense", TOP, tmp_path)
     assert done.returncode == 2
-    assert "setup.sh demo" in done.stderr
+    assert done.stderr.startswith("setup.sh: no command nonsense\nUsage: ./setup.sh demo")
+
+
+def test_no_command_shows_the_usage_alone(tmp_path: Path) -> None:
+    done = shell("main", TOP, tmp_path)
+    assert (done.returncode, done.stderr[:6]) == (2, "Usage:")
 
 
 def test_relative_paths_of_the_demo_start_where_the_user_is(checkout: Path, tmp_path: Path) -> None:
