@@ -8,6 +8,7 @@ from typing import Any
 from latentd.bundle import Manifest
 from latentd.offline.goals import GOALS
 
+PATCH_ERROR = "p95_patch_error"
 _PICTURES = {
     "map.png": "What the pad sounds like",
     "coordinates.png": "The presets in the latent space",
@@ -62,8 +63,7 @@ License, version 2 or later; this model is shipped under the licence of latentd,
 
 {len(manifest.columns.continuous)} continuous parameters in 0..1, and one-hot
 {", ".join(f"{name} ({n})" for name, n in manifest.columns.one_hot.items())}.
-Not learned, always at these values: {", ".join(f"{name} {value:g}" for name, value in manifest.constants.items())}.
-
+{_constants(manifest.constants)}
 The pad shows the latent box {_point(manifest.box.low)} to {_point(manifest.box.high)}: {manifest.box.how}.
 {_plane(manifest)}
 {_instrument(manifest, paper)}{_pictures(files)}## Parameters
@@ -76,6 +76,12 @@ and decoded again:
 ## Known weaknesses
 
 {_weaknesses(manifest)}"""
+
+
+def _constants(constants: Mapping[str, float]) -> str:
+    """A line of what is not learned, if anything."""
+    values = ", ".join(f"{name} {value:g}" for name, value in constants.items())
+    return f"Not learned, always at these values: {values}.\n" if values else ""
 
 
 def _command(manifest: Manifest) -> str:
@@ -139,13 +145,44 @@ def _pictures(files: Collection[str]) -> str:
 
 
 def _weaknesses(manifest: Manifest) -> str:
-    """What the recipe is known to lack, and what the table says it misses."""
+    """What the recipe is known to lack, what was measured, and what the table says it misses."""
+    instrument = manifest.quality.get("instrument")
     lines = [_WEAKNESSES.get(manifest.training["name"], "")]
-    for name, row in manifest.quality.get("instrument", {}).get("rows", {}).items():
+    if not instrument:
+        return lines[0] + "- How it sounds has not been measured yet: `latentd evaluate --save` does.\n"
+    lines += _measured(instrument["rows"], instrument.get("extra", {}))
+    for name, row in instrument["rows"].items():
         goal = GOALS[name]
         if not (row["value"] >= goal.must if goal.more_is_better else row["value"] <= goal.must):
             lines.append(f"- Misses `{name}`: {row['value']:.4g}, where {goal.must:g} is asked for.\n")
-    return "".join(lines) or "- None beyond the table.\n"
+    return "".join(lines)
+
+
+def _measured(rows: Mapping[str, Any], extra: Mapping[str, float]) -> list[str]:
+    """What any two dimensions cost, in this model's own figures; one that was not measured is not named."""
+    heard, placed, worst = (rows[name]["value"] for name in ("timbre_by_sound", "timbre_by_parameters", PATCH_ERROR))
+    lines = []
+    if heard > 0.0:
+        lines.append(
+            f"- A preset placed by its parameters alone comes back {placed / heard:.1f} times as wrong as one placed "
+            f"by its\n  sound (timbre error {placed:.3g} against {heard:.3g}).\n"
+        )
+    lines.append(
+        "- Not every preset is on the pad: for the worst-served 5 % even the nearest sound of the\n"
+        f"  pad is wrong by {worst:.3g} or more.\n"
+    )
+    if "p5_lufs" in extra:
+        low, high = extra["p5_lufs"], extra["p95_lufs"]
+        lines.append(
+            f"- Loudness differs over the pad: its loudest 5 % are {high - low:.1f} LU or more above its quietest 5 % "
+            f"({low:.1f} and\n  {high:.1f} LUFS).\n"
+        )
+    if "way_back" in extra:
+        lines.append(
+            "- The way back is approximate: encoding the patch of a pad point gives a point that is, on average,\n"
+            f"  {extra['way_back']:.1%} of the pad's side away from it.\n"
+        )
+    return lines
 
 
 def _corpus(facts: dict[str, Any]) -> str:

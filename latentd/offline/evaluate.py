@@ -26,6 +26,7 @@ from latentd.offline.metrics import Sounds
 from latentd.offline.timbre import DESCRIPTORS
 
 HALVES_SEED = 0
+_SILENCE_LUFS = -70.0  # the absolute gate of ITU-R BS.1770: nothing fainter has a loudness
 _HALVES = "n1 is the first half of the distinct patches in a random order that never changes, n2 the rest"
 _INTERVALS = (
     "bootstrap 90 %: 1,000 samples with repetition, of the patches, else of the grid's lines or of the crossings"
@@ -180,13 +181,24 @@ def _pad_rows(model: Model, grid: Sounds, real: Sounds, size: int) -> tuple[dict
         ),
         "silent_area": Row(_mean(metrics.silent(grid)), None),
     }
+    quiet, loud = np.percentile(grid.lufs.clip(_SILENCE_LUFS), (5.0, 95.0))
     extra = {
         "p95_step": float(np.percentile(steps, 95.0)),
         "pitch_changes_per_crossing": _mean(metrics.flips(ways, metrics.PITCHES)),
         "loudest_lufs": float(grid.lufs.max()),
         "faintest_lufs": float(grid.lufs.min()),
+        "p5_lufs": float(quiet),
+        "p95_lufs": float(loud),
+        "way_back": _mean(_ways_back(model, size)),
     }
     return rows, extra
+
+
+def _ways_back(model: Model, size: int) -> Array:
+    """How far (n,), in sides of the pad, the encoder's point of the patch at each grid point is from that point."""
+    points = metrics.grid_points(size)
+    back: Array = np.hypot(*(encoded_points(model, decoded(model, points)) - points).T)
+    return back
 
 
 def _over_patches(values: Array, statistic: Callable[[Array], float]) -> Row:
