@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import signal
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -74,6 +75,8 @@ def run(benches: dict[str, Callable[[], list[Figure]]], argv: Sequence[str] | No
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(benches)}; default: all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args(argv)
+    # Told to end, it ends as an exception does, so that servers and synths end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if unknown := [name for name in options.names if name not in benches]:
         parser.error(f"no bench {', '.join(unknown)}; there are {', '.join(benches)}")
     found: dict[str, list[Figure]] = {}
