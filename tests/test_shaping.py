@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from latentd.amsynth import COUNT, INDEX, PARAMETERS, PARAMS_STEP, STEPPED, Array, Kind, Motion, round_steps
 from latentd.outputs import Change
-from latentd.shaping import JUMP, Budget, Shaping, ShapingSettings, rates
+from latentd.shaping import _MOVING_BAND, JUMP, Budget, Shaping, ShapingSettings, rates
 
 CATEGORIES = [i for i, p in enumerate(PARAMETERS) if p.kind is Kind.CATEGORY]
 FINE = np.full(COUNT, 1e-6)
@@ -143,7 +143,8 @@ def test_ramps_never_exceed_their_rate(gesture: list[tuple[Array, float]]) -> No
     longest_s = 0.02
     for index in np.flatnonzero(limit < JUMP):
         values = [change.value for _, change in log if change.parameter == index]
-        assert all(abs(b - a) <= limit[index] * longest_s + 2e-6 for a, b in pairwise(values))
+        # What was told last may lie behind the ramp by what was not worth a message.
+        assert all(abs(b - a) <= limit[index] * longest_s + _MOVING_BAND + 2e-6 for a, b in pairwise(values))
 
 
 def test_what_amsynth_smooths_itself_jumps() -> None:
