@@ -17,10 +17,11 @@ from latentd.outputs import Change
 from latentd.outputs.jack import JackPort
 from latentd.outputs.jack_child import count
 from latentd.outputs.jack_cycle import Cycle
-from latentd.outputs.jack_memory import CC_COUNT, DONE, INCOMING_SIZE, RELEASE, STATE, Fact
+from latentd.outputs.jack_memory import CC_COUNT, DONE, INCOMING_SIZE, RELEASE, Fact
 from latentd.outputs.jack_rings import HEARD_ROOM, NOTES_ROOM
 
 Event = tuple[int, bytes]
+RATE = 48000
 
 
 class OutPort:
@@ -65,17 +66,21 @@ class Rig:
         self.port = JackPort(midimap.OURS)
         self.midi_in, self.midi_out = InPort(), OutPort()
         self.memory = self.port._memory
+        self.memory.facts[Fact.CONNECTED] = 1
+        self.now = 0.0
         self.cycle = self.new_cycle()
         self.held: dict[int, int] = {}  # what a synth at the other end holds: CC -> value
 
     def new_cycle(self) -> Cycle:
-        return Cycle(self.memory, self.midi_in, self.midi_out, 48000, self.port._heard.wake_fd)
+        wake_fd = self.port._heard.wake_fd
+        return Cycle(self.memory, self.midi_in, self.midi_out, RATE, wake_fd, clock=lambda: self.now)
 
     def send(self, patch: dict[int, float]) -> None:
         self.port.send([Change(i, value) for i, value in patch.items()], 0.0)
 
     def run(self, frames: int = 64) -> list[Event]:
         """One period; what was written is checked against the limits."""
+        self.now += frames / RATE
         self.midi_out.frames, self.midi_out.cleared = frames, False
         self.cycle(frames)
         assert self.midi_out.cleared
@@ -83,11 +88,15 @@ class Rig:
         self.held |= {e[1]: e[2] for _, e in self.midi_out.events if e[0] == 0xB0}
         return self.midi_out.events
 
+    def run_for(self, seconds: float) -> list[Event]:
+        """Periods of 64 frames, one after the other."""
+        return [event for _ in range(round(seconds * RATE / 64)) for event in self.run()]
+
     def run_until_done(self, frames: int = 64) -> list[Event]:
         events: list[Event] = []
         for _ in range(40):
             events += self.run(frames)
-            if self.memory.bytes[DONE] == self.memory.bytes[STATE]:
+            if self.port.settled():
                 return events
         raise AssertionError("never done")
 
@@ -324,12 +333,65 @@ def test_parameters_without_a_cc_are_left_out() -> None:
     port.close()
 
 
-def test_what_an_xrun_may_have_lost_is_written_again_and_only_that(rig: Rig) -> None:
+def test_a_value_that_stands_is_written_once_more_and_then_never_again(rig: Rig) -> None:
+    rig.send(whole(0.5))
+    first = rig.run_until_done()
+    assert rig.port.settled()
+    assert rig.run_for(0.2) == []
+    rig.held.clear()  # the synth missed it, and nobody said so
+    again = rig.run_for(0.1)
+    assert sorted(event for _, event in again) == sorted(event for _, event in first)
+    assert len(rig.held) == amsynth.COUNT
+    assert rig.port.settled()
+    assert rig.run_for(5.0) == []
+
+
+def test_while_a_value_moves_only_the_others_are_written_once_more(rig: Rig) -> None:
+    moving, standing = (midimap.OURS.cc[i] for i in (2, 11))
+    rig.send({2: 0.0, 11: 0.5})
+    written: Counter[int] = Counter()
+    for n in range(100):
+        rig.send({2: (n % 100) / 127})
+        written.update(event[1] for _, event in rig.run_for(0.01))
+    assert written == {moving: 100, standing: 2}
+
+
+def test_new_values_go_before_those_that_are_written_once_more(rig: Rig) -> None:
+    rig.send(whole(0.5))
+    rig.run_until_done()
+    rig.run_for(0.245)
+    rig.now += 0.1  # all of them are due
+    rig.send(dict.fromkeys(range(20), 0.75))
+    fresh = [event for _ in range(2) for _, event in rig.run()]
+    assert [event[2] for event in fresh[:20]] == [95] * 20
+    rig.run_for(1.0)
+    assert Counter(rig.held.values()) == {95: 20, 64: 21}
+
+
+def test_a_fault_while_values_are_written_once_more_loses_none(rig: Rig) -> None:
+    rig.send(whole(0.5))
+    rig.port.note(0x90, 60, 100)
+    rig.port.note(0x80, 60, 0)
+    rig.run_until_done()
+    rig.held.clear()
+    rig.midi_out.fail = 5
+    again = rig.run_for(0.5)
+    assert len(rig.held) == amsynth.COUNT
+    assert (1, bytes((0x80, 60, 0))) in again
+
+
+def test_what_the_output_gave_up_is_not_written_once_more(rig: Rig) -> None:
+    rig.send(whole(0.5))
+    rig.run_until_done()
+    rig.port.release()
+    assert rig.run_for(1.0) == []
+
+
+def test_what_an_xrun_may_have_lost_is_written_again_soon_and_only_that(rig: Rig) -> None:
     early, late = 2, 11
     rig.send({early: 0.25})
     rig.run_until_done()
-    for _ in range(400):  # half a second at 64 frames: long past any doubt
-        rig.run()
+    rig.run_for(0.6)  # long past any doubt
     rig.send({late: 0.5})
     rig.run()
     rig.held.clear()  # amSynth missed this cycle
@@ -338,6 +400,15 @@ def test_what_an_xrun_may_have_lost_is_written_again_and_only_that(rig: Rig) -> 
     assert not rig.port.settled()
     rig.run_until_done()
     assert set(rig.held) == {midimap.OURS.cc[late]}
+
+
+def test_an_xrun_at_rest_casts_no_doubt(rig: Rig) -> None:
+    rig.send(whole(0.5))
+    rig.run_until_done()
+    rig.run_for(1.0)
+    rig.memory.facts[Fact.XRUNS] += 1
+    assert rig.run_for(1.0) == []
+    assert rig.port.settled()
 
 
 def test_a_storm_of_xruns_writes_again_at_most_every_50_ms(rig: Rig) -> None:
@@ -358,7 +429,14 @@ def test_a_note_off_that_an_xrun_may_have_lost_is_written_again_unless_the_key_i
     rig.run_until_done()
     count(rig.memory.facts, Fact.XRUNS)
     rig.run()
-    assert rig.memory.bytes[DONE] != rig.memory.bytes[STATE]
+    assert not rig.port.settled()
     events = [e for _ in range(60) for _, e in rig.run()]
     assert events == [bytes((0x80, 60, 0))]
-    assert rig.memory.bytes[DONE] == rig.memory.bytes[STATE]
+    assert rig.port.settled()
+
+
+def test_a_note_off_is_written_once_more_unless_the_key_is_down_again(rig: Rig) -> None:
+    for message in ((0x90, 60, 9), (0x90, 61, 9), (0x80, 60, 0), (0x90, 61, 0), (0x90, 61, 9)):
+        rig.port.note(*message)
+    rig.run_until_done()
+    assert [event for _, event in rig.run_for(2.0)] == [bytes((0x80, 60, 0))]

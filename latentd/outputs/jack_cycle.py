@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from latentd.outputs.jack_memory import (
@@ -32,9 +33,12 @@ FRAMES_PER_GROUP = 128
 SUSTAIN = 64
 # A client that misses its turn loses what came in with it, and JACK only says that some client did (an xrun; measured:
 # with jackd at normal priority on a busy machine one walk in three left amSynth with a stale value). So what was
-# written up to DOUBT_S before an xrun is written once more, PATIENCE_S after it, together with what further ones touch.
+# written up to DOUBT_S before one is written once more, PATIENCE_S after it. PipeWire does not even tell its clients of
+# the first one (read in its libjack; measured: of 53 servers stopped and continued on a busy machine, 3 lost a whole
+# patch without a word). So every value that has stood for SURE_S is written once more all the same, behind what is new.
 PATIENCE_S = 0.05
 DOUBT_S = 0.3
+SURE_S = 0.25
 # What every cycle and message needs, without the price of an enumeration's attribute.
 _CYCLES, _XRUNS, _EVENTS = int(Fact.CYCLES), int(Fact.XRUNS), int(Fact.EVENTS)
 
@@ -43,10 +47,18 @@ class Cycle:
     """The process callback: compares wanted with written, and writes the difference.
 
     Runs in JACK's real-time thread: no waiting, no libjack beyond the port buffers, and no exception ever leaves it
-    (one would end the callback for good). An idle cycle is one comparison of 132 bytes.
+    (one would end the callback for good). An idle cycle is one comparison of 132 bytes. `clock` is monotonic, in s.
     """
 
-    def __init__(self, memory: Memory, midi_in: Any, midi_out: Any, rate: int, wake_fd: int) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        midi_in: Any,
+        midi_out: Any,
+        rate: int,
+        wake_fd: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         # Whether to look at `midi_in` at all: half the price of an idle cycle, so only while something is connected.
         self.listening = True
         self._memory = memory.bytes
@@ -55,20 +67,23 @@ class Cycle:
         self._incoming = memory.incoming
         self._in = midi_in
         self._out = midi_out
-        self._rate = rate
         self._us_per_frame = 1e6 / rate
         self._wake_fd = wake_fd
+        self._clock = clock
         self._order = tuple(cc for cc in memory.bytes[ORDER] if cc < CC_COUNT)
         self._written = bytearray([UNSET]) * CC_COUNT
-        self._when = [0] * CC_COUNT  # cycle in which each CC was written last
+        self._when = [-math.inf] * CC_COUNT  # when each CC was written last
+        self._again: dict[int, float] = {}  # CC -> when to write it once more
+        self._next_again: float | None = None  # no later than the first of these, notes' ends included
         self._xruns = memory.facts[Fact.XRUNS]
-        self._again_at: int | None = None  # cycle in which to write again what an xrun may have lost
+        self._doubt_until = -math.inf  # until then an xrun may have lost something that is not written again yet
         self._counts = (-1, -1)  # RESEND and LINKED at the last look
         self._start = 0  # where in the order the next search begins
         self._done = b""
         self._sounding: dict[tuple[int, int], bytes] = {}  # (channel, key or CC_COUNT) -> message that ends it
-        self._ended: dict[tuple[int, int], tuple[int, bytes]] = {}  # the same with the cycle in which it was written
-        self._repeat: dict[tuple[int, int], bytes] = {}  # what an xrun may have left hanging
+        self._ended: dict[tuple[int, int], tuple[float, bytes]] = {}  # the same with the time at which it was written
+        self._end_again: dict[tuple[int, int], float] = {}  # when to write that once more
+        self._repeat: dict[tuple[int, int], bytes] = {}  # what of these is due
 
     def __call__(self, frames: int) -> None:
         """One period of JACK's."""
@@ -84,28 +99,31 @@ class Cycle:
         if self.listening:
             self._listen(frames)
         if facts[_XRUNS] != self._xruns:
-            self._doubt(frames)
+            self._doubt(self._clock())
         state = self._memory[STATE]
-        if state != self._done:
+        if state != self._done or (self._next_again is not None and self._clock() >= self._next_again):
             facts[Fact.PERIOD] = frames
-            self._write(state, frames)
+            self._write(state, frames, self._clock())
 
-    def _doubt(self, frames: int) -> None:
+    def _doubt(self, now: float) -> None:
         """An xrun happened: nothing counts as done until what it may have lost is written again."""
-        self._xruns = self._facts[Fact.XRUNS]
-        if self._again_at is None:
-            self._again_at = plus(self._facts[Fact.CYCLES], int(PATIENCE_S * self._rate / frames))
+        self._xruns = self._facts[_XRUNS]
+        since, again = now - DOUBT_S, now + PATIENCE_S
+        ccs = [cc for cc in self._order if self._when[cc] >= since]
+        keys = [key for key, (when, _end) in self._ended.items() if when >= since]
+        for cc in ccs:
+            self._again[cc] = min(self._again.get(cc, again), again)
+        for key in keys:
+            self._end_again[key] = min(self._end_again.get(key, again), again)
+        if ccs or keys:
+            self._doubt_until = again
             self._done = b""
             self._memory[DONE] = NOT_DONE
+            self._call(again)
 
-    def _forget_doubtful(self, frames: int) -> None:
-        cycle = self._facts[Fact.CYCLES]
-        cycles = int((PATIENCE_S + DOUBT_S) * self._rate / frames)
-        for cc in self._order:
-            if plus(cycle, -self._when[cc]) <= cycles:
-                self._written[cc] = UNSET
-        self._repeat |= {key: end for key, (when, end) in self._ended.items() if plus(cycle, -when) <= cycles}
-        self._again_at = None
+    def _call(self, at: float) -> None:
+        """Look at `at` for what is to be written once more."""
+        self._next_again = at if self._next_again is None else min(self._next_again, at)
 
     def _listen(self, frames: int) -> None:
         start_us = 0
@@ -125,24 +143,40 @@ class Cycle:
         facts[Fact.HEARD] = plus(number)
         os.eventfd_write(self._wake_fd, 1)
 
-    def _write(self, state: bytes, frames: int) -> None:
+    def _write(self, state: bytes, frames: int, now: float) -> None:
         """Write what differs: a group of values at offset 0, notes behind it, further groups 128 frames apart."""
         counts = (state[RESEND], state[LINKED])
         if counts != self._counts:
             self._counts = counts
             self._written[:] = bytes([UNSET]) * CC_COUNT
-        # Not only in that very cycle: a fault may have skipped it.
-        if self._again_at is not None and plus(self._facts[Fact.CYCLES], -self._again_at) < 1 << 31:
-            self._forget_doubtful(frames)
         groups = max(1, frames // FRAMES_PER_GROUP)
         due, all_due = self._due(state, groups * GROUP)
-        self._write_values(state, due[:GROUP], 0)
-        all_played = self._write_notes(state, min(frames, FRAMES_PER_GROUP, GROUP + 1))
+        if self._next_again is not None and now >= self._next_again:
+            all_due = self._add_doubtful(state, due, groups * GROUP, now) and all_due
+        self._write_values(state, due[:GROUP], 0, now)
+        all_played = self._write_notes(state, min(frames, FRAMES_PER_GROUP, GROUP + 1), now)
         for n in range(1, groups):
-            self._write_values(state, due[n * GROUP : (n + 1) * GROUP], n * FRAMES_PER_GROUP)
-        if all_due and all_played and self._again_at is None:
+            self._write_values(state, due[n * GROUP : (n + 1) * GROUP], n * FRAMES_PER_GROUP, now)
+        if all_due and all_played and now >= self._doubt_until:
             self._done = state
             self._memory[DONE] = state
+
+    def _add_doubtful(self, state: bytes, due: list[int], limit: int, now: float) -> bool:
+        """Add the CCs that are to be written once more, as far as there is room; whether that was all of them."""
+        self._done = b""  # a fault on the way must not end it
+        again = self._again
+        late = [cc for cc, at in again.items() if at <= now and cc not in due]
+        for cc in [cc for cc in late if state[cc] >= CC_COUNT]:  # nobody wants a value of it any more
+            late.remove(cc)
+            del again[cc]
+        room = limit - len(due)
+        due += late[:room]
+        for key in [key for key, at in self._end_again.items() if at <= now]:
+            del self._end_again[key]
+            self._repeat[key] = self._ended[key][1]
+        # What is written below leaves the list, so the next cycle looks once more, and finds the right time.
+        self._next_again = min((*again.values(), *self._end_again.values()), default=None)
+        return len(late) <= room
 
     def _due(self, state: bytes, limit: int) -> tuple[list[int], bool]:
         """The CCs to write now, most audible first, and whether that is all of them.
@@ -160,18 +194,24 @@ class Cycle:
         self._start = 0
         return due, True
 
-    def _write_values(self, state: bytes, ccs: Sequence[int], offset: int) -> None:
+    def _write_values(self, state: bytes, ccs: Sequence[int], offset: int, now: float) -> None:
         # All that is written here makes every client behind us wait, and the first value with them.
-        write, written, when, facts = self._out.write, self._written, self._when, self._facts
-        cycle = facts[_CYCLES]
+        write, written, when, again, facts = self._out.write, self._written, self._when, self._again, self._facts
+        sure = now + SURE_S
         for cc in ccs:
             value = state[cc]
             write(offset, bytes((0xB0, cc, value)))
+            if written[cc] == value:
+                again.pop(cc, None)
+            else:
+                again[cc] = sure
             written[cc] = value
-            when[cc] = cycle
+            when[cc] = now
+        if ccs:
+            self._call(sure)
         facts[_EVENTS] = (facts[_EVENTS] + len(ccs)) & 0xFFFFFFFF
 
-    def _write_notes(self, state: bytes, end: int) -> bool:
+    def _write_notes(self, state: bytes, end: int, now: float) -> bool:
         """Write waiting notes at offsets 1..end-1, each at its own; True when none is left."""
         facts = self._facts
         for offset in range(1, end):
@@ -180,7 +220,7 @@ class Cycle:
             if entry >> 24 == lap(number, NOTES_SIZE):
                 message = entry.to_bytes(4, "big")[1:]
                 self._emit(offset, message[:2] if message[0] & 0xE0 == 0xC0 else message)
-                self._remember(message)
+                self._remember(message, now)
                 facts[Fact.NOTES_TAKEN] = plus(number)
             elif self._repeat:
                 self._end_next(offset, self._repeat)
@@ -197,7 +237,7 @@ class Cycle:
         self._emit(offset, message)
         del ends[key]
 
-    def _remember(self, message: bytes) -> None:
+    def _remember(self, message: bytes, now: float) -> None:
         """Keep track of what would hang if we ended now, or if a note-off got lost: keys and the sustain pedal."""
         status, data1, data2 = message
         kind, channel = status & 0xF0, status & 0x0F
@@ -211,11 +251,13 @@ class Cycle:
             return
         if begins:
             self._sounding[key] = end
-            self._repeat.pop(key, None)
-            self._ended.pop(key, None)
+            for forgotten in (self._ended, self._end_again, self._repeat):
+                forgotten.pop(key, None)
         else:
             self._sounding.pop(key, None)
-            self._ended[key] = (self._facts[_CYCLES], end)
+            self._ended[key] = now, end
+            self._end_again[key] = now + SURE_S
+            self._call(now + SURE_S)
 
     def _emit(self, offset: int, message: bytes) -> None:
         self._out.write(offset, message)
