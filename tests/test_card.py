@@ -24,6 +24,16 @@ def weaknesses(of: Manifest) -> str:
     return " ".join(card.text(of).partition("## Known weaknesses")[2].split())
 
 
+def test_the_command_that_makes_it_is_one_that_does() -> None:
+    for name, command in (("timbre", "latentd train"), ("paper", "latentd train --recipe paper")):
+        assert f"made by `{command}`." in card.text(manifest(name))
+    mine = manifest().model_copy(update={"name": "mine"})
+    mine.training["seed"] = 7
+    assert "made by `latentd train --seed 7 --name mine`." in card.text(mine)
+    mine.corpus["trained_on"]["banks"] = {"mine.bank": 100}
+    assert "made by `latentd train BANKS… --seed 7 --name mine`." in card.text(mine)
+
+
 def test_what_is_not_learned_has_a_line_only_where_there_is_something() -> None:
     assert "Not learned" not in card.text(manifest())
     assert "Not learned, always at these values: master_vol 0.6, " in card.text(manifest("paper"))

@@ -91,6 +91,10 @@ def command(
     need("Training", "torch", "numba", "scipy", "pyloudnorm")
     rendering = _Rendering(changes.pop("jobs"), changes.pop("cache"), changes.pop("dask"))
     chosen = _recipe(recipe, changes)
+    if recipe == "paper":
+        for option, value in rendering._asdict().items():
+            if value is not None:
+                raise _foreign(option, recipe)
     rows, kept_aside = _corpora(sources, aside, chosen.seed)
     model_name, parent = _name(name or ("mine" if sources else chosen.name)), out or bundle.user_folder()
     folder = _made(rows, kept_aside, chosen, rendering, model_name, parent)
@@ -114,11 +118,14 @@ def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:
     given = {key: value for key, value in changes.items() if value not in (None, ())}
     for key in given:
         if not hasattr(chosen, key):
-            option = "weight" if key == "weights" else key.replace("_", "-")
-            raise UserError(f"--{option} is not an option of the recipe {name}", "Leave it out")
+            raise _foreign("weight" if key == "weights" else key.replace("_", "-"), name)
     if isinstance(chosen, HearingRecipe | TimbreRecipe):
         given["weights"] = changed(chosen.weights, changes["weights"])
     return replace(chosen, **given)
+
+
+def _foreign(option: str, recipe: str) -> UserError:
+    return UserError(f"--{option} is not an option of the recipe {recipe}", "Leave it out")
 
 
 def _corpora(sources: tuple[Path, ...], aside: tuple[Path, ...], seed: int) -> tuple[Corpus, Corpus]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from latentd.bundle import Manifest
+from latentd.offline.corpus import PAPER_BANKS
 from latentd.offline.goals import GOALS
 
 PATCH_ERROR = "p95_patch_error"
@@ -85,10 +86,17 @@ def _constants(constants: Mapping[str, float]) -> str:
 
 
 def _command(manifest: Manifest) -> str:
-    recipe = manifest.training["name"]
-    if recipe == "timbre":
-        return f"latentd train BANKS… --name {manifest.name}"
-    return f"latentd train --recipe {recipe}" + ("" if manifest.name == recipe else f" --name {manifest.name}")
+    """What makes it; the settings that it was given are in the table below."""
+    recipe, name = manifest.training["name"], manifest.name
+    of_your_own = set(manifest.corpus["trained_on"]["banks"]) != set(PAPER_BANKS)
+    words = ["latentd train"]
+    words += ["BANKS…"] if of_your_own else []
+    words += [f"--recipe {recipe}"] if recipe != "timbre" else []
+    words += [
+        f"--{option} {manifest.training[option]}" for option in ("latent", "seed") if manifest.training.get(option)
+    ]
+    words += [f"--name {name}"] if name != recipe or of_your_own else []
+    return " ".join(words)
 
 
 def _dimensions(manifest: Manifest) -> str:
