@@ -88,7 +88,7 @@ class Engine:
             self._still = self.motion.done(now)
             if self._still:
                 self.motion = None
-            self.gesture.settle_at(xy)
+            self.gesture.settle_at(xy, now)
             self.xy = xy
         elif moved or (self.xy is None and self.gesture.leader):
             self.xy, self._still = self.gesture.xy, self.gesture.still

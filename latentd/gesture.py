@@ -37,6 +37,12 @@ class GestureSettings(Strict):
     pickup: Literal["jump", "soft"] = Field(
         default="jump", description="soft: a source takes over only once it comes near the present point"
     )
+    retake: float = Field(
+        default=0.05,
+        ge=0.0,
+        le=1.0,
+        description="while it goes on sending, how far it must move to lead after a landmark",
+    )
 
     @field_validator("range_x", "range_y")
     @classmethod
@@ -107,14 +113,15 @@ def _alpha(cutoff_hz: float, dt: float) -> float:
 class _Source:
     """One device's present state: where it points, whether it is touched, when it last spoke."""
 
-    __slots__ = ("_settings", "filters", "last_t", "picked_up", "raw", "since", "touch")
+    __slots__ = ("_heard_t", "_settings", "filters", "last_t", "picked_up", "raw", "since", "touch", "waits_at")
 
     def __init__(self, settings: GestureSettings) -> None:
         self._settings = settings
         self.raw: XY | None = None  # on the pad, before the filter
         self.touch: bool | None = None
-        self.last_t = -math.inf
+        self.last_t = self._heard_t = -math.inf
         self.since = -math.inf  # when it became active
+        self.waits_at: XY | None = None  # where it was when a landmark took the point from it; it has not moved since
         self.picked_up = settings.pickup == "jump"
         filter_ = settings.filter
         self.filters = (Axis(filter_), Axis(filter_)) if filter_ else None
@@ -126,9 +133,11 @@ class _Source:
     def hear(self, point: Point, present: XY, leads: bool) -> None:
         """Take the newest point of this source; `present` is where the pad's point is."""
         was_active = self.active(point.t)
+        if point.touch not in (None, self.touch) or point.t >= self._heard_t + RELEASE_S:
+            self.waits_at = None  # a gesture of its own begins
         if point.touch is not None:
             self.touch = point.touch
-        self.last_t = point.t
+        self.last_t = self._heard_t = point.t
         if self.touch is False:
             return  # many devices send a last, meaningless position when they are let go
         if not was_active:
@@ -138,6 +147,8 @@ class _Source:
         # Movements go on from where the point is; positions are what they are, whoever leads.
         keep = previous is not None and (leads or not point.relative)
         self.raw = self._place(point, previous if keep and previous is not None else present)
+        if self.waits_at is not None and (point.relative or _apart(self.raw, self.waits_at) > self._settings.retake):
+            self.waits_at = None
         if not self.picked_up:
             self.picked_up = _near_or_crossed(previous, self.raw, present)
 
@@ -171,6 +182,12 @@ class _Source:
             limit = RELEASE_S
         return limit is None or now - self.last_t < limit
 
+    def stand_back(self, now: float) -> None:
+        """A landmark has the point now: who streams on where it was shall not take it back at once."""
+        if self.waits_at is None and self._settings.retake > 0.0 and self.active(now):
+            self.waits_at = self.raw
+        self.last_t = -math.inf
+
     def release(self) -> None:
         """Another source leads now: a soft one must be picked up again."""
         self.picked_up = self._settings.pickup == "jump"
@@ -196,8 +213,13 @@ def _scaled(value: float, ends: tuple[float, float], invert: bool, relative: boo
     return scaled if relative else clip(scaled)
 
 
+def _apart(a: XY, b: XY) -> float:
+    """How far on the axis where it is farther."""
+    return max(abs(a[0] - b[0]), abs(a[1] - b[1]))
+
+
 def _near_or_crossed(previous: XY | None, raw: XY, present: XY) -> bool:
-    near = all(abs(a - b) <= _PICKUP for a, b in zip(raw, present, strict=True))
+    near = _apart(raw, present) <= _PICKUP
     if near or previous is None:
         return near
     return all(min(p, r) <= at <= max(p, r) for p, r, at in zip(previous, raw, present, strict=True))
@@ -208,6 +230,7 @@ class Gesture:
 
     Lead rule: of the active sources the one of highest priority leads; among equals the one that leads keeps the
     lead until it is let go, then the one that became active last takes over. Let go, the point stays where it is.
+    A landmark takes the lead from all: what begins after it leads, and what goes on, as a tilted phone, once it moves.
     """
 
     def __init__(self, settings: dict[str, GestureSettings]) -> None:
@@ -258,11 +281,13 @@ class Gesture:
             if source is not None and point.touch is not None:
                 source.touch = point.touch
 
-    def settle_at(self, xy: XY) -> None:
-        """Another hand (a landmark, a glide) put the point here: no source leads until it is heard again."""
+    def settle_at(self, xy: XY, now: float) -> None:
+        """Another hand (a landmark, a glide) put the point here: no source leads until it is heard again, and has
+        moved if it was active until now.
+        """
         self.xy = xy
         for source in self._sources.values():
-            source.last_t = -math.inf
+            source.stand_back(now)
         if self._leader is not None:
             self._leader.release()
             self._leader = None
@@ -278,7 +303,11 @@ class Gesture:
         return max(leader.last_t + STILL_S, now)
 
     def _choose(self, now: float) -> _Source | None:
-        active = [s for s in self._sources.values() if s.raw is not None and s.picked_up and s.active(now)]
+        active = [
+            s
+            for s in self._sources.values()
+            if s.picked_up and s.waits_at is None and s.raw is not None and s.active(now)
+        ]
         if len(active) < 2:
             return active[0] if active else None
         top = max(s.priority for s in active)

@@ -85,7 +85,7 @@ class Service:
         if self._alsa_in is not None:
             stack.callback(self._alsa_in.close)
         settings = {mapping.name: mapping.gesture for mapping in mappings}
-        settings["latentd"] = GestureSettings(filter=None)  # the control interface is obeyed to the digit
+        settings["latentd"] = GestureSettings(filter=None, retake=0.0)  # the control interface is obeyed to the digit
         inputs, gesture = Inputs(mappings, self.status.counters), Gesture(settings)
         self.engine = Engine(inputs, gesture, model, config.shaping, self.ways.output, self.status)
         self.feedback = Feedback(self.send, config.feedback_port)

@@ -153,11 +153,43 @@ def test_a_soft_source_that_sweeps_across_the_point_takes_over() -> None:
 def test_after_a_landmark_no_source_leads_until_it_is_heard() -> None:
     g = gesture(a=plain())
     g.step([at(0.1, 0.1, 1.0, touch=True)], 1.0)
-    g.settle_at((0.7, 0.7))
+    g.settle_at((0.7, 0.7), 1.05)
     g.step([], 1.1)
     assert g.xy == (0.7, 0.7)
     g.step([at(0.2, 0.2, 1.2, touch=True)], 1.2)
     assert g.xy == pytest.approx((0.2, 0.2))
+
+
+@pytest.mark.parametrize("touch", [None, True])
+def test_what_streams_on_leaves_a_landmark_alone_until_it_moves(touch: bool | None) -> None:
+    g = gesture(tilt=plain(), latentd=plain(retake=0.0))
+    g.step([at(0.1, 0.1, 1.0, "tilt", touch)], 1.0)
+    for n in range(100):  # a glide of a second, while the phone trembles
+        g.settle_at((0.7, 0.7), 1.0 + 0.01 * n)
+        assert not g.step([at(0.1 + 0.02 * (n % 3), 0.09, 1.005 + 0.01 * n, "tilt", touch)], 1.005 + 0.01 * n)
+        assert g.xy == (0.7, 0.7)
+    assert g.still
+    assert g.next_step(2.0) is None
+    g.step([at(0.16, 0.1, 2.0, "tilt", touch)], 2.0)
+    assert g.leader == "tilt"
+    assert g.xy == pytest.approx((0.16, 0.1))
+
+
+def test_a_new_touch_a_pause_and_a_movement_lead_at_once_after_a_landmark() -> None:
+    g = gesture(pad=plain(), knob=plain(), wheel=plain())
+    wheel = Point(0.01, 0.0, None, "wheel", 1.0, relative=True)
+    g.step([at(0.1, 0.1, 1.0, "pad", True), at(0.3, 0.3, 1.0, "knob"), wheel], 1.0)
+    g.settle_at((0.7, 0.7), 1.1)
+    g.step([at(0.1, 0.1, 1.2, "pad", False)], 1.2)
+    g.step([at(0.1, 0.11, 1.3, "pad", True)], 1.3)
+    assert g.leader == "pad"
+    g.settle_at((0.7, 0.7), 1.35)
+    g.step([at(0.31, 0.3, 1.7, "knob")], 1.7)
+    assert g.leader == "knob"
+    g.settle_at((0.7, 0.7), 1.71)
+    g.step([wheel._replace(t=1.72)], 1.72)
+    assert g.leader == "wheel"
+    assert g.xy == pytest.approx((0.71, 0.7))
 
 
 def test_a_reset_filter_is_a_fresh_filter_and_zero_is_a_time() -> None:
