@@ -33,12 +33,15 @@ FRAMES_PER_GROUP = 128
 SUSTAIN = 64
 # A client that misses its turn loses what came in with it, and JACK only says that some client did (an xrun; measured:
 # with jackd at normal priority on a busy machine one walk in three left amSynth with a stale value). So what was
-# written up to DOUBT_S before one is written once more, PATIENCE_S after it. PipeWire does not even tell its clients of
-# the first one (read in its libjack; measured: of 53 servers stopped and continued on a busy machine, 3 lost a whole
-# patch without a word). So every value that has stood for SURE_S is written once more all the same, behind what is new.
+# written up to DOUBT_S before one is written once more, PATIENCE_S after it. On a machine at its limits the word comes
+# late (measured: more than 0.3 s), and PipeWire does not even tell its clients of the first one (read in its libjack;
+# measured: of 53 servers stopped and continued on a busy machine, 3 lost a whole patch without a word). So every value
+# that stands is written again all the same, so long after each time, behind what is new. Where xruns never cease, a
+# value is no longer doubted after MOST times.
 PATIENCE_S = 0.05
-DOUBT_S = 0.3
-SURE_S = 0.25
+DOUBT_S = 1.0
+SURE_S = (0.25, 1.0)
+MOST = 20
 # What every cycle and message needs, without the price of an enumeration's attribute.
 _CYCLES, _XRUNS, _EVENTS = int(Fact.CYCLES), int(Fact.XRUNS), int(Fact.EVENTS)
 
@@ -73,6 +76,7 @@ class Cycle:
         self._order = tuple(cc for cc in memory.bytes[ORDER] if cc < CC_COUNT)
         self._written = bytearray([UNSET]) * CC_COUNT
         self._when = [-math.inf] * CC_COUNT  # when each CC was written last
+        self._repeats = bytearray(CC_COUNT)  # how often each value was written again
         self._again: dict[int, float] = {}  # CC -> when to write it once more
         self._next_again: float | None = None  # no later than the first of these, notes' ends included
         self._xruns = memory.facts[Fact.XRUNS]
@@ -109,7 +113,7 @@ class Cycle:
         """An xrun happened: nothing counts as done until what it may have lost is written again."""
         self._xruns = self._facts[_XRUNS]
         since, again = now - DOUBT_S, now + PATIENCE_S
-        ccs = [cc for cc in self._order if self._when[cc] >= since]
+        ccs = [cc for cc in self._order if self._when[cc] >= since and self._repeats[cc] < MOST]
         keys = [key for key, (when, _end) in self._ended.items() if when >= since]
         for cc in ccs:
             self._again[cc] = min(self._again.get(cc, again), again)
@@ -196,19 +200,19 @@ class Cycle:
 
     def _write_values(self, state: bytes, ccs: Sequence[int], offset: int, now: float) -> None:
         # All that is written here makes every client behind us wait, and the first value with them.
-        write, written, when, again, facts = self._out.write, self._written, self._when, self._again, self._facts
-        sure = now + SURE_S
+        write, written, when, facts = self._out.write, self._written, self._when, self._facts
+        repeats, again = self._repeats, self._again
         for cc in ccs:
             value = state[cc]
             write(offset, bytes((0xB0, cc, value)))
-            if written[cc] == value:
-                again.pop(cc, None)
+            times = min(repeats[cc] + 1, MOST) if written[cc] == value else 0
+            if times < len(SURE_S):
+                again[cc] = now + SURE_S[times]
             else:
-                again[cc] = sure
-            written[cc] = value
-            when[cc] = now
+                again.pop(cc, None)
+            repeats[cc], written[cc], when[cc] = times, value, now
         if ccs:
-            self._call(sure)
+            self._call(now + SURE_S[0])
         facts[_EVENTS] = (facts[_EVENTS] + len(ccs)) & 0xFFFFFFFF
 
     def _write_notes(self, state: bytes, end: int, now: float) -> bool:
@@ -256,8 +260,8 @@ class Cycle:
         else:
             self._sounding.pop(key, None)
             self._ended[key] = now, end
-            self._end_again[key] = now + SURE_S
-            self._call(now + SURE_S)
+            self._end_again[key] = now + SURE_S[0]
+            self._call(now + SURE_S[0])
 
     def _emit(self, offset: int, message: bytes) -> None:
         self._out.write(offset, message)
