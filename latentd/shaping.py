@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from latentd.amsynth import COUNT, INDEX, NAMES, PARAMETERS, PARAMS_STEP, STEPPED, Array, Motion
+from latentd.budget import Budget
 from latentd.documents import Strict
 from latentd.outputs import Change
 
@@ -83,33 +84,6 @@ def rates(settings: ShapingSettings) -> Array:
     full = np.array([settings.slew.get(p.name, seconds.get(p.motion, 0.0)) for p in PARAMETERS])
     with np.errstate(divide="ignore"):
         return np.where(STEPPED | (full == 0.0), JUMP, 1.0 / full)
-
-
-class Budget:
-    """At most `per_s` messages in any second: a bucket whose size and refill together never exceed it."""
-
-    def __init__(self, per_s: float | None) -> None:
-        self._burst = math.inf if per_s is None else min(float(COUNT), per_s / 2.0)
-        self._refill = math.inf if per_s is None else per_s - self._burst
-        self._tokens = self._burst
-        self._t: float | None = None
-
-    def available(self, now: float) -> int:
-        """Messages that may be sent at `now`."""
-        if self._burst == math.inf:
-            return COUNT
-        if self._t is not None:
-            self._tokens = min(self._tokens + max(now - self._t, 0.0) * self._refill, self._burst)
-        self._t = now
-        return int(self._tokens)
-
-    def spend(self, messages: int) -> None:
-        """Account for messages that were sent."""
-        self._tokens -= messages
-
-    def next_s(self) -> float:
-        """Seconds until one more message is free."""
-        return max(1.0 - self._tokens, 0.0) / self._refill
 
 
 class Shaping:

@@ -14,7 +14,7 @@ from latentd.midimap import Midimap
 from latentd.osc import Message
 from latentd.outputs import Output
 from latentd.outputs.amsynth_osc import AmsynthOsc, Submit
-from latentd.outputs.jack import JackPort
+from latentd.outputs.jack import BUDGET_PER_S, JackPort
 from latentd.outputs.patch_folder import runtime_folder
 from latentd.peers import Sender
 
@@ -38,7 +38,13 @@ class Ways:
         alone = _alone(config, cc_map)
         # With `osc` the JACK port still carries MIDI from controllers, and notes to the synth.
         self.jack = (
-            JackPort(cc_map, config.jack.client, config.jack.playback, config.jack.sources)
+            JackPort(
+                cc_map,
+                config.jack.client,
+                config.jack.playback,
+                config.jack.sources,
+                config.shaping.budget_per_s or BUDGET_PER_S,
+            )
             if wanted in ("auto", "osc", "jack")
             else None
         )

@@ -16,7 +16,7 @@ from latentd import amsynth, midimap
 from latentd.outputs import Change
 from latentd.outputs.jack import JackPort
 from latentd.outputs.jack_child import count
-from latentd.outputs.jack_cycle import MOST, Cycle
+from latentd.outputs.jack_cycle import Cycle
 from latentd.outputs.jack_memory import CC_COUNT, DONE, INCOMING_SIZE, RELEASE, Fact
 from latentd.outputs.jack_rings import HEARD_ROOM, NOTES_ROOM
 
@@ -62,8 +62,8 @@ class InPort:
 class Rig:
     """A JackPort without its process, and the callback working on the same memory."""
 
-    def __init__(self) -> None:
-        self.port = JackPort(midimap.OURS)
+    def __init__(self, budget_per_s: float = 4000.0) -> None:
+        self.port = JackPort(midimap.OURS, budget_per_s=budget_per_s)
         self.midi_in, self.midi_out = InPort(), OutPort()
         self.memory = self.port._memory
         self.memory.facts[Fact.CONNECTED] = 1
@@ -103,10 +103,11 @@ class Rig:
 
 def check_limits(events: list[Event], frames: int) -> None:
     """P2: at most 16 CCs for 128 frames, no CC twice in a cycle, groups and notes at offsets of their own."""
-    values = [(offset, e[1]) for offset, e in events if e[0] & 0xF0 == 0xB0 and e[1] != 64]
-    notes = [offset for offset, e in events if e[0] & 0xF0 != 0xB0 or e[1] == 64]
+    controllers = [(offset, e[:2]) for offset, e in events if e[0] & 0xF0 == 0xB0]
+    values = [(offset, cc) for offset, (_, cc) in controllers if cc not in (64, 120, 123)]
+    notes = [offset for offset, e in events if e[0] & 0xF0 != 0xB0 or e[1] in (64, 120, 123)]
     assert max(Counter(cc for _, cc in values).values(), default=0) <= 1
-    assert max(Counter(offset // 128 for offset, _ in values).values(), default=0) <= 16
+    assert max(Counter(offset // 128 for offset, _ in controllers).values(), default=0) <= 16
     assert all(offset % 128 == 0 for offset, _ in values)
     assert len(set(notes)) == len(notes)
     assert not {offset for offset, _ in values} & set(notes)
@@ -168,13 +169,15 @@ def test_a_lone_change_goes_out_in_the_next_period_and_only_once(rig: Rig) -> No
     assert rig.run() == []
 
 
-def test_a_stream_of_changes_starves_no_parameter(rig: Rig) -> None:
+def test_a_stream_of_changes_starves_no_parameter() -> None:
+    rig = Rig(budget_per_s=1e6)
     seen: Counter[int] = Counter()
     for n in range(30):
         rig.send(whole(n % 2))
         seen.update(e[1] for _, e in rig.run())
     assert set(seen) == {cc for cc in midimap.OURS.cc if cc is not None}
     assert min(seen.values()) >= 30 * 16 // 41 - 1
+    rig.port.close()
 
 
 def test_pitch_and_timbre_go_before_times(rig: Rig) -> None:
@@ -411,25 +414,70 @@ def test_an_xrun_at_rest_casts_no_doubt(rig: Rig) -> None:
     assert rig.port.settled()
 
 
-def test_in_a_storm_of_xruns_values_are_written_every_50_ms_for_a_second_and_then_hold(rig: Rig) -> None:
-    rig.send(dict.fromkeys(range(amsynth.COUNT), 0.5))
+def test_in_a_storm_of_xruns_values_are_written_ever_more_seldom_and_count_as_done_in_the_end(rig: Rig) -> None:
+    rig.send(whole(0.5))
     rig.run_until_done()
     per_second = []
-    for _ in range(3):
+    for _ in range(6):
         events = 0
         for _ in range(750):  # one second
             count(rig.memory.facts, Fact.XRUNS)
             events += len(rig.run())
         per_second.append(events / amsynth.COUNT)
-    assert 15 <= per_second[0] <= 20
-    assert sum(per_second) == MOST
+    assert per_second[0] <= 5
+    assert all(0 < n <= 2 for n in per_second[1:])
     assert rig.port.settled()
-    assert len(rig.held) == amsynth.COUNT
     rig.send({11: 0.75})
-    assert rig.run() == [(0, bytes((0xB0, 74, 95)))]
+    assert (0, bytes((0xB0, 74, 95))) in rig.run()
     count(rig.memory.facts, Fact.XRUNS)
-    assert rig.run() == []
+    rig.run()
     assert not rig.port.settled()
+
+
+@pytest.mark.parametrize("stalled_s", [0.1, 0.5, 1.0, 2.0, 5.0, 20.0])
+def test_a_synth_that_hangs_for_however_long_gets_the_whole_patch(rig: Rig, stalled_s: float) -> None:
+    rig.send(whole(0.5))
+    for _ in range(round(stalled_s * RATE / 64)):
+        count(rig.memory.facts, Fact.XRUNS)
+        rig.run()
+    rig.held.clear()  # nothing of it was heard
+    rig.run_for(3.0)
+    assert len(rig.held) == amsynth.COUNT
+    assert rig.port.settled()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(10, 500), st.lists(st.tuples(patches, st.floats(0.0, 0.3), st.booleans()), min_size=1, max_size=12))
+def test_p2_the_budget_holds_with_all_that_is_written_again(
+    per_s: int, steps: list[tuple[dict[int, float], float, bool]]
+) -> None:
+    rig = Rig(per_s)
+    times: list[float] = []
+    wanted: dict[int, float] = {}
+    for patch, seconds, xrun in [*steps, ({}, 3.0, True)]:
+        rig.send(patch)
+        wanted |= patch
+        rig.memory.facts[Fact.XRUNS] += xrun
+        for _ in range(round(seconds * RATE / 256) + 1):
+            times += [rig.now] * len(rig.run(256))
+    counts = np.searchsorted(times, np.array(times) + 1.0 - 1e-6) - np.arange(len(times))
+    assert counts.max(initial=0) <= per_s
+    rig.run_for(10.0)
+    for parameter, value in wanted.items():
+        assert rig.held[midimap.OURS.cc[parameter] or -1] == amsynth.nearest_cc(np.array(value))
+    rig.port.close()
+
+
+def test_a_panic_in_the_middle_of_a_patch_keeps_to_the_limits_and_is_said_again(rig: Rig) -> None:
+    panic = [(0xB0 | channel, cc, 0) for channel in range(16) for cc in (64, 123, 120)]
+    rig.send(whole(0.5))
+    for message in panic:
+        assert rig.port.note(*message)
+    said = Counter(event for _, event in rig.run_until_done())
+    assert all(said[bytes(message)] == 1 for message in panic)
+    rig.port.note(0x90, 60, 100)  # of what is said again, nothing may end this
+    again = Counter(event for _, event in rig.run_for(3.0))
+    assert all(again[bytes(message)] == (message[0] != 0xB0 or message[1] == 64) for message in panic)
 
 
 def test_a_note_off_that_an_xrun_may_have_lost_is_written_again_unless_the_key_is_down_again(rig: Rig) -> None:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentd.amsynth import COUNT, INDEX, PARAMETERS, PARAMS_STEP, STEPPED, Array, Kind, Motion, round_steps
+from latentd.budget import Budget
 from latentd.outputs import Change
-from latentd.shaping import _MOVING_BAND, JUMP, Budget, Shaping, ShapingSettings, rates
+from latentd.shaping import _MOVING_BAND, JUMP, Shaping, ShapingSettings, rates
 
 CATEGORIES = [i for i, p in enumerate(PARAMETERS) if p.kind is Kind.CATEGORY]
 FINE = np.full(COUNT, 1e-6)

@@ -38,6 +38,7 @@ from latentd.outputs.jack_rings import Heard, NotesOut
 STALLED_S = 0.5
 HOPELESS_S = 10.0
 LOOK_S = 0.25
+BUDGET_PER_S = 4000.0
 # What one hears first comes first when not everything fits into one period.
 _AUDIBLE = (Motion.PITCH, Motion.TIMBRE, Motion.SWITCH, Motion.SMOOTHED, Motion.TIME)
 
@@ -55,6 +56,7 @@ class JackPort:
         client_name: name of the JACK client; its ports are `NAME:midi_in` and `NAME:midi_out`.
         playback: the synth's port: full name, or a regular expression that matches all of it.
         sources: ports to hear, in the same manner.
+        budget_per_s: most messages a second, those that are written again among them.
 
     Raises:
         UserError: a name is not a valid expression either.
@@ -63,7 +65,6 @@ class JackPort:
     name = "jack"
     # A ramp moves a CC by two steps at a time; the child writes as fast as the periods allow.
     interval_s = 0.002
-    budget_per_s: float | None = 4000.0
 
     def __init__(
         self,
@@ -71,11 +72,13 @@ class JackPort:
         client_name: str = "latentd",
         playback: str = "amsynth:midi_in",
         sources: Sequence[str] = (),
+        budget_per_s: float = BUDGET_PER_S,
     ) -> None:
         for pattern in (playback, *sources):
             _check(pattern)
         self.resolution: Array = np.full(amsynth.COUNT, 1 / 127)
         self.reachable = midimap.reachable
+        self.budget_per_s: float | None = budget_per_s
         self._cc = midimap.cc
         self._refused = self._resent = 0
         self._memory_fd = os.memfd_create("latentd-jack")
@@ -100,6 +103,7 @@ class JackPort:
         ccs = [cc for i in audible_order() if (cc := self._cc[i]) is not None]
         memory[ORDER] = bytes(ccs).ljust(CC_COUNT, bytes([UNSET]))
         memory[DONE] = NOT_DONE
+        self._memory.facts[Fact.BUDGET] = int(self.budget_per_s or BUDGET_PER_S)
 
     @property
     def connected(self) -> bool:
@@ -151,7 +155,7 @@ class JackPort:
             self._revive(now)
         self._watch(now)
         self._notes.push_owed()
-        look_at = now + (self.interval_s if self._notes.owes else LOOK_S)
+        look_at = now + (self.interval_s if self._notes.owes and self.connected else LOOK_S)
         restart_at = self._child.restart_at
         return look_at if restart_at is None else min(restart_at, look_at)
 

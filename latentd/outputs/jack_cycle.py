@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from latentd.budget import Budget
 from latentd.outputs.jack_memory import (
     CC_COUNT,
     DONE,
@@ -30,18 +31,21 @@ from latentd.outputs.jack_memory import (
 # amSynth sorts a cycle's events with an unstable sort above 16 events at one offset (measured): stay below.
 GROUP = 16
 FRAMES_PER_GROUP = 128
-SUSTAIN = 64
 # A client that misses its turn loses what came in with it, and JACK only says that some client did (an xrun; measured:
 # with jackd at normal priority on a busy machine one walk in three left amSynth with a stale value). So what was
-# written up to DOUBT_S before one is written once more, PATIENCE_S after it. On a machine at its limits the word comes
-# late (measured: more than 0.3 s), and PipeWire does not even tell its clients of the first one (read in its libjack;
-# measured: of 53 servers stopped and continued on a busy machine, 3 lost a whole patch without a word). So every value
-# that stands is written again all the same, so long after each time, behind what is new. Where xruns never cease, a
-# value is no longer doubted after MOST times.
+# written up to DOUBT_S before one is written once more, PATIENCE_S after it, and twice as long after each further one:
+# a synth that hangs for seconds still gets it in the end. On a machine at its limits the word comes late (measured:
+# more than 0.3 s), and PipeWire does not even tell its clients of the first one (read in its libjack; measured: of 53
+# servers stopped and continued on a busy machine, 3 lost a whole patch without a word). So every value that stands is
+# written again all the same, so long after each time, behind what is new. What was written again ENOUGH times counts
+# as done.
 PATIENCE_S = 0.05
+DOUBLINGS = 4
 DOUBT_S = 1.0
 SURE_S = (0.25, 1.0)
-MOST = 20
+ENOUGH = 5
+# Controllers that end something, as a note-off does: sustain pedal, all sound off, all notes off.
+SUSTAIN, SOUND_OFF, NOTES_OFF = 64, 120, 123
 # What every cycle and message needs, without the price of an enumeration's attribute.
 _CYCLES, _XRUNS, _EVENTS = int(Fact.CYCLES), int(Fact.XRUNS), int(Fact.EVENTS)
 
@@ -84,7 +88,8 @@ class Cycle:
         self._counts = (-1, -1)  # RESEND and LINKED at the last look
         self._start = 0  # where in the order the next search begins
         self._done = b""
-        self._sounding: dict[tuple[int, int], bytes] = {}  # (channel, key or CC_COUNT) -> message that ends it
+        self._budget = Budget(memory.facts[Fact.BUDGET])
+        self._sounding: dict[tuple[int, int], bytes] = {}  # (channel, key or CC_COUNT + CC) -> message that ends it
         self._ended: dict[tuple[int, int], tuple[float, bytes]] = {}  # the same with the time at which it was written
         self._end_again: dict[tuple[int, int], float] = {}  # when to write that once more
         self._repeat: dict[tuple[int, int], bytes] = {}  # what of these is due
@@ -112,18 +117,23 @@ class Cycle:
     def _doubt(self, now: float) -> None:
         """An xrun happened: nothing counts as done until what it may have lost is written again."""
         self._xruns = self._facts[_XRUNS]
-        since, again = now - DOUBT_S, now + PATIENCE_S
-        ccs = [cc for cc in self._order if self._when[cc] >= since and self._repeats[cc] < MOST]
-        keys = [key for key, (when, _end) in self._ended.items() if when >= since]
-        for cc in ccs:
-            self._again[cc] = min(self._again.get(cc, again), again)
-        for key in keys:
-            self._end_again[key] = min(self._end_again.get(key, again), again)
-        if ccs or keys:
-            self._doubt_until = again
+        since = until = now - DOUBT_S
+        for cc in self._order:
+            if self._when[cc] >= since:
+                at = now + PATIENCE_S * (1 << min(self._repeats[cc], DOUBLINGS))
+                self._again[cc] = min(self._again.get(cc, at), at)
+                self._call(at)
+                until = max(until, at) if self._repeats[cc] < ENOUGH else until
+        at = now + PATIENCE_S
+        for key, (when, _end) in self._ended.items():
+            if when >= since:
+                self._end_again[key] = min(self._end_again.get(key, at), at)
+                self._call(at)
+                until = max(until, at)
+        if until > now:
+            self._doubt_until = until
             self._done = b""
             self._memory[DONE] = NOT_DONE
-            self._call(again)
 
     def _call(self, at: float) -> None:
         """Look at `at` for what is to be written once more."""
@@ -154,11 +164,12 @@ class Cycle:
             self._counts = counts
             self._written[:] = bytes([UNSET]) * CC_COUNT
         groups = max(1, frames // FRAMES_PER_GROUP)
-        due, all_due = self._due(state, groups * GROUP)
+        limit = min(groups * GROUP, self._budget.available(now))
+        due, all_due = self._due(state, limit)
         if self._next_again is not None and now >= self._next_again:
-            all_due = self._add_doubtful(state, due, groups * GROUP, now) and all_due
+            all_due = self._add_doubtful(state, due, limit, now) and all_due
         self._write_values(state, due[:GROUP], 0, now)
-        all_played = self._write_notes(state, min(frames, FRAMES_PER_GROUP, GROUP + 1), now)
+        all_played = self._write_notes(state, min(frames, FRAMES_PER_GROUP, GROUP + 1), GROUP - len(due[:GROUP]), now)
         for n in range(1, groups):
             self._write_values(state, due[n * GROUP : (n + 1) * GROUP], n * FRAMES_PER_GROUP, now)
         if all_due and all_played and now >= self._doubt_until:
@@ -202,67 +213,72 @@ class Cycle:
         # All that is written here makes every client behind us wait, and the first value with them.
         write, written, when, facts = self._out.write, self._written, self._when, self._facts
         repeats, again = self._repeats, self._again
+        if ccs:
+            self._call(now + SURE_S[0])
+            self._budget.spend(len(ccs))
         for cc in ccs:
             value = state[cc]
             write(offset, bytes((0xB0, cc, value)))
-            times = min(repeats[cc] + 1, MOST) if written[cc] == value else 0
+            times = min(repeats[cc] + 1, 255) if written[cc] == value else 0
             if times < len(SURE_S):
                 again[cc] = now + SURE_S[times]
             else:
                 again.pop(cc, None)
             repeats[cc], written[cc], when[cc] = times, value, now
-        if ccs:
-            self._call(now + SURE_S[0])
         facts[_EVENTS] = (facts[_EVENTS] + len(ccs)) & 0xFFFFFFFF
 
-    def _write_notes(self, state: bytes, end: int, now: float) -> bool:
-        """Write waiting notes at offsets 1..end-1, each at its own; True when none is left."""
+    def _write_notes(self, state: bytes, end: int, controllers: int, now: float) -> bool:
+        """Write waiting notes at offsets 1..end-1, each at its own, and at most so many controllers among them.
+
+        Returns:
+            True when none is left.
+        """
         facts = self._facts
         for offset in range(1, end):
             number = facts[Fact.NOTES_TAKEN]
             entry = self._notes[number % NOTES_SIZE]
-            if entry >> 24 == lap(number, NOTES_SIZE):
-                message = entry.to_bytes(4, "big")[1:]
-                self._emit(offset, message[:2] if message[0] & 0xE0 == 0xC0 else message)
+            fresh = entry >> 24 == lap(number, NOTES_SIZE)
+            ends = self._repeat or (self._sounding if state[RELEASE] else {})
+            if not fresh and not ends:
+                break
+            key, message = (None, entry.to_bytes(4, "big")[1:]) if fresh else next(iter(ends.items()))
+            controllers -= message[0] & 0xF0 == 0xB0
+            if controllers < 0:
+                break
+            self._emit(offset, message)
+            if key is None:
                 self._remember(message, now)
                 facts[Fact.NOTES_TAKEN] = plus(number)
-            elif self._repeat:
-                self._end_next(offset, self._repeat)
-            elif state[RELEASE] and self._sounding:
-                self._end_next(offset, self._sounding)
             else:
-                break
+                del ends[key]
         waiting = facts[Fact.NOTES_TAKEN] & 0xFF != state[PUSHED]
         return not waiting and not self._repeat and not (state[RELEASE] and self._sounding)
 
-    def _end_next(self, offset: int, ends: dict[tuple[int, int], bytes]) -> None:
-        """Write the first of these messages; one that does not fit stays for the next cycle."""
-        key, message = next(iter(ends.items()))
-        self._emit(offset, message)
-        del ends[key]
+    def _emit(self, offset: int, message: bytes) -> None:
+        self._out.write(offset, message[:2] if message[0] & 0xE0 == 0xC0 else message)
+        self._budget.spend(1)
+        self._facts[_EVENTS] = (self._facts[_EVENTS] + 1) & 0xFFFFFFFF
 
     def _remember(self, message: bytes, now: float) -> None:
-        """Keep track of what would hang if we ended now, or if a note-off got lost: keys and the sustain pedal."""
+        """Keep track of what would hang if we ended now, or if what ends a note got lost: keys and controllers."""
         status, data1, data2 = message
         kind, channel = status & 0xF0, status & 0x0F
         if kind in (0x80, 0x90):
             key, end = (channel, data1), bytes((0x80 | channel, data1, 0))
             begins = kind == 0x90 and data2 > 0
-        elif kind == 0xB0 and data1 == SUSTAIN:
-            key, end = (channel, CC_COUNT), bytes((0xB0 | channel, SUSTAIN, 0))
-            begins = data2 >= 64
+        elif kind == 0xB0 and data1 in (SUSTAIN, SOUND_OFF, NOTES_OFF):
+            key, end = (channel, CC_COUNT + data1), bytes((0xB0 | channel, data1, 0))
+            begins = data1 == SUSTAIN and data2 >= 64
         else:
             return
         if begins:
             self._sounding[key] = end
-            for forgotten in (self._ended, self._end_again, self._repeat):
-                forgotten.pop(key, None)
+            # Written once more, these would end what begins now.
+            for begun in (key, (channel, CC_COUNT + SOUND_OFF), (channel, CC_COUNT + NOTES_OFF)):
+                for forgotten in (self._ended, self._end_again, self._repeat):
+                    forgotten.pop(begun, None)
         else:
             self._sounding.pop(key, None)
             self._ended[key] = now, end
             self._end_again[key] = now + SURE_S[0]
             self._call(now + SURE_S[0])
-
-    def _emit(self, offset: int, message: bytes) -> None:
-        self._out.write(offset, message)
-        self._facts[_EVENTS] = (self._facts[_EVENTS] + 1) & 0xFFFFFFFF

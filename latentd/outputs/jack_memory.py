@@ -1,7 +1,8 @@
 """The memory that the engine and its JACK port share: what lies where, and which side writes it.
 
-Every field has one writer and is a single byte, word or double word, stored in one instruction: no locks, and nothing
-depends on the order in which two fields become visible. Both sides may die and come back at any time.
+Every field has one writer (while no child runs, the engine resets what is the child's) and is a single byte, word or
+double word, stored in one instruction: no locks, and nothing depends on the order in which two fields become visible.
+Both sides may die and come back at any time.
 
     offset        size       writer   what
     WANTED        128        engine   wanted value of each CC, 0..127; UNSET where we want none
@@ -41,7 +42,7 @@ NOT_DONE = bytes([254]) * (DONE.stop - DONE.start)
 
 
 class Fact(IntEnum):
-    """Index into FACTS. The engine writes HEARD_TAKEN and, before it starts a child, RUNNING and CONNECTED."""
+    """Index into FACTS. The engine writes HEARD_TAKEN, BUDGET and, before it starts a child, RUNNING and CONNECTED."""
 
     CYCLES = 0  # JACK cycles so far, modulo 2^32
     XRUNS = 1
@@ -56,6 +57,7 @@ class Fact(IntEnum):
     PERIOD = 10  # frames a cycle
     RATE = 11  # frames a second
     LINKS = 12  # connections of midi_out made so far
+    BUDGET = 13  # most messages a second
 
 
 class Memory:
