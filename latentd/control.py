@@ -212,7 +212,7 @@ class Control:
     def _wander(self, args: Args, sender: Sender, now: float) -> None:
         on = _flag(args, "wander")
         if on:
-            self._engine.motion = Wander(self._engine.xy or self._engine.gesture.xy, now)
+            self._engine.begin(Wander(self._engine.xy or self._engine.gesture.xy, now), now)
         elif isinstance(self._engine.motion, Wander):
             self._engine.motion = None
 
@@ -231,7 +231,7 @@ class Control:
             raise UserError(
                 "/latentd/play: nothing is recorded", "Send /latentd/record 1, move, then /latentd/record 0"
             )
-        self._engine.motion = Playback(self._take, now)
+        self._engine.begin(Playback(self._take, now), now)
 
     def _panic(self, args: Args, sender: Sender, now: float) -> None:
         self._engine.motion = None

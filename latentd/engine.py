@@ -154,8 +154,12 @@ class Engine:
 
     def go_to(self, xy: XY, glide_s: float, now: float) -> None:
         """Move the pad's point by itself, over `glide_s` seconds."""
-        start = self.xy if self.xy is not None else xy
-        self.motion = Glide(start, xy, now, glide_s)
+        self.begin(Glide(self.xy if self.xy is not None else xy, xy, now, glide_s), now)
+
+    def begin(self, motion: Motion, now: float) -> None:
+        """Let something other than a hand move the point from now on, even if a filter still follows a hand."""
+        self.motion = motion
+        self.gesture.settle_at(self.xy if self.xy is not None else motion.at(now), now)
 
     def patch(self) -> Array | None:
         """What the synth has been told, in its own units (41,); None before the first point.

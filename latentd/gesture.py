@@ -32,10 +32,12 @@ class GestureSettings(Strict):
     curve: float = Field(default=1.0, gt=0.0, le=10.0, description="exponent around the centre: above 1 is finer there")
     dead_zone: float = Field(default=0.0, ge=0.0, lt=0.5, description="half width around the centre that reads as it")
     filter: Filter | None = Field(default_factory=Filter, description="null switches the filter off")
-    timeout_s: float | None = Field(default=None, gt=0.0, description="no message for so long counts as touch off")
+    timeout_s: float | None = Field(
+        default=None, gt=0.0, description="no message for so long counts as touch off (null: 10 s, without touch 0.5 s)"
+    )
     priority: int = Field(default=0, description="the touched source of highest priority leads")
     pickup: Literal["jump", "soft"] = Field(
-        default="jump", description="soft: a source takes over only once it comes near the present point"
+        default="jump", description="soft: each axis takes over only once it comes near the present point"
     )
     retake: float = Field(
         default=0.05,
@@ -52,10 +54,14 @@ class GestureSettings(Strict):
         return value
 
 
-# A source without touch counts as let go after this long without a message.
+# A source without touch counts as let go after this long without a message, and a touched one after this long: a phone
+# may have died, or its last message got lost. A finger that still lies there goes on where it is once it moves.
 RELEASE_S = 0.5
+HELD_S = 10.0
 # Input counts as stopped after this long without a message: 100 ms is four frames of the slowest usual sender (40 Hz).
 STILL_S = 0.1
+# And as at rest after this long, when switches settle: what sends on change alone, as a knob does, may tremble slowly.
+REST_S = 0.4
 # Once input stopped, the filter closes in at this cutoff, so that rest is reached in about 0.1 s.
 _STILL_CUTOFF_HZ = 12.0
 # Below this distance the filter snaps to the input: a quarter of the finest pad in use (14 bits is 6e-5).
@@ -113,16 +119,23 @@ def _alpha(cutoff_hz: float, dt: float) -> float:
 class _Source:
     """One device's present state: where it points, whether it is touched, when it last spoke."""
 
-    __slots__ = ("_heard_t", "_settings", "filters", "last_t", "picked_up", "raw", "since", "touch", "waits_at")
+    __slots__ = (
+        "_device", "_heard_t", "_meets", "_moved_t", "_said", "_settings", "_touch_said", "_touch_t", "_wants_position",
+        "filters", "last_t", "raw", "since", "touch", "waits_at",
+    )  # fmt: skip
 
     def __init__(self, settings: GestureSettings) -> None:
         self._settings = settings
         self.raw: XY | None = None  # on the pad, before the filter
         self.touch: bool | None = None
-        self.last_t = self._heard_t = -math.inf
+        self.last_t = self._heard_t = self._moved_t = self._touch_t = -math.inf
         self.since = -math.inf  # when it became active
         self.waits_at: XY | None = None  # where it was when a landmark took the point from it; it has not moved since
-        self.picked_up = settings.pickup == "jump"
+        self._said: tuple[float | None, float | None] | None = None  # x and y of the last message
+        self._touch_said: bool | None = None
+        self._wants_position = False  # touched, but where is not known yet
+        self._device: list[float | None] = [None, None]  # where it is on the pad, axis by axis
+        self._meets = [settings.pickup == "jump"] * 2  # which axes follow it
         filter_ = settings.filter
         self.filters = (Axis(filter_), Axis(filter_)) if filter_ else None
 
@@ -133,24 +146,51 @@ class _Source:
     def hear(self, point: Point, present: XY, leads: bool) -> None:
         """Take the newest point of this source; `present` is where the pad's point is."""
         was_active = self.active(point.t)
-        if point.touch not in (None, self.touch) or point.t >= self._heard_t + RELEASE_S:
-            self.waits_at = None  # a gesture of its own begins
-        if point.touch is not None:
-            self.touch = point.touch
+        self._feel(point, present)
         self.last_t = self._heard_t = point.t
-        if self.touch is False:
+        if self.touch is False or self._wants_position:
             return  # many devices send a last, meaningless position when they are let go
         if not was_active:
             self.since = point.t
             self.reset_filter()
-        previous = self.raw
         # Movements go on from where the point is; positions are what they are, whoever leads.
-        keep = previous is not None and (leads or not point.relative)
-        self.raw = self._place(point, previous if keep and previous is not None else present)
+        start = self.raw if self.raw is not None and (leads or not point.relative) else present
+        self.raw = self._follow(self._place(point, start), point, present)
         if self.waits_at is not None and (point.relative or _apart(self.raw, self.waits_at) > self._settings.retake):
             self.waits_at = None
-        if not self.picked_up:
-            self.picked_up = _near_or_crossed(previous, self.raw, present)
+
+    def _feel(self, point: Point, present: XY) -> None:
+        """Touch, and whether the position is one of this touch. Datagrams get lost, and a position repeats the last."""
+        moved = point.relative or (point.x, point.y) != self._said
+        self._said = (point.x, point.y)
+        turned = point.touch is not self._touch_said
+        self._touch_said = point.touch
+        if turned or point.t >= self._heard_t + RELEASE_S:
+            self.waits_at = None  # a gesture of its own begins
+        if turned and point.touch is not None:
+            self.touch, self._touch_t = point.touch, point.t
+            # What it said before it was let go is where the finger was, not where it is.
+            old = not moved and point.t >= self._moved_t + STILL_S
+            elsewhere = self.raw is not None and _apart(self.raw, present) > _PICKUP
+            self._wants_position = point.touch and old and elsewhere
+        elif moved and self.touch is False and point.t >= self._touch_t + RELEASE_S:
+            self.touch = None  # it moves on: that it is touched got lost on the way
+        if moved:
+            self._moved_t, self._wants_position = point.t, False
+
+    def _follow(self, place: XY, point: Point, present: XY) -> XY:
+        """Where a source wants the point that is at `place`: with soft pickup an axis stays until the two have met."""
+        heard = (point.y, point.x) if self._settings.swap else (point.x, point.y)
+        for axis in (0, 1):
+            if heard[axis] is not None:
+                self._meets[axis] = self._meets[axis] or _met(self._device[axis], place[axis], present[axis])
+                self._device[axis] = place[axis]
+        return place[0] if self._meets[0] else present[0], place[1] if self._meets[1] else present[1]
+
+    @property
+    def picked_up(self) -> bool:
+        """It moves the point on one axis at least."""
+        return self._meets[0] or self._meets[1]
 
     def _place(self, point: Point, previous: XY) -> XY:
         s = self._settings
@@ -174,13 +214,11 @@ class _Source:
         return float(0.5 + 0.5 * math.copysign(beyond**s.curve, offset))
 
     def active(self, now: float) -> bool:
-        """Touched; or, without touch or with a timeout, heard recently enough."""
-        if self.touch is False or self.last_t == -math.inf:
+        """Touched, or without touch, and heard recently enough."""
+        if self.touch is False or self._wants_position:
             return False
-        limit = self._settings.timeout_s
-        if limit is None and self.touch is None:
-            limit = RELEASE_S
-        return limit is None or now - self.last_t < limit
+        limit = self._settings.timeout_s or (HELD_S if self.touch else RELEASE_S)
+        return now - self.last_t < limit
 
     def stand_back(self, now: float) -> None:
         """A landmark has the point now: who streams on where it was shall not take it back at once."""
@@ -190,7 +228,7 @@ class _Source:
 
     def release(self) -> None:
         """Another source leads now: a soft one must be picked up again."""
-        self.picked_up = self._settings.pickup == "jump"
+        self._meets = [self._settings.pickup == "jump"] * 2
 
     def reset_filter(self) -> None:
         for axis in self.filters or ():
@@ -218,11 +256,10 @@ def _apart(a: XY, b: XY) -> float:
     return max(abs(a[0] - b[0]), abs(a[1] - b[1]))
 
 
-def _near_or_crossed(previous: XY | None, raw: XY, present: XY) -> bool:
-    near = _apart(raw, present) <= _PICKUP
-    if near or previous is None:
-        return near
-    return all(min(p, r) <= at <= max(p, r) for p, r, at in zip(previous, raw, present, strict=True))
+def _met(previous: float | None, at: float, present: float) -> bool:
+    """A source came near the present point on this axis, or passed it."""
+    near = abs(at - present) <= _PICKUP
+    return near or (previous is not None and min(previous, at) <= present <= max(previous, at))
 
 
 class Gesture:
@@ -266,7 +303,7 @@ class Gesture:
             moved = self._leader.filtered(now)
             used = moved != self.xy
             self.xy = moved
-            self.still = now >= self._leader.last_t + STILL_S and moved == self._leader.raw
+            self.still = now >= self._leader.last_t + REST_S and moved == self._leader.raw
         return used
 
     def let_go(self, name: str) -> None:
@@ -300,7 +337,7 @@ class Gesture:
             return None
         if self.xy != leader.raw:
             return now + _STEP_S
-        return max(leader.last_t + STILL_S, now)
+        return max(leader.last_t + REST_S, now)
 
     def _choose(self, now: float) -> _Source | None:
         active = [

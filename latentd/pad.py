@@ -118,7 +118,7 @@ class Wander:
     start: XY
     start_s: float
     periods_s: XY = (31.0, 47.3)
-    reach: float = 0.45
+    reach: float = 0.5
 
     def at(self, now: float) -> XY:
         """The point at monotonic time `now`."""

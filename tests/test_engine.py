@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentd import bundle, osc
-from latentd.amsynth import COUNT, STEPPED, Array, to_patch
+from latentd.amsynth import COUNT, INDEX, STEPPED, Array, to_patch
 from latentd.decoder import Decoder, Layout, Network
 from latentd.engine import Engine
 from latentd.gesture import Gesture, GestureSettings
@@ -27,6 +27,7 @@ from latentd.shaping import ShapingSettings
 from latentd.status import Status
 
 MODEL = bundle.load()
+OSC1_WAVEFORM = INDEX["osc1_waveform"]
 SETTLE_S = 2.0
 
 
@@ -262,6 +263,36 @@ def test_a_glide_arrives_and_a_finger_ends_it() -> None:
     run(play, 9.0, 8.0)
     assert play.xy == (0.1, 0.1)
     assert play.motion is None
+
+
+@pytest.mark.parametrize("how", ["glide", "wander"])
+def test_what_moves_by_itself_begins_even_while_a_filter_still_follows_a_hand(how: str) -> None:
+    play = engine(Recorder(), "xy")
+    play.inputs.osc(osc.Message("/xy", (0.2, 0.2)), 1.0)
+    play.tick(1.0)
+    play.inputs.osc(osc.Message("/xy", (0.3, 0.3)), 1.01)
+    play.tick(1.01)
+    assert play.xy != (0.3, 0.3)  # on the way
+    if how == "glide":
+        play.go_to((0.8, 0.8), 0.0, 1.0105)
+    else:
+        play.begin(Wander((0.3, 0.3), 1.0105), 1.0105)
+    run(play, 1.2, 1.012)
+    assert (play.xy == (0.8, 0.8)) if how == "glide" else isinstance(play.motion, Wander)
+
+
+@pytest.mark.parametrize("every_s", [0.02, 0.11, 0.2, 0.35])
+def test_p5_slow_jitter_at_a_border_flips_no_switch(every_s: float) -> None:
+    play = engine(Recorder())
+    classes = [play.model.decoder.decode(play.pad.to_z((x / 4000, 0.5)))[OSC1_WAVEFORM] for x in range(4001)]
+    border = next(i for i in range(1, 4001) if classes[i] != classes[i - 1]) / 4000 - 1 / 8000
+    output = play.output
+    assert isinstance(output, Recorder)
+    now = 1.0
+    for n in range(100):
+        point(play, border + 0.002 * (-1) ** n, 0.5, now)
+        now = run(play, now + every_s, now)
+    assert sum(change.parameter == OSC1_WAVEFORM for _, change in output.log) <= 2
 
 
 def test_another_output_is_told_everything_and_locks_stay() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from latentd.gesture import RELEASE_S, STILL_S, Axis, Filter, Gesture, GestureSettings
+from latentd.gesture import HELD_S, RELEASE_S, REST_S, STILL_S, Axis, Filter, Gesture, GestureSettings
 from latentd.pad import CENTRE
 from latentd.point import Point
 
@@ -82,8 +82,10 @@ def test_still_begins_only_after_a_rest() -> None:
     g = gesture(a=plain())
     g.step([at(0.4, 0.4, 10.0)], 10.0)
     assert not g.still
-    assert g.next_step(10.0) == pytest.approx(10.0 + STILL_S)
+    assert g.next_step(10.0) == pytest.approx(10.0 + REST_S)
     g.step([], 10.0 + STILL_S)
+    assert not g.still
+    g.step([], 10.0 + REST_S)
     assert g.still
     assert g.next_step(11.0) is None
 
@@ -132,22 +134,78 @@ def test_a_timeout_counts_as_a_lift() -> None:
     assert g.leader == "b"
 
 
-def test_a_soft_source_takes_over_only_near_the_point_or_across_it() -> None:
+def test_a_touched_source_that_falls_silent_lets_others_lead_and_goes_on_where_it_is() -> None:
+    g = gesture(phone=plain(), pad=plain())
+    g.step([at(0.1, 0.1, 1.0, "phone", True)], 1.0)
+    g.step([at(0.9, 0.9, 5.0, "pad", True)], 5.0)
+    assert g.leader == "phone"  # a finger held still, for all anybody knows
+    late = 1.0 + HELD_S
+    g.step([at(0.9, 0.8, late, "pad", True)], late)
+    assert g.xy == pytest.approx((0.9, 0.8))
+    g.step([at(0.9, 0.8, late + 0.1, "pad", False)], late + 0.1)
+    g.step([], late + 5.0)
+    assert g.xy == pytest.approx((0.9, 0.8))  # not back to where the phone was
+    g.step([at(0.12, 0.1, late + 6.0, "phone", True)], late + 6.0)
+    assert g.xy == pytest.approx((0.12, 0.1))
+
+
+def test_positions_long_after_a_lift_count_since_the_touch_must_have_got_lost() -> None:
+    g = gesture(a=plain())
+    g.step([at(0.1, 0.1, 1.0, touch=True)], 1.0)
+    g.step([at(0.1, 0.1, 1.1, touch=False)], 1.1)
+    g.step([at(0.3, 0.3, 1.2, touch=False)], 1.2)  # a last, meaningless one
+    assert g.xy == pytest.approx((0.1, 0.1))
+    for n in range(5):
+        g.step([at(0.5, 0.5 + 0.01 * n, 4.0 + 0.02 * n, touch=False)], 4.0 + 0.02 * n)
+    assert g.xy == pytest.approx((0.5, 0.54))
+
+
+def test_a_touch_alone_does_not_throw_the_point_back_to_where_the_finger_was() -> None:
+    g = gesture(a=plain(), b=plain())
+    g.step([at(0.1, 0.1, 1.0, "a", True)], 1.0)
+    g.step([at(0.1, 0.1, 1.5, "a", False)], 1.5)
+    g.step([at(0.9, 0.9, 2.0, "b")], 2.0)
+    g.step([at(0.1, 0.1, 5.0, "a", True)], 5.0)  # the device repeats what it said last
+    assert g.xy == pytest.approx((0.9, 0.9))
+    g.step([at(0.85, 0.9, 5.01, "a", True)], 5.01)
+    assert g.xy == pytest.approx((0.85, 0.9))
+    assert g.leader == "a"
+
+
+def test_a_touch_holds_the_point_where_it_is_and_one_right_behind_its_position_leads() -> None:
+    g = gesture(a=plain(), b=plain())
+    g.step([at(0.1, 0.1, 1.0, "a", True)], 1.0)
+    g.step([at(0.1, 0.1, 1.5, "a", False)], 1.5)
+    g.step([at(0.1, 0.1, 5.0, "a", True)], 5.0)
+    g.step([at(0.6, 0.6, 5.1, "b")], 5.1)
+    assert g.xy == pytest.approx((0.1, 0.1))
+    g.step([at(0.1, 0.1, 6.0, "a", False)], 6.0)
+    g.step([at(0.4, 0.4, 6.1, "a", False)], 6.1)
+    g.step([at(0.4, 0.4, 6.15, "a", True)], 6.15)
+    assert g.xy == pytest.approx((0.4, 0.4))
+
+
+def test_with_soft_pickup_each_axis_takes_over_near_the_point_or_across_it() -> None:
     g = gesture(pad=plain(), knobs=plain(pickup="soft"))
     g.step([at(0.5, 0.5, 1.0, "pad")], 1.0)
-    g.step([at(0.1, 0.5, 3.0, "knobs")], 3.0)
+    g.step([at(0.1, 0.9, 3.0, "knobs")], 3.0)
     assert g.leader == "pad"
-    assert g.xy == pytest.approx((0.5, 0.5))
-    g.step([at(0.49, 0.5, 3.1, "knobs")], 3.1)
+    g.step([at(0.1, 0.52, 3.1, "knobs")], 3.1)
+    assert g.xy == pytest.approx((0.5, 0.52))
+    for n in range(8):  # the other knob sweeps, in steps wider than what is near
+        x = 0.1 + 0.11 * n
+        g.step([at(x, 0.52, 3.2 + 0.01 * n, "knobs")], 3.2 + 0.01 * n)
+        assert g.xy == pytest.approx((x if x > 0.5 else 0.5, 0.52))
     assert g.leader == "knobs"
 
 
-def test_a_soft_source_that_sweeps_across_the_point_takes_over() -> None:
+def test_an_axis_that_a_soft_source_has_not_named_stays_where_it_is() -> None:
     g = gesture(pad=plain(), knobs=plain(pickup="soft"))
     g.step([at(0.5, 0.5, 1.0, "pad")], 1.0)
-    g.step([at(0.3, 0.45, 3.0, "knobs")], 3.0)
-    g.step([at(0.7, 0.55, 3.02, "knobs")], 3.02)
-    assert g.xy == pytest.approx((0.7, 0.55))
+    g.step([Point(None, 0.5, None, "knobs", 3.0)], 3.0)
+    g.step([Point(0.01, 0.5, None, "knobs", 3.1)], 3.1)
+    assert g.leader == "knobs"
+    assert g.xy == pytest.approx((0.5, 0.5))
 
 
 def test_after_a_landmark_no_source_leads_until_it_is_heard() -> None:
