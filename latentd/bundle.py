@@ -96,7 +96,7 @@ class Manifest(Strict):
     """`model.json`."""
 
     format: int
-    name: str
+    name: str = Field(pattern=r"^\w[\w .+-]{0,63}$", description="becomes a part of file names")
     synth: str
     parameters: list[ParameterFacts]
     columns: Columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import logging
 import math
@@ -19,7 +20,7 @@ from latentd.background import Background
 from latentd.engine import Engine
 from latentd.errors import LatentdError, UserError
 from latentd.monitors import Monitors
-from latentd.osc import Message
+from latentd.osc import Malformed, Message, is_pattern, matches, read_untagged
 from latentd.pad import XY, Landmarks, Playback, Take, Wander, clip
 from latentd.peers import Feedback, Sender
 from latentd.point import Point
@@ -36,6 +37,14 @@ _ROUNDING = 1e-5  # of a parameter's span: a limit may come as a float of 32 bit
 
 # All other messages are about the point as the messages before them left it.
 _BEFORE_POINTS = {"xy", "z", "status", "ping"}
+
+# Type tags of messages from senders that leave them out, where they are not one integer.
+_UNTAGGED = {
+    "xy": "ff", "z": "ff", "lock": "si", "landmark/save": "s", "landmark/goto": "s", "landmark/delete": "s",
+    "save": "s", "model": "s", "undo": "", "panic": "", "status": "", "ping": "",
+}  # fmt: skip
+_PREFIX = "/latentd/"
+_MOST_PATTERNS = 256
 
 # What we answer ourselves. Never answered, or two daemons could be made to talk to each other for ever.
 _ANSWERS = {"error", "pong", "saved", "loaded"}
@@ -71,6 +80,7 @@ class Control:
         self._undo: list[Callable[[], None]] = []
         self._take: Take | None = None
         self._said = -_SAID_S  # when a mistake was logged
+        self._patterns: dict[str, list[str]] = {}  # address pattern -> the messages that it names
         self.landmarks = Landmarks(load_landmarks(folder / "landmarks.json"))
         # Address below /latentd/ -> handler(args, sender, now). Longer paths carry a name in their last part.
         self._handlers: dict[str, Callable[[Args, Sender, float], None]] = {
@@ -84,24 +94,40 @@ class Control:
 
     def receive(self, message: Message, sender: Sender, now: float) -> bool:
         """Carry out one message; False when the address is not of this interface. Mistakes are answered."""
-        address, args = message.address, message.args
-        if not address.startswith("/latentd/"):
+        if is_pattern(message.address):
+            names = self._matching(message.address)
+            for name in names:
+                self._carry_out(name, message, sender, now)
+            return bool(names)
+        if not message.address.startswith(_PREFIX):
             return False
-        name = address.removeprefix("/latentd/")
-        if name in _ANSWERS or (name == "status" and args):
+        name = message.address.removeprefix(_PREFIX)
+        if name in _ANSWERS or (name == "status" and message.args):
             return False
+        self._carry_out(name, message, sender, now)
+        return True
+
+    def _carry_out(self, name: str, message: Message, sender: Sender, now: float) -> None:
         if name not in _BEFORE_POINTS:
             self._engine.catch_up(now)
         try:
             if name.startswith("param/"):
-                self._param(name.removeprefix("param/"), args)
+                self._param(name.removeprefix("param/"), _arguments(message, "f"))
             elif handler := self._handlers.get(name):
-                handler(args, sender, now)
+                handler(_arguments(message, _UNTAGGED.get(name, "i")), sender, now)
             else:
-                raise UserError(f"{address}: no such message", "latentd/README.md lists them")
+                raise UserError(f"{message.address[:80]!r}: no such message", "latentd/README.md lists them")
         except LatentdError as error:
             self._refuse(str(error), sender, now)
-        return True
+
+    def _matching(self, pattern: str) -> list[str]:
+        """The messages that an OSC address pattern names; none of other interfaces."""
+        if pattern not in self._patterns:
+            if len(self._patterns) >= _MOST_PATTERNS:
+                self._patterns.clear()
+            known = (*self._handlers, *(f"param/{name}" for name in NAMES))
+            self._patterns[pattern] = [name for name in known if matches(pattern, _PREFIX + name)]
+        return self._patterns[pattern]
 
     def _refuse(self, why: str, sender: Sender, now: float) -> None:
         """Answer a mistake, and log it, at most once a second: many senders do not look at answers."""
@@ -153,7 +179,7 @@ class Control:
 
     def _set_landmarks(self, points: dict[str, XY], sender: Sender) -> None:
         self.landmarks.points = points
-        self._write("landmarks.json", json.dumps(points, indent=1).encode(), sender)
+        self._write("landmarks.json", lambda: json.dumps(points, indent=1).encode(), sender)
 
     def _landmark_goto(self, args: Args, sender: Sender, now: float) -> None:
         name = _name(args[:1], "landmark/goto")
@@ -189,8 +215,13 @@ class Control:
         patch = self._engine.patch()
         if patch is None:
             raise UserError("there is no sound to save yet", "Move the point first")
-        text = banks.Bank((banks.Preset.from_patch(name, patch),)).to_text().encode()
-        self._write(f"banks/{name}.bank", text, sender, lambda: self._host.reply(sender, "/latentd/saved", name))
+        bank = banks.Bank((banks.Preset.from_patch(name, patch),))
+        self._write(
+            f"banks/{name}.bank",
+            lambda: bank.to_text().encode(),
+            sender,
+            lambda: self._host.reply(sender, "/latentd/saved", name),
+        )
 
     def _model(self, args: Args, sender: Sender, now: float) -> None:
         name = _name(args, "model")
@@ -275,7 +306,11 @@ class Control:
         if (before := self._engine.xy) is not None:
             self._remember(lambda: self._engine.go_to(before, 0.0, 0.0))
 
-    def _write(self, name: str, data: bytes, sender: Sender, then: Callable[[], None] | None = None) -> None:
+    def _write(
+        self, name: str, data: Callable[[], bytes], sender: Sender, then: Callable[[], None] | None = None
+    ) -> None:
+        """Have `data()` made and written in the background; a failure is answered."""
+
         def written(result: Any) -> None:
             if isinstance(result, Exception):
                 why = f"{self._folder / name} was not written: {getattr(result, 'strerror', None) or result}"
@@ -284,7 +319,7 @@ class Control:
             elif then is not None:
                 then()
 
-        self._background(lambda: write_file(self._folder / name, data), written)
+        self._background(lambda: write_file(self._folder / name, data()), written)
 
     def _background(self, job: Callable[[], Any], then: Callable[[Any], None]) -> None:
         if not self._host.background.submit(job, then):
@@ -303,10 +338,10 @@ def load_landmarks(path: Path) -> dict[str, XY]:
     """The performer's landmarks; a damaged file is kept aside and said so, the instrument plays on."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): (clip(_finite(x)), clip(_finite(y))) for name, (x, y) in rows.items()}
+        return {_checked(name): (clip(_finite(x)), clip(_finite(y))) for name, (x, y) in rows.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         log.warning("%s cannot be read (%s): kept as %s.damaged, starting without landmarks", path, error, path.name)
         try:
             path.replace(path.with_name(f"{path.name}.damaged"))
@@ -315,10 +350,26 @@ def load_landmarks(path: Path) -> dict[str, XY]:
         return {}
 
 
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a landmark")
+    return name
+
+
 def _finite(value: object) -> float:
     if not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"{value!r} is no coordinate")
     return float(value)
+
+
+def _arguments(message: Message, tags: str) -> Args:
+    """A message's arguments; without type tags as these tags say, or none where they do not fit."""
+    if message.untagged is None:
+        return message.args
+    try:
+        return read_untagged(message.untagged, tags)
+    except Malformed:
+        return ()
 
 
 def _floats(args: Args, what: str, count: int) -> list[float]:
@@ -351,9 +402,14 @@ def _name(args: Args, what: str) -> str:
 
 def _parameter(name: str) -> int:
     if name not in INDEX:
-        near = difflib.get_close_matches(name, NAMES, n=1)
-        raise UserError(f"no parameter {name[:40]!r}", f"Did you mean {near[0]!r}?" if near else "See `latentd decode`")
+        raise UserError(f"no parameter {name[:40]!r}", _nearest(name[:40]))
     return INDEX[name]
+
+
+@functools.lru_cache(256)  # a misspelled fader sends it with every movement, and comparing takes up to 0.9 ms
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, NAMES, n=1)
+    return f"Did you mean {near[0]!r}?" if near else "See `latentd decode`"
 
 
 def _shown(args: Args) -> str:

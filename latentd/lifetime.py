@@ -12,9 +12,9 @@ from types import FrameType
 
 @contextlib.contextmanager
 def signals(stop: Callable[[], None]) -> Iterator[socket.socket]:
-    """SIGTERM and Ctrl-C call `stop` and make the yielded socket readable; a second Ctrl-C kills.
+    """SIGTERM, Ctrl-C and a closed terminal (unless nohup) call `stop` and make the yielded socket readable.
 
-    The old handlers come back at the end.
+    A second Ctrl-C kills. The old handlers come back at the end.
     """
 
     def caught(number: int, _frame: FrameType | None) -> None:
@@ -26,7 +26,10 @@ def signals(stop: Callable[[], None]) -> Iterator[socket.socket]:
     reading.setblocking(False)
     writing.setblocking(False)
     old_fd = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
-    old = {number: signal.signal(number, caught) for number in (signal.SIGTERM, signal.SIGINT)}
+    ending = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        ending.append(signal.SIGHUP)
+    old = {number: signal.signal(number, caught) for number in ending}
     try:
         yield reading
     finally:

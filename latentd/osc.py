@@ -28,6 +28,7 @@ MAX_PACKET = 65_507
 MAX_STRING = 60_000  # of strings that are sent, the longest is our own status
 MAX_ARGUMENTS = 1_024
 MAX_DEPTH = 16  # of bundles in bundles, and of arrays in arrays
+MAX_MESSAGES = 128  # in one packet: a tracker's bundle has some dozens
 
 # Heads (address and type tags) whose layout is known. Cleared when full, so that made-up addresses cannot grow it.
 _MAX_HEADS = 1_024
@@ -121,6 +122,8 @@ def _bundle(data: bytes, found: list[Message], counters: Counters | None, depth:
         if element.startswith(b"#bundle\0"):
             _bundle(element, found, counters, depth + 1)
             continue
+        if len(found) >= MAX_MESSAGES:
+            raise Malformed(f"more than {MAX_MESSAGES} messages in one packet")
         try:
             found.append(_known(element) or _message(element))
         except Malformed:

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# One turn of the loop looks at no more datagrams than this before it answers the newest point.
+# One turn of the loop looks at no more datagrams than this, for no longer, before it answers the newest point.
 _DATAGRAMS_A_TURN = 256
+_READING_S = 0.005
 _LARGEST_DATAGRAM = 65536
+_USUAL_DATAGRAM = 1024
 # Without any event the loop wakes this often. Garbage is collected as often at rest, and without a rest every so often.
 _IDLE_S = 30.0
 _LONGEST_S = 300.0
@@ -55,7 +57,7 @@ class Service:
         self._started = time.monotonic()
         self._stopping = False
         self._alert = Alert()
-        self._heard = b""  # the last datagram
+        self._heard = b""  # the last datagram that could be read, of the usual size
         # A fresh buffer of this size for each datagram would have the heap grow and shrink with every one.
         self._room = memoryview(bytearray(_LARGEST_DATAGRAM))
         self._handlers: dict[int, Callable[[float], object]] = {}  # descriptor -> what reads it
@@ -253,6 +255,7 @@ class Service:
 
     def _on_datagrams(self, now: float) -> None:
         receive, room, counters = self._socket.recvfrom_into, self._room, self.status.counters
+        enough = now + _READING_S
         for _ in range(_DATAGRAMS_A_TURN):
             try:
                 size, sender = receive(room)
@@ -260,7 +263,7 @@ class Service:
                 return
             except OSError:
                 continue  # an ICMP answer to something we sent: the next datagram is behind it
-            self._heard = datagram = bytes(room[:size])
+            datagram = bytes(room[:size])
             counters.received += 1
             if self.monitors.any:
                 self.monitors.datagram(datagram, sender, sender[0] in self._allowed, now)
@@ -273,8 +276,12 @@ class Service:
             except osc.Malformed:
                 counters.malformed += 1
                 continue
+            if size <= _USUAL_DATAGRAM:
+                self._heard = datagram
             for message in messages:
                 self._dispatch(message, sender, now)
+            if time.monotonic() > enough:
+                return  # what waits is read in the next turn, behind the tick
 
     def _dispatch(self, message: osc.Message, sender: Sender, now: float) -> None:
         wanted = self.engine.inputs.osc(message, now)
@@ -332,20 +339,22 @@ class Service:
         del self._askers[:-_MOST_ASKERS]
 
     def _tell(self, now: float) -> None:
+        askers, self._askers = self._askers, []
         text = json.dumps(self.facts(now), separators=(",", ":"), ensure_ascii=False)
-        for sender in self._askers:
+        for sender in askers:
             self.reply(sender, "/latentd/status", text)
-        self._askers.clear()
 
     def panic(self, now: float) -> None:
         """Silence: end every note on every channel, and tell the synth its whole patch again.
 
         Raises:
-            LatentdError: no way to send notes is open.
+            LatentdError: no way that carries notes reaches the synth now.
         """
-        heard = [self.ways.note(0xB0 | channel, cc, 0) for channel in range(16) for cc in (64, 123, 120)]
-        if not any(heard):
-            raise LatentdError("notes can only be ended through MIDI, and no MIDI way is open")
+        if not self.ways.carries_notes:
+            raise LatentdError("notes can only be ended through MIDI, and no MIDI way reaches the synth")
+        for channel in range(16):
+            for cc in (64, 123, 120):
+                self.ways.note(0xB0 | channel, cc, 0)
         self.engine.output.resend_all(now)
 
     # -- status ----------------------------------------------------------------------------------

@@ -94,6 +94,11 @@ class Ways:
         """What arrived at latentd:midi_in, with monotonic arrival times."""
         return self.jack.take_midi() if self.jack is not None else []
 
+    @property
+    def carries_notes(self) -> bool:
+        """A way that carries notes is connected to the synth."""
+        return any(way.facts().get("connected") for way in self._all if way is not self.osc)
+
     def note(self, status: int, data1: int, data2: int) -> bool:
         """Send a note or channel message by the first way that carries any."""
         return any(way.note(status, data1, data2) for way in self._all)

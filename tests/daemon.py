@@ -81,10 +81,10 @@ class Daemon(Program):
         """Give up the socket that `send` uses."""
         self._sender.close()
 
-    def end(self) -> int:
-        """SIGTERM, and its exit code."""
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send it a signal that ends it; its exit code."""
         assert self._process is not None
-        self.send_signal(signal.SIGTERM)
+        self.send_signal(number)
         return self._process.wait(LIMIT_S)
 
 

@@ -324,6 +324,19 @@ def test_a_number_that_amsynth_saved_there_does_not_select_another_preset(world:
         world.output.receive(reply(), SYNTH, 2.5 + i)
 
 
+def test_a_search_that_hangs_does_not_keep_the_loop_awake(tmp_path: Path) -> None:
+    jobs: list[object] = []
+
+    def hangs(*job: object) -> None:
+        jobs.append(job)
+
+    output = AmsynthOsc(lambda _data, _to: None, tmp_path / "run", tmp_path / "synth.json", hangs, port=1)
+    assert output.poll(100.0) is None
+    assert output.poll(200.0) is None
+    assert len(jobs) == 1
+    output.close()
+
+
 def test_a_restarted_daemon_asks_the_remembered_synth_without_touching_its_patch(tmp_path: Path) -> None:
     first = connected(World(tmp_path))
     first.set(0.4, 1.0)  # and is killed: its folder stays

@@ -143,6 +143,8 @@ def _put(key: str, value: object) -> Callable[[dict[str, Any]], object]:
         (_drop("format"), "format None"),
         (_drop("box"), "box: Field required"),
         (_put("more", 1), "more: Extra inputs"),
+        (_put("name", "../escape"), "name: "),
+        (_put("name", "a\x1b[31m"), "name: "),
         (_put("margin", -1), "margin: "),
         (_put("box", {"low": [0, 0], "high": [1, 0], "how": ""}), "box: found"),
         (_put("network", {"kind": "pickle", "slope": 0.2}), "network.kind: "),

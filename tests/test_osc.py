@@ -291,3 +291,12 @@ def test_hostile_patterns_end_soon() -> None:
     matches("/" + "[!b]*" * 100 + "b", "/" + "a" * 500)
     assert time.process_time() - began < 5.0  # following every way would take longer than the universe
     assert not matches("/" + "*" * 100_000, "/a")
+
+
+def test_a_packet_of_more_messages_than_anybody_sends_is_malformed() -> None:
+    one = osc.write("/a", 1.0)
+    element = len(one).to_bytes(4, "big") + one
+    head = b"#bundle\0" + bytes(8)
+    assert len(osc.read(head + osc.MAX_MESSAGES * element)) == osc.MAX_MESSAGES
+    with pytest.raises(osc.Malformed, match="more than 128 messages"):
+        osc.read(head + (osc.MAX_MESSAGES + 1) * element)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -246,6 +247,100 @@ def test_names_cannot_leave_their_folder(daemon: Daemon, address: str, name: str
 )
 def test_mistakes_are_answered(daemon: Daemon, address: str, args: tuple[float | str, ...], message: str) -> None:
     assert message in error(daemon, address, *args)
+
+
+def test_an_address_pattern_reaches_every_message_that_it_names(daemon: Daemon) -> None:
+    daemon.send("/latentd/{xy,nothing}", 0.25, 0.5)
+    wait_for(lambda: daemon.status()["xy"] == [0.25, 0.5], "the point")
+    daemon.send("/*/x?", 0.75, 0.5)
+    wait_for(lambda: daemon.status()["xy"] == [0.75, 0.5], "the point")
+    unmapped = daemon.status()["counters"]["unmapped"]
+    daemon.send("/latentd/nothing*", 1)
+    wait_for(
+        lambda: daemon.status()["counters"]["unmapped"] == unmapped + 1, "the one that names nothing to be counted"
+    )
+    assert "takes -0.5 to 1.5" in error(daemon, "/latentd/param/filter_cutof?", 99.0)
+
+
+def test_senders_that_leave_out_type_tags_are_understood(daemon: Daemon) -> None:
+    daemon.send_bytes(b"/latentd/xy\0" + struct.pack(">ff", 0.25, 0.125))
+    wait_for(lambda: daemon.status()["xy"] == [0.25, 0.125], "the point")
+    daemon.send_bytes(b"/latentd/freeze\0" + struct.pack(">i", 1))
+    wait_for(lambda: daemon.status()["frozen"], "freeze")
+    before = daemon.status()["counters"]["faults"]
+    daemon.send_bytes(b"/latentd/xy\0" + b"abc\0")
+    daemon.send_bytes(b"/latentd/landmark/goto\0\0" + b"nowhere\0")
+    assert daemon.status()["counters"]["faults"] == before
+
+
+def test_an_address_cannot_write_into_the_log() -> None:
+    with latentd("--output", "print") as daemon:
+        told = error(daemon, "/latentd/\x1bcred\n12:00:00 ERROR forged" + "x" * 150)
+        wait_for(lambda: "no such message" in daemon.said(), "the mistake in the log")
+        for text in (told, daemon.said()):
+            assert "\x1b" not in text and "\n12:00:00 ERROR" not in text
+            assert text.count("x") < 100
+
+
+def test_a_panic_that_reaches_no_synth_says_so() -> None:
+    with latentd("--output", "osc", env={**os.environ, "JACK_DEFAULT_SERVER": "latentd-nobody"}) as daemon:
+        for _ in range(3):
+            assert "no MIDI way reaches the synth" in error(daemon, "/latentd/panic")
+
+
+def test_datagrams_full_of_mistakes_leave_room_for_the_point(daemon: Daemon) -> None:
+    wrong = [osc.write(f"/latentd/param/filter_cutof{n}", 0.5) for n in range(100)]
+    bundle_of_them = b"#bundle\0" + bytes(8) + b"".join(struct.pack(">i", len(m)) + m for m in wrong)
+    for n in range(8):
+        daemon.send_bytes(bundle_of_them)
+        daemon.send("/latentd/xy", n / 8, 0.5)
+    wait_for(lambda: daemon.status()["xy"] == [0.875, 0.5], "the last point")
+
+
+def test_a_strange_landmarks_file_is_put_aside_and_status_goes_on_answering() -> None:
+    with latentd("--output", "print", start=False) as daemon:
+        daemon.state.mkdir(parents=True)
+        (daemon.state / "landmarks.json").write_text('{"\\ud800": [0.5, 0.5]}', encoding="utf-8")
+        daemon.start()
+        assert daemon.status()["landmarks"] == []
+        assert (daemon.state / "landmarks.json.damaged").exists()
+        assert daemon.status()["counters"]["faults"] == 0
+
+
+def test_a_log_that_nobody_reads_holds_up_neither_the_point_nor_the_end(tmp_path: Path) -> None:
+    port = free_port()
+    argv = [sys.executable, "-m", "latentd", "run", "--listen", f"127.0.0.1:{port}", "--output", "print", "-v"]
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    reading, writing = os.pipe()
+    with subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=writing, start_new_session=True) as process:
+        try:
+            os.set_blocking(writing, False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(writing, bytes(4096))  # full, and nobody reads it
+            os.set_blocking(writing, True)
+            with Client(f"127.0.0.1:{port}") as client:
+                wait_for(lambda: answers(client), "latentd to answer")
+                with pytest.raises(LatentdError, match="no name"):  # which is logged, too
+                    client.ask("/latentd/save", "..", limit_s=LIMIT_S)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(LIMIT_S) == 0
+        finally:
+            process.kill()
+            os.close(reading)
+            os.close(writing)
+
+
+def answers(client: Client) -> bool:
+    try:
+        return client.ask("/latentd/ping", limit_s=0.5).address == "/latentd/pong"
+    except LatentdError:
+        return False
+
+
+def test_a_closed_terminal_ends_it_in_order() -> None:
+    with latentd("--output", "print") as daemon:
+        assert daemon.end(signal.SIGHUP) == 0, daemon.said()
 
 
 def test_mistakes_and_a_new_model_are_logged_too_as_many_senders_do_not_look_at_answers() -> None:

@@ -341,7 +341,7 @@ class AmsynthOsc:
             times.append(self._due_s)
         elif self._synth is not None and self._version and self._filed != self._version:
             times.append(self._free_s)
-        if self._port is not None and not self._present:
+        if self._port is not None and not self._present and not self._searching:
             times.append(self._search_s)
         return min(times, default=None)
 
