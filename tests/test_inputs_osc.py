@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 
 import pytest
@@ -226,9 +227,7 @@ def addresses() -> list[str]:
         section = loaded(path.stem).file.osc
         for message in section.messages if section else ():
             literal = message.address.replace("*", "1")
-            for wild in ("[1-9]", "[1-4]", "[1-3]", "[12]"):
-                literal = literal.replace(wild, "1")
-            found.append(literal)
+            found.append(re.sub(r"\[(.).*?\]|\{(\w+).*?\}", r"\1\2", literal))
     return found
 
 
