@@ -284,6 +284,13 @@ def test_mpe_manager_bends_all_by_its_own_range() -> None:
     hearing.midi(0xE0, 127, 127)
     assert hearing.place() == (62.0, round(64 / 127, 6), True)
     assert not hearing.midi(0x90, 60, 100)  # the manager's notes are nobody's finger
+    hearing = Hearing("mpe-bend")
+    hearing.midi(0x91, 60, 100)
+    hearing.midi(0xE1, *semitones(-12))
+    hearing.midi(0xE0, 127, 127)
+    point = hearing.point()
+    assert point is not None
+    assert point.x == pytest.approx(-10.0, abs=0.01)
 
 
 def test_mpe_zones_are_set_by_rpn_6() -> None:
