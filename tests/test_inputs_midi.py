@@ -143,6 +143,45 @@ def test_nrpn_with_seven_bits_in_one_data_byte(data: str, control: int, other: i
     assert hearing.point() is None
 
 
+def test_nrpn_increment_and_decrement_are_steps_of_what_was_heard() -> None:
+    hearing = Hearing(text=NRPN.replace("DATA", "both"))
+    for control, value in ((99, 1), (98, 117)):
+        hearing.midi(0xB0, control, value)
+    assert hearing.midi(0xB0, 96, 0)
+    assert hearing.point() is None  # a step from where?
+    for control, value in ((6, 63), (38, 127)):
+        hearing.midi(0xB0, control, value)
+    hearing.midi(0xB0, 96, 0)
+    assert hearing.place() == (round(64 * 128 / 16383, 6), None, None)
+    for _ in range(2):
+        hearing.midi(0xB0, 97, 127)
+    assert hearing.place() == (round((64 * 128 - 2) / 16383, 6), None, None)
+    assert not hearing.midi(0xB1, 96, 0)
+    hearing.midi(0xB0, 98, 118)
+    assert not hearing.midi(0xB0, 96, 0)
+
+
+@pytest.mark.parametrize(("data", "control"), [("msb", 6), ("lsb", 38)])
+def test_nrpn_steps_of_seven_bits_end_at_both_ends(data: str, control: int) -> None:
+    hearing = Hearing(text=NRPN.replace("DATA", data))
+    for head in ((99, 1), (98, 2), (control, 126)):
+        hearing.midi(0xB0, *head)
+    for _ in range(3):
+        hearing.midi(0xB0, 96, 0)
+    assert hearing.place() == (None, 1.0, None)
+    for _ in range(128):
+        hearing.midi(0xB0, 97, 0)
+    assert hearing.place() == (None, 0.0, None)
+
+
+def test_a_step_counts_a_half_that_waits() -> None:
+    hearing = Hearing(text=NRPN.replace("DATA", "both"))
+    for control, value in ((99, 1), (98, 117), (6, 10), (38, 10), (6, 20), (96, 0)):
+        hearing.midi(0xB0, control, value)
+    assert hearing.inputs.due() is None
+    assert hearing.place() == (round((20 * 128 + 1) / 16383, 6), None, None)
+
+
 def test_nrpn_knows_its_channels_and_is_not_rpn() -> None:
     hearing = Hearing(text=NRPN.replace("DATA", "both"))
     for head in ((99, 1), (98, 117)):
@@ -271,6 +310,7 @@ def test_mpe_bend_range_comes_by_rpn_0_and_holds_for_the_zone() -> None:
     hearing = Hearing("mpe-bend")
     for control, value in ((101, 0), (100, 0), (6, 12), (38, 0)):
         assert hearing.midi(0xB5, control, value) or control != 6
+    hearing.midi(0xB5, 96, 5)  # a step, which says nothing of a range
     hearing.midi(0x91, 60, 100)
     hearing.midi(0xE1, 127, 127)
     assert hearing.place() == (12.0, round(64 / 127, 6), True)
@@ -284,6 +324,13 @@ def test_mpe_manager_bends_all_by_its_own_range() -> None:
     hearing.midi(0xE0, 127, 127)
     assert hearing.place() == (62.0, round(64 / 127, 6), True)
     assert not hearing.midi(0x90, 60, 100)  # the manager's notes are nobody's finger
+    hearing = Hearing("mpe-bend")
+    hearing.midi(0x91, 60, 100)
+    hearing.midi(0xE1, *semitones(-12))
+    hearing.midi(0xE0, 127, 127)
+    point = hearing.point()
+    assert point is not None
+    assert point.x == pytest.approx(-10.0, abs=0.01)
 
 
 def test_mpe_zones_are_set_by_rpn_6() -> None:
@@ -355,7 +402,7 @@ def every_midi_mapping() -> list[str]:
 
 BYTES = st.one_of(st.binary(max_size=40), st.lists(st.sampled_from(range(256)), max_size=40).map(bytes))
 STATUS = st.integers(0x80, 0xEF)
-DATA = st.one_of(st.sampled_from([0, 6, 38, 64, 74, 98, 99, 100, 101, 119, 123, 127]), st.integers(0, 127))
+DATA = st.one_of(st.sampled_from([0, 6, 38, 64, 74, 96, 97, 98, 99, 100, 101, 119, 123, 127]), st.integers(0, 127))
 EVENTS = st.tuples(STATUS, DATA, DATA).map(lambda m: bytes(m if m[0] & 0xE0 != 0xC0 else m[:2]))
 
 

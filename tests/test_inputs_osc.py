@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from latentd.inputs.mapping import shipped_mappings
 from latentd.inputs.receiver import Inputs
-from latentd.osc import Malformed, Message, read, write
+from latentd.osc import Malformed, Message, is_pattern, matches, read, write
 from latentd.point import Point
 from latentd.status import Counters
 from tests.hearing import Hearing, loaded
@@ -129,6 +131,57 @@ def test_incoming_address_patterns() -> None:
     assert not hearing.osc("/*/*/*", 0.5)
 
 
+@pytest.mark.parametrize(
+    ("mapping", "pattern", "reached"),
+    [
+        ("touchosc-mk2", "/xy?", True),
+        ("touchosc-mk2", "/xy{1,2}", True),
+        ("touchosc-mk2", "/xy[1-9]", True),
+        ("touchosc-mk2", "/x*", True),
+        ("touchosc-mk2", "/xy[!1-9]", False),
+        ("touchosc-mk2", "/xy{10,11}", False),
+        ("touchosc-mk2", "/xy[1-9", False),
+        ("touchosc-mk2", "/*/xy", False),
+        ("touchosc-mk1-portrait", "/*/xy", True),
+        ("touchosc-mk1-landscape", "/?/xy[2-5]", True),
+        ("touchosc-mk1-landscape", "/[4-9]/xy1", False),
+        ("senselosc", "/con*", True),
+        ("zigsim", "/ZIGSIM/9f-3a/touch0[12]", True),  # a wildcard of ours, and a name
+        ("zigsim", "/ZIGSIM/9f*/touch01", False),  # wildcards on both sides
+    ],
+)
+def test_incoming_patterns_reach_the_few_addresses_that_a_mappings_own_pattern_stands_for(
+    mapping: str, pattern: str, reached: bool
+) -> None:
+    assert bool(Inputs([loaded(mapping)], Counters())._find(pattern)) is reached
+
+
+@pytest.mark.parametrize("mine", ["/a[1", "/{a,b", "/[!a][!a][!a]", "/[]"])
+def test_a_mappings_pattern_that_stands_for_nothing_or_too_much_is_passed_over(mine: str) -> None:
+    hearing = Hearing(text=f'osc: {{messages: [{{address: "{mine}", x: 0, y: 1}}]}}')
+    assert not hearing.osc("/*", 0.1, 0.2)
+
+
+NAMES = ["".join(letters) for n in range(5) for letters in itertools.product("ab", repeat=n)]
+PIECES = st.sampled_from(["a", "b", "[ab]", "[!a]", "[a-b]", "{a,ba}", "{,b}", "ab"])
+WILD = st.one_of(PIECES, st.sampled_from(["*", "?"]))
+
+
+@settings(deadline=None)
+@given(st.lists(PIECES, min_size=1, max_size=2).map("".join), st.lists(WILD, min_size=1, max_size=3).map("".join))
+def test_an_incoming_pattern_and_a_mappings_meet_where_one_name_is_of_both(mine: str, pattern: str) -> None:
+    assume(is_pattern(pattern))
+    assume(mine.count("!") < 2)  # two of these stand for too much
+    names = NAMES + ["".join(letters) for letters in itertools.product("abc", repeat=2)] + ["c", "ca", "cba", "bac"]
+    both = [name for name in names if matches(f"/{mine}", f"/{name}") and matches(f"/{pattern}", f"/{name}")]
+    hearing = Hearing(text=f'osc: {{messages: [{{address: "/{mine}", x: 0, y: 1}}]}}')
+    found = hearing.osc(f"/{pattern}", 0.1, 0.2)
+    if both:
+        assert found, both
+    elif "!" not in mine + pattern:  # else there may be names beyond these letters
+        assert not found
+
+
 def test_lemurs_lists() -> None:
     hearing = Hearing("lemur")
     hearing.osc("/MultiBall/x", 0.25, 0.9)
@@ -226,9 +279,7 @@ def addresses() -> list[str]:
         section = loaded(path.stem).file.osc
         for message in section.messages if section else ():
             literal = message.address.replace("*", "1")
-            for wild in ("[1-9]", "[1-4]", "[1-3]", "[12]"):
-                literal = literal.replace(wild, "1")
-            found.append(literal)
+            found.append(re.sub(r"\[(.).*?\]|\{(\w+).*?\}", r"\1\2", literal))
     return found
 
 

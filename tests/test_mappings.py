@@ -51,6 +51,18 @@ def test_the_table_lists_exactly_the_files() -> None:
         assert title == load_mapping(name).file.title
 
 
+def test_what_the_guide_says_is_not_here_is_claimed_by_no_file_and_what_it_points_to_is_here() -> None:
+    lists = README.read_text(encoding="utf-8").split("## Writing one")[0]
+    here, not_here = lists.split("### Not here")
+    unknown = re.split(r",\s", not_here.split("these send: ")[1].split(".\n\nWhat")[0])
+    assert len(unknown) > 10
+    shipped_text = "".join(path.read_text(encoding="utf-8") for path in shipped_mappings())
+    assert [name for name in unknown if name in shipped_text] == []
+    pointed_to = re.findall(r"`([a-z0-9-]+)`", lists.split("Some devices")[1])
+    assert "mackie" in here
+    assert set(pointed_to) <= set(NAMES)
+
+
 def test_the_guide_explains_every_key() -> None:
     text = README.read_text(encoding="utf-8")
     models: list[type[Strict]] = [

@@ -75,7 +75,10 @@ class Cc(Control):
 
 
 class Nrpn(Control):
-    """A non-registered parameter: CC 99 and 98 pick the number (in either order), CC 6 and 38 carry the value."""
+    """A non-registered parameter: CC 99 and 98 pick the number (in either order), CC 6 and 38 carry the value.
+
+    CC 96 and 97 move it by one step, once a value was heard.
+    """
 
     key = "nrpn"
     nrpn: int = Field(ge=0, le=16383, strict=True, description="number of the parameter")
@@ -153,6 +156,16 @@ class Halves:
         """The position once a waiting half has waited in vain; None before, or where nothing waits."""
         if self.waits_since is None or now - self.waits_since < HALF_WAITS_S:
             return None
+        return self._whole()
+
+    def step(self, by: int) -> float | None:
+        """The position `by` steps further, steps of the width that was heard so far; None before any value."""
+        if self._top is None:
+            return None
+        if not self._low_seen:
+            self._top = min(max(self._top + by, 0), 127)
+        else:
+            self._top, self._low = divmod(min(max((self._top << 7 | self._low) + by, 0), 16383), 128)
         return self._whole()
 
     def _whole(self) -> float | None:

@@ -12,6 +12,7 @@ _DATA_BYTES = {NOTE_OFF: 2, NOTE_ON: 2, POLY_PRESSURE: 2, CC: 2, PROGRAM: 1, PRE
 _SYSTEM = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 
 DATA_MSB, DATA_LSB = 6, 38
+DATA_INCREMENT, DATA_DECREMENT = 96, 97
 NRPN_LSB, NRPN_MSB, RPN_LSB, RPN_MSB = 98, 99, 100, 101
 ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
 
@@ -84,12 +85,13 @@ def _message(status: int, data: list[int]) -> ChannelMessage:
 
 
 class Entry(NamedTuple):
-    """One data byte for a parameter."""
+    """One data byte for a parameter, or one step of it."""
 
     registered: bool  # RPN, not NRPN
     number: int  # 0..16383
     is_msb: bool
     value: int
+    step: int = 0  # 1 or -1 for data increment and decrement, whose value means nothing
 
 
 class Registers:
@@ -110,12 +112,13 @@ class Registers:
         if control in (NRPN_MSB, NRPN_LSB, RPN_MSB, RPN_LSB):
             self._select(message.channel, control in (RPN_MSB, RPN_LSB), control in (NRPN_MSB, RPN_MSB), value)
             return None
-        if control not in (DATA_MSB, DATA_LSB):
+        if control not in (DATA_MSB, DATA_LSB, DATA_INCREMENT, DATA_DECREMENT):
             return None
         registered, top, low = self._selected.get(message.channel, (False, None, None))
         if top is None or low is None or (top, low) == (127, 127):  # 127, 127 deselects
             return None
-        return Entry(registered, top << 7 | low, control == DATA_MSB, value)
+        step = {DATA_INCREMENT: 1, DATA_DECREMENT: -1}.get(control, 0)
+        return Entry(registered, top << 7 | low, control == DATA_MSB, value, step)
 
     def _select(self, channel: int, registered: bool, is_msb: bool, value: int) -> None:
         was_registered, top, low = self._selected.get(channel, (registered, None, None))

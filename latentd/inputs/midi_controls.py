@@ -7,7 +7,7 @@ from collections.abc import Callable
 from latentd.inputs import midi
 from latentd.inputs.controls import CODINGS, Bend, Cc, Control, Difference, Halves, Nrpn, Pressure, bend_position
 from latentd.inputs.mapping import MidiSection, MidiTouch, Pads
-from latentd.inputs.midi import ChannelMessage, Registers
+from latentd.inputs.midi import ChannelMessage, Entry, Registers
 from latentd.inputs.source import Fingers, Source
 
 # Takes the rest of a message (channel already right): kind-specific data bytes and the time.
@@ -114,11 +114,7 @@ class MidiReader:
             if entry.number != control.nrpn or channel not in (None, message.channel):
                 continue
             used = True
-            if control.data == "both":
-                value = halves.msb(entry.value, now) if entry.is_msb else halves.lsb(entry.value, now)
-                _tell_if(tell, value, now)
-            elif entry.is_msb == (control.data == "msb"):
-                tell(entry.value / 127, now)
+            _tell_if(tell, _parameter(control, halves, entry, now), now)
         return used
 
     def _add_touch(self, touch: MidiTouch) -> None:
@@ -171,6 +167,15 @@ class MidiReader:
             for column in range(pads.columns):
                 self._on(midi.NOTE_ON, pads.lowest + row * step + column, None, pad)
                 self._on(midi.NOTE_OFF, pads.lowest + row * step + column, None, pad)
+
+
+def _parameter(control: Nrpn, halves: Halves, entry: Entry, now: float) -> float | None:
+    """The position of a parameter after one entry; None where it says nothing, or not yet."""
+    if entry.step:
+        return halves.step(entry.step)
+    if control.data == "both":
+        return halves.msb(entry.value, now) if entry.is_msb else halves.lsb(entry.value, now)
+    return halves.msb(entry.value, now) if entry.is_msb == (control.data == "msb") else None
 
 
 def _tell_if(tell: _Tell, value: float | None, now: float) -> None:

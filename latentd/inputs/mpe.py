@@ -1,7 +1,9 @@
 """MPE zones to points: the note that started last leads. Pure.
 
 Rules: MIDI Polyphonic Expression as quoted in francoisgeorgy/mpe-tester; RPN 6 on the manager channel sets the number
-of member channels, RPN 0 the bend range; bend, slide (CC 74) and pressure of a channel may come before its note.
+of member channels, RPN 0 the bend range; bend, slide (CC 74) and pressure of a channel may come before its note. The
+manager's bend is the zone's: it adds to that of each note. Its slide and pressure are read over, since how they would
+join those of a note is left to each receiver.
 """
 
 from __future__ import annotations
@@ -142,16 +144,13 @@ class MpeReader:
         self._source.hear(x, y, True, now)
 
     def _axis(self, kind: str, channel: int, note: int) -> float:
-        state = self._channels[channel]
-        match kind:
-            case "slide":
-                return state.slide / 127
-            case "pressure":
-                return state.pressure / 127
-            case "bend":
-                return _semitones(state.bend, self._bend_range)
-        manager = self._channels[self._manager]
-        return note + _semitones(state.bend, self._bend_range) + _semitones(manager.bend, self._manager_range)
+        state, zone = self._channels[channel], self._channels[self._manager]
+        if kind == "slide":
+            return state.slide / 127
+        if kind == "pressure":
+            return state.pressure / 127
+        bend = _semitones(state.bend, self._bend_range) + _semitones(zone.bend, self._manager_range)
+        return bend if kind == "bend" else note + bend
 
 
 def _semitones(bend: int, reach: float) -> float:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
+import re
 from collections.abc import Callable, Sequence
 
 from latentd import osc
@@ -23,6 +27,11 @@ _Reader = MidiReader | MpeReader | LinnStrumentReader
 
 # Addresses whose readers are known. Cleared when full, so that made-up addresses cannot grow it.
 _MAX_KNOWN = 1_024
+# Names that one part of a mapping's address may stand for to be found by incoming patterns: it bounds a search's time.
+_MAX_LITERALS = 256
+_PIECE = re.compile(r"\[[^\]]*\]|\{[^}]*\}|[^\[{]+")
+# What OSC 1.0 allows in a name: printable ASCII without its special characters.
+_NAME_CHARS = [chr(code) for code in range(33, 127) if chr(code) not in "#*,/?[]{}"]
 
 
 class Inputs:
@@ -82,11 +91,9 @@ class Inputs:
         return min(waits) + HALF_WAITS_S if waits else None
 
     def _find(self, address: str) -> tuple[_Hear, ...]:
-        """Who reads this address: incoming patterns name literal addresses, our wildcards incoming literal ones."""
-        if osc.is_pattern(address):
-            readers = tuple(h for mine, h in self._routes if not osc.is_pattern(mine) and osc.matches(address, mine))
-        else:
-            readers = tuple(h for mine, h in self._routes if mine == address or osc.matches(mine, address))
+        """Who reads this address: our wildcards name incoming addresses, incoming patterns those that we read."""
+        meet = _meet if osc.is_pattern(address) else _names
+        readers = tuple(hear for mine, hear in self._routes if meet(mine, address))
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         self._known[address] = readers
@@ -116,3 +123,43 @@ class Inputs:
 
     def _listen(self, port: str | None, reader: _Reader) -> None:
         self._midi.append((port.lower() if port else None, reader))
+
+
+def _names(mine: str, address: str) -> bool:
+    """Does a mapping's address name this literal one?"""
+    return mine == address or osc.matches(mine, address)
+
+
+def _meet(mine: str, pattern: str) -> bool:
+    """Is there an address that both a mapping's address and an incoming pattern name?
+
+    Looked for part by part, since nothing in a pattern crosses a `/`. Where both sides of a part are patterns, ours
+    must stand for a few literal names, as `xy[1-9]` or `{left,right}` does: with `*` or `?` in both they do not meet.
+    """
+    ours, theirs = mine.split("/"), pattern.split("/")
+    return len(ours) == len(theirs) and all(map(_parts_meet, ours, theirs))
+
+
+def _parts_meet(ours: str, theirs: str) -> bool:
+    if not osc.is_pattern(theirs):
+        return osc.matches(ours, theirs)
+    return any(osc.matches(theirs, name) for name in _literals(ours))
+
+
+@functools.lru_cache(maxsize=256)
+def _literals(part: str) -> tuple[str, ...]:
+    """All names that one part of a mapping's address stands for; none where these are many, or any."""
+    if "*" in part or "?" in part:
+        return ()
+    pieces = [_choices(piece) for piece in _PIECE.findall(part)]
+    if math.prod(map(len, pieces)) > _MAX_LITERALS:
+        return ()
+    names = map("".join, itertools.product(*pieces))
+    return tuple(name for name in names if osc.matches(part, name))  # none, if a bracket does not close
+
+
+def _choices(piece: str) -> list[str]:
+    """What a piece between brackets stands for; any other piece stands for itself."""
+    if piece.startswith("["):
+        return [char for char in _NAME_CHARS if osc.matches(piece, char)]
+    return piece[1:-1].split(",") if piece.startswith("{") else [piece]
