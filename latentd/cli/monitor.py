@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import select
 import socket
 import time
@@ -213,9 +214,20 @@ def _show_line(source: str, heard: Heard) -> None:
 
 
 def _show_json(source: str, heard: Heard) -> None:
-    facts = {"t": time.time(), "from": source, "message": heard.what, "address": heard.address, "args": heard.args}
+    click.echo(json_line(source, heard, time.time()))
+
+
+def json_line(source: str, heard: Heard, t: float) -> str:
+    """One message as JSON; `t` in seconds since 1970. NaN and infinity, which JSON does not know, become null."""
+    facts = {"t": t, "from": source, "message": heard.what, "address": heard.address, "args": _finite(heard.args)}
     facts |= {"points": [point._asdict() for point in heard.points], "outcome": heard.outcome}
-    click.echo(json.dumps(facts, default=_as_text))
+    return json.dumps(facts, default=_as_text, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _as_text(value: object) -> str:

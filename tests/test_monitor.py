@@ -1,0 +1,23 @@
+"""What `latentd monitor` prints and understands; the command as a process: `real/test_monitor.py`."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from latentd import osc
+from latentd.cli.monitor import json_line
+from latentd.explain import Heard
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_a_line_for_programs_is_json_whatever_the_arguments_are() -> None:
+    args = (math.nan, (math.inf, 0.5), b"\x01\xff", "a", True, None, osc.IMPULSE)
+    line = json_line("127.0.0.1:5000", Heard("/a", [], "no mapping wants this", "/a", args), 12.5)
+    facts: dict[str, Any] = json.loads(line, parse_constant=refuse)
+    assert facts["args"] == [None, [None, 0.5], "01ff", "a", True, None, "IMPULSE"]
+    assert (facts["t"], facts["from"], facts["message"], facts["points"]) == (12.5, "127.0.0.1:5000", "/a", [])
