@@ -59,6 +59,15 @@ def settled(daemon: Daemon) -> dict[str, Any]:
     return daemon.status()
 
 
+def test_an_empty_datagram_is_no_fault_while_somebody_monitors(daemon: Daemon) -> None:
+    malformed = daemon.status()["counters"]["malformed"]
+    with Client(f"127.0.0.1:{daemon.port}") as monitor:
+        monitor.send("/latentd/monitor", 1)
+        daemon.send_bytes(b"")
+        wait_for(lambda: daemon.status()["counters"]["malformed"] > malformed, "the datagram")
+        monitor.send("/latentd/monitor", 0)
+
+
 def test_the_point_moves_the_patch_to_what_decode_prints(daemon: Daemon) -> None:
     daemon.send("/latentd/xy", 0.25, 0.75)
     status = settled(daemon)

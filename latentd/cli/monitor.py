@@ -9,10 +9,11 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from latentd import osc
 from latentd.client import Client
 from latentd.config import Config, load_config
 from latentd.errors import LatentdError
@@ -86,18 +87,37 @@ def _beside(client: Client, where: str, names: tuple[str, ...], show: Show, keys
                 answered = now
                 if message.address == "/latentd/status":
                     changes.tell(json.loads(str(message.args[0])))
-                elif message.address == ADDRESS and len(message.args) == 4:
-                    kind, source, data, lost = message.args
-                    assert isinstance(data, bytes) and isinstance(lost, int)
+                elif (found := copy(message)) is not None:
+                    kind, source, data, lost = found
                     if lost != withheld:
                         _say(f"… {lost - withheld} more came than can be shown")
                         withheld = lost
-                    for heard in _explained(explainer, str(kind), str(source), data, now):
-                        show(str(source), heard)
+                    for heard in _explained(explainer, kind, source, data, now):
+                        show(source, heard)
             if now - answered > _SILENT_S:
                 raise LatentdError(f"the latentd at {where} does not answer any more", "Start it and monitor again")
     finally:
         client.send(ADDRESS, 0)
+
+
+class Copy(NamedTuple):
+    """What the daemon sends of a message: see `monitors.Monitors`."""
+
+    kind: str
+    source: str
+    data: bytes
+    withheld: int
+
+
+def copy(message: osc.Message) -> Copy | None:
+    """The copy that a message brings; None for any other message."""
+    if message.address != ADDRESS or len(message.args) != 4:
+        return None
+    kind, source, data, withheld = message.args
+    data = b"" if data is None else data
+    if not (isinstance(kind, str) and isinstance(source, str) and isinstance(data, bytes)):
+        return None
+    return Copy(kind, source, data, withheld) if isinstance(withheld, int) else None
 
 
 def _renewals(client: Client) -> Callable[[float], None]:
