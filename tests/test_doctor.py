@@ -147,6 +147,22 @@ def test_a_map_that_misses_parameters_is_told_from_a_whole_one(tmp_path: Path) -
     assert (check.state, "1 of 41" in check.found) == ("weak", True)
 
 
+def test_a_damaged_map_that_nobody_named_keeps_nobody_from_playing(tmp_path: Path) -> None:
+    damaged = tmp_path / "amsynth" / "controllers"
+    damaged.write_text("hello\n", encoding="ascii")
+    check = look(tmp_path, 0)["controllers"]
+    assert check.state == "weak"
+    assert check.found == f"{damaged}: found 1 lines; amSynth's controllers file has 128"
+    assert "latentd midimap --install" in check.step
+
+
+def test_a_map_that_is_named_must_be_there_and_right(tmp_path: Path) -> None:
+    named = tmp_path / "mine"
+    assert look(tmp_path, 1, controllers=str(named))["controllers"].found == f"{named}: no such controllers file"
+    named.write_text("hello\n", encoding="ascii")
+    assert look(tmp_path, 1, controllers=str(named))["controllers"].state == "bad"
+
+
 def test_the_text_names_every_check_and_ends_with_the_verdict(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(f"listen: 127.0.0.1:{free_port()}", encoding="utf-8")
     result = CliRunner().invoke(doctor.command, ["--config", str(tmp_path / "config.yaml")], standalone_mode=False)

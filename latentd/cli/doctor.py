@@ -186,7 +186,10 @@ def _folder(folder: Path) -> Check:
 
 def _controllers(config: Config) -> Check:
     path = Path(config.controllers).expanduser() if config.controllers else midimap.controllers_path()
-    missing = (midimap.read(path) or midimap.BUILT_IN).missing
+    try:
+        missing = (midimap.named(path) if config.controllers else midimap.installed()).missing
+    except LatentdError as error:  # what only amSynth named is passed over
+        return Check("controllers", "bad" if config.controllers else "weak", error.message, error.hint)
     if missing:
         step = "latentd midimap --install, then start amSynth again (the OSC way in needs no map)"
         return Check("controllers", "weak", f"MIDI reaches {41 - len(missing)} of 41 parameters ({path})", step)
