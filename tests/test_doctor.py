@@ -130,7 +130,7 @@ def test_a_daemon_on_a_private_server_shows_that_jack_is_there(tmp_path: Path, m
             for _ in range(2):
                 datagram, sender = daemon.recvfrom(1000)
                 asked = osc.read(datagram)[0].address == "/latentd/status"
-                facts = ('{"ways": {"jack": {"running": true}}}',)
+                facts = ('{"version": "0", "ways": {"jack": {"running": true}}}',)
                 daemon.sendto(osc.write(*(("/latentd/status", *facts) if asked else ("/latentd/pong",))), sender)
 
         thread = threading.Thread(target=answer)

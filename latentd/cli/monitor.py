@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from latentd import osc
-from latentd.client import Client
+from latentd.client import Client, read_facts
 from latentd.config import Config, load_config
 from latentd.errors import LatentdError
 from latentd.explain import Explainer, Heard
@@ -53,11 +53,12 @@ def command(to: str | None, address: str | None, names: tuple[str, ...], midi: b
     Where a daemon listens, it is asked for copies and plays on; else this listens in its place. Left out: questions
     such as /latentd/status, and what amSynth acknowledges. q or Ctrl-C ends it.
     """
-    config = load_config(None, listen=address)
     show = _show_json if as_json else _show_line
-    with ends_quietly(), single_keys() as keys, Client(to or config.listen) as client:
-        if to is not None or _daemon_answers(client):
-            _beside(client, to or config.listen, names, show, keys)
+    config = Config() if to else load_config(None, listen=address)  # who is named is asked, whatever our file says
+    where = to or config.listen
+    with ends_quietly(), single_keys() as keys, Client(where) as client:
+        if to or _daemon_answers(client):
+            _beside(client, where, names, show, keys)
         else:
             _alone(config, names, midi, show, keys)
 
@@ -85,8 +86,8 @@ def _beside(client: Client, where: str, names: tuple[str, ...], show: Show, keys
         for now in _turns(lambda: [client], keys, _renewals(client)):
             for message in client.take():
                 answered = now
-                if message.address == "/latentd/status":
-                    changes.tell(json.loads(str(message.args[0])))
+                if (newest := read_facts(message)) is not None:
+                    changes.tell(newest)
                 elif (found := copy(message)) is not None:
                     kind, source, data, lost = found
                     if lost != withheld:
