@@ -127,6 +127,27 @@ def test_all_mistakes_of_one_file_come_in_one_run_each_once() -> None:
             "title: t\nosc:\n  messages: [{address: /a, touch: 0}, {address: /b, x: 0}]\n",
             ["m.yaml:2: osc: no message brings y, so the point could not move"],
         ),
+        (
+            "title: t\nosc:\n  messages: [{address: '/a[1-9', x: 0, y: 1}, {address: '/{a/b}', x: 0}]\n",
+            [
+                "m.yaml:3: osc.messages[0].address: found '/a[1-9'; matches no address: close every [ and {",
+                "m.yaml:3: osc.messages[1].address: found '/{a/b}'; matches no address",
+            ],
+        ),
+        (
+            "title: t\nosc:\n  messages: [{address: /a, x: 3, y: 3, untagged: ff}]\n",
+            [
+                "m.yaml:3: osc.messages[0]: untagged has 2 letters, too few for x: 3, y: 3 (counted from 0)",
+                "m.yaml:3: osc.messages[0]: x and y are both argument 3, so the point could only move on a diagonal",
+            ],
+        ),
+        (
+            "title: t\nosc:\n  messages:\n"
+            "  - {address: /a, x: 0, y: 1, touch: 2, finger: [3], only: {4: 1}, untagged: i}\n",
+            [
+                "m.yaml:4: osc.messages[0]: untagged has 1 letter, too few for y: 1, touch: 2, finger: 3, only: 4 (",
+            ],
+        ),
         ("title: t\n--- \ntitle: u\n", ["m.yaml:2: but found another document"]),
         ("title: 2001-13-01\n", ["m.yaml: a value that YAML cannot read: month must be in 1..12"]),
         ("title: \0\n", ["m.yaml: special characters are not allowed"]),

@@ -77,6 +77,12 @@ def test_the_schema_for_editors_is_current() -> None:
     assert stored == mapping.schema(), "renew it: latentd check --schema > mappings/mapping.schema.json"
 
 
+def test_the_schema_tells_editors_that_a_file_has_one_section() -> None:
+    assert mapping.schema()["oneOf"] == [
+        {"required": [f"{name}"]} for name in ("osc", "tuio", "midi", "mpe", "linnstrument")
+    ]
+
+
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(UserError, match="touchosc-mk2"):
         load_mapping("touchosc-mk3")

@@ -14,6 +14,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from latentd import osc
 from latentd.osc import IMPULSE, Malformed, Message, matches, read, read_untagged, write
+from latentd.osc_patterns import can_match
 from latentd.status import Counters
 
 IMMEDIATELY = b"\0\0\0\0\0\0\0\1"
@@ -291,3 +292,18 @@ def test_hostile_patterns_end_soon() -> None:
     matches("/" + "[!b]*" * 100 + "b", "/" + "a" * 500)
     assert time.process_time() - began < 5.0  # following every way would take longer than the universe
     assert not matches("/" + "*" * 100_000, "/a")
+
+
+@pytest.mark.parametrize("pattern", ["/a[1-9", "/{a,b", "/{a/b}", "/[a/b]", "/a[]", "/[9-1]x", "/{a}[", "/a/[b"])
+def test_a_pattern_whose_brackets_do_not_close_can_match_nothing(pattern: str) -> None:
+    assert not can_match(pattern)
+
+
+@given(st.text("ab/[]{}!-,*?", max_size=8), st.text("ab/", max_size=6))
+def test_what_can_match_nothing_does_not(pattern: str, address: str) -> None:
+    assert can_match("/" + pattern) or not matches("/" + pattern, "/" + address)
+
+
+@pytest.mark.parametrize("pattern", ["/", "/a", "/[1-9]/{a,b}*?", "/[!a]", "/{}", "/[a-]"])
+def test_a_sound_pattern_can_match_something(pattern: str) -> None:
+    assert can_match(pattern)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, field_validator
+from pydantic import ConfigDict, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, field_validator
 
 from latentd import shipped
 from latentd.documents import Strict, read_document
@@ -16,6 +16,7 @@ from latentd.errors import UserError
 from latentd.faults import Clash
 from latentd.gesture import GestureSettings
 from latentd.inputs.controls import Bend, Cc, Control, Difference, Nrpn, Pressure
+from latentd.osc_patterns import can_match
 from latentd.shipped import is_name
 
 Index = Annotated[int, Field(ge=0, le=1023, strict=True, description="position of an argument, counted from 0")]
@@ -43,10 +44,37 @@ class OscMessage(Strict):
         default=None, pattern="^[ifhd]{1,32}$", description="argument types, for senders that leave the type tags out"
     )
 
+    @field_validator("address")
+    @classmethod
+    def _names_something(cls, value: str) -> str:
+        if not can_match(value):
+            raise ValueError("matches no address: close every [ and { before the next /, with something between them")
+        return value
+
     def clashes(self) -> Iterator[Clash]:
-        """It must say something."""
+        """It must say something, of arguments that it can have."""
         if self.x is None and self.y is None and self.touch is None:
             yield Clash("must name at least one of x, y, touch")
+        if self.x is not None and self.x == self.y:
+            what = f"x and y are both argument {self.x}, so the point could only move on a diagonal"
+            yield Clash(what, ("x", "y"))
+        if self.untagged is not None:
+            yield from self._too_short(len(self.untagged))
+
+    def _too_short(self, letters: int) -> Iterator[Clash]:
+        """`untagged` must reach all arguments that are used."""
+        if beyond := [f"{key}: {position}" for key, position in self._arguments() if position >= letters]:
+            has = f"{letters} letter{'s' if letters > 1 else ''}"
+            what = f"untagged has {has}, too few for {', '.join(beyond)} (counted from 0)"
+            yield Clash(what, ("x", "y", "touch", "finger", "only", "untagged"))
+
+    def _arguments(self) -> Iterator[tuple[str, int]]:
+        """Each key that names an argument, and the argument's position."""
+        for key, position in (("x", self.x), ("y", self.y), ("touch", self.touch)):
+            if position is not None and not isinstance(position, bool):
+                yield key, position
+        yield from (("finger", position) for position in self.finger)
+        yield from (("only", position) for position in self.only)
 
 
 class OscSection(Strict):
@@ -179,6 +207,9 @@ _SECTIONS = ("osc", "tuio", "midi", "mpe", "linnstrument")
 
 class MappingFile(Strict):
     """One device: exactly one of the sections osc, tuio, midi, mpe, linnstrument, and how to read its numbers."""
+
+    # As in `clashes`, for editors.
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in _SECTIONS]})
 
     title: str = Field(
         min_length=1, max_length=100, examples=["My pad"], description="the device and the part of it, in a few words"
