@@ -70,6 +70,26 @@ def test_all_mistakes_of_a_file_are_listed_with_line_and_the_nearest_key(tmp_pat
         assert any(f":{line}: " in fault and all(word in fault for word in words) for fault in faults), (line, faults)
 
 
+def test_each_wrong_parameter_name_is_listed_with_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "shaping:\n"
+        "  slew: {cutof: 1, filter_cutoff: 20, volume: 11, master_vol: [1]}\n"
+        "  lock: [filter_resonanc, qqq, master_vol]\n"
+    )
+    with pytest.raises(DocumentErrors) as caught:
+        load_config(path)
+    assert [fault.removeprefix(f"{path}:") for fault in caught.value.faults] == [
+        "2: shaping.slew.cutof: found 'cutof'; no parameter of amSynth; did you mean filter_cutoff?",
+        "2: shaping.slew.filter_cutoff: found 20; must be at most 10.0",
+        "2: shaping.slew.master_vol: found [1]; must be a number",
+        "2: shaping.slew.volume: found 'volume'; no parameter of amSynth; `latentd decode 0.5 0.5` lists them",
+        "2: shaping.slew.volume: found 11; must be at most 10.0",
+        "3: shaping.lock[0]: found 'filter_resonanc'; no parameter of amSynth; did you mean filter_resonance?",
+        "3: shaping.lock[1]: found 'qqq'; no parameter of amSynth; `latentd decode 0.5 0.5` lists them",
+    ]
+
+
 def test_a_setting_reaches_into_a_section_of_a_section() -> None:
     assert load_config(None, ["shaping.slew.filter_cutoff=0.5"]).shaping.slew == {"filter_cutoff": 0.5}
 
@@ -80,7 +100,7 @@ def test_a_setting_reaches_into_a_section_of_a_section() -> None:
         ("shaping.timbre_s", "KEY=VALUE"),
         ("shapnig.dwell_s=1", "Did you mean 'shaping'"),
         ("shaping.dwel_s=1", "dwell_s"),
-        ("shaping.slew.cutoff=1", "no amSynth parameter"),
+        ("shaping.slew.cutoff=1", "no parameter of amSynth"),
         ("shaping.slwe.filter_cutoff=1", "slew"),
     ],
 )
