@@ -140,6 +140,46 @@ def test_a_mistake_on_the_command_line_names_its_option() -> None:
     ]
 
 
+def test_all_mistakes_of_the_file_and_of_all_settings_come_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("modle: x\n")
+    with pytest.raises(UserError) as caught:
+        load_config(path, ["shapin.dwell_s=1", "shaping.dwell_s=-1", "output", "model.x=1", "modle=y", "jack.client={"])
+    assert str(caught.value).splitlines() == [
+        f"{path}:1: modle: unknown key; did you mean model?",
+        "--set 'shapin.dwell_s=1': no section 'shapin'. Did you mean 'shaping'?",
+        "--set 'output' is not KEY=VALUE. For example --set shaping.timbre_s=0.2",
+        "--set 'jack.client={': the value is not valid YAML. Quote it",
+        "--set model: found {'x': 1}; must be text",
+        "--set modle: unknown key; did you mean model?",
+        "--set shaping.dwell_s: found -1; must be at least 0.0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("jack: {playback: '('}", "jack.playback: found '('; not a regular expression (missing ), unterminated"),
+        ("jack: {sources: [a, 'b[']}", "jack.sources[1]: found 'b['; not a regular expression (unterminated"),
+        ("alsa: {inputs: [a, '(']}", "alsa.inputs[1]: found '('; not a regular expression (missing ), unterminated"),
+        ("alsa: {inputs: [' ']}", "alsa.inputs[0]: found ' '; is empty; `latentd ports` lists the ports"),
+        ("alsa: {inputs: ['(?i)a']}", "alsa.inputs[0]: found '(?i)a'; not a regular expression (global flags"),
+        ("alsa: {out: '*'}", "alsa.out: found '*'; not a regular expression (nothing to repeat"),
+    ],
+)
+def test_names_of_ports_must_be_regular_expressions(text: str, fault: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(DocumentErrors) as caught:
+        load_config(path)
+    (found,) = caught.value.faults
+    assert found.startswith(f"{path}:1: {fault}")
+
+
+def test_names_of_jack_ports_may_ignore_case() -> None:
+    assert load_config(None, ["jack.sources=['(?i)keys.*']"]).jack.sources == ["(?i)keys.*"]
+
+
 def test_a_missing_file_is_one_clear_line() -> None:
     with pytest.raises(UserError, match=r"^no-such-file\.yaml: No such file or directory\. Check"):
         load_config(Path("no-such-file.yaml"))

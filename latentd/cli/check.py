@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from latentd import bundle
-from latentd.config import Config, default_file, mapping_at, model_at, user_file
+from latentd.config import Config, default_file, found_file, mapping_at, model_at
 from latentd.documents import DocumentErrors, parse_document, read_text
 from latentd.errors import LatentdError
 from latentd.faults import Keys
@@ -38,8 +38,8 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, de
         click.echo(default_file(), nl=False)
         return 0
     chosen = list(files) or ([] if config else shipped_mappings())
-    if not files and config is None and user_file().exists():
-        config = user_file()
+    if not files:
+        config = config or found_file()
     results = [(path, _faults(partial(load_mapping, str(path)))) for path in chosen]
     if config:
         results.append((config, _config_faults(config)))

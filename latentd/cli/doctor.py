@@ -19,7 +19,7 @@ import click
 
 from latentd import bundle, machine, midimap, osc
 from latentd.client import Client
-from latentd.config import Config, load_config, user_file
+from latentd.config import Config, found_file, load_config
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mapping
 
@@ -72,7 +72,7 @@ def _configuration(file: Path | None) -> tuple[Config, Check]:
     except LatentdError as error:
         step = error.hint or " ".join(["latentd check", *(["--config", shlex.quote(str(file))] if file else [])])
         return Config(), Check("configuration", "bad", error.message, f"{step} (the rest here goes by the defaults)")
-    read = file or (user_file() if user_file().exists() else None)
+    read = file or found_file()
     return config, Check("configuration", "ok", str(read) if read else "the defaults")
 
 
