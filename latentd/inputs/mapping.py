@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, field_validator
 
 from latentd import shipped
-from latentd.documents import Strict, read_document
-from latentd.errors import UserError
-from latentd.faults import Clash
+from latentd.documents import DocumentErrors, Strict, parse_document, read_text
+from latentd.errors import LatentdError, UserError
+from latentd.faults import Clash, Keys
 from latentd.gesture import GestureSettings
 from latentd.inputs.controls import Bend, Cc, Control, Difference, Nrpn, Pressure
 from latentd.osc_patterns import can_match
@@ -272,6 +272,7 @@ def _name_types(part: Any) -> None:
             _name_types(inner)
 
 
+CONTROL = "latentd"  # the source that /latentd/xy moves
 _MOST_NAMED = 8  # where no name is near
 
 
@@ -288,7 +289,48 @@ def load_mapping(name_or_path: str) -> DeviceMapping:
         if name_or_path not in known:
             raise UserError(f"No mapping is called {name_or_path!r}", _meant(name_or_path, list(known)))
         path = known[name_or_path]
-    return DeviceMapping(path.stem, path, read_document(path, MappingFile))
+    file = parse_document(read_text(path), str(path), MappingFile, lambda _data: _own_name(path.stem))
+    return DeviceMapping(path.stem, path, file)
+
+
+def _own_name(name: str) -> Iterator[tuple[Keys, str]]:
+    """Sources are told apart by their mappings' names, and one is ours."""
+    if name == CONTROL:
+        yield (), f"the name {name} is that of latentd's own source, the control interface. Rename the file"
+
+
+def load_mappings(names: Sequence[str]) -> list[DeviceMapping]:
+    """All of these, as `load_mapping` reads each.
+
+    Raises:
+        DocumentErrors: every mistake in all of the files, and names that would be mistaken for each other.
+    """
+    wrong = [fault for _, fault in alike(names)]
+    found = []
+    for name in names:
+        try:
+            found.append(load_mapping(name))
+        except DocumentErrors as error:
+            wrong += error.faults
+        except LatentdError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise DocumentErrors(list(dict.fromkeys(wrong)))
+    return found
+
+
+def alike(names: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Mappings that share their name with an earlier one: its place in `names`, and what to do. Reads no file.
+
+    A mapping's name is that of its source: of two alike, the last one's `gesture:` would count for both.
+    """
+    first: dict[str, str] = {}
+    for i, name in enumerate(names):
+        other = first.setdefault(Path(name).stem, name)
+        if name in names[:i]:
+            yield i, f"{name}: stands twice. Leave one out"
+        elif other != name:
+            yield i, f"{name}: {other} has the same name, {Path(name).stem!r}. Rename the file, or leave one out"
 
 
 def _meant(name: str, known: list[str]) -> str:
