@@ -6,7 +6,7 @@ import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from latentd.documents import DocumentErrors, Strict, parse_document, read_text
 from latentd.errors import UserError
+from latentd.faults import Keys
 from latentd.shaping import ShapingSettings
 from latentd.shipped import is_name
 
@@ -140,21 +141,29 @@ def found_file() -> Path | None:
     return user_file() if user_file().exists() else None
 
 
-def load_config(path: Path | None, settings: Sequence[str] = (), **options: Any) -> Config:
+# Finds more in the plain data of a configuration in a folder: the place of each mistake, and what it is.
+LookIn = Callable[[Any, Path], Iterable[tuple[Keys, str]]]
+
+
+def load_config(path: Path | None, settings: Sequence[str] = (), look: LookIn | None = None, **options: Any) -> Config:
     """Defaults, then the file (`path`, else the user's own if there is one), then `key.path=value`, then options.
 
     Relative paths in the file start from its folder, others from the present one; what comes back is absolute.
+    What `look` finds is listed among the other mistakes.
 
     Raises:
         DocumentErrors: every mistake of the file, the settings and the options.
         UserError: the file named cannot be read.
     """
     wrong: list[str] = []
-    config, data = Config(), {}
+    config = Config()
+    data: dict[str, Any] = {}
     path = path or found_file()
+    extra = {key: value for key, value in options.items() if value not in (None, (), [])}
+    given = {*extra, *(re.split("[.=]", setting, maxsplit=1)[0] for setting in settings)}
     if path is not None:
         try:
-            config, data = _from_file(path)
+            config, data = _from_file(path, _only(look, lambda key: key not in given))
         except DocumentErrors as error:
             wrong += error.faults
     for setting in settings:
@@ -162,10 +171,11 @@ def load_config(path: Path | None, settings: Sequence[str] = (), **options: Any)
             _set(data, setting)
         except UserError as error:
             wrong.append(str(error))
-    extra = {key: value for key, value in options.items() if value not in (None, (), [])}
-    if settings or extra:
+    if given:
+        here = _only(look, lambda key: key in given)
         try:
-            config = _anchored(parse_document(yaml.safe_dump(data | extra), "options", Config), Path.cwd())
+            text = yaml.safe_dump(data | extra)
+            config = _anchored(parse_document(text, "options", Config, lambda data: here(data, Path.cwd())), Path.cwd())
         except DocumentErrors as error:  # the file alone was found right, or is left out
             wrong += [_as_option(fault, extra) for fault in error.faults]
     if wrong:
@@ -173,10 +183,21 @@ def load_config(path: Path | None, settings: Sequence[str] = (), **options: Any)
     return config
 
 
-def _from_file(path: Path) -> tuple[Config, dict[str, Any]]:
+def _only(look: LookIn | None, wanted: Callable[[str | int], bool]) -> LookIn:
+    """What `look` finds below the wanted keys."""
+
+    def narrowed(data: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
+        if look is not None:
+            yield from ((at, what) for at, what in look(data, folder) if wanted(at[0]))
+
+    return narrowed
+
+
+def _from_file(path: Path, look: LookIn) -> tuple[Config, dict[str, Any]]:
     """What a file says, and the plain data of it, both with absolute paths."""
     text = read_text(path)
-    config = _anchored(parse_document(text, str(path), Config), path.absolute().parent.resolve())
+    folder = path.absolute().parent.resolve()
+    config = _anchored(parse_document(text, str(path), Config, lambda data: look(data, folder)), folder)
     data: dict[str, Any] = yaml.safe_load(text) or {}
     return config, data | {key: getattr(config, key) for key in _PATHS if key in data}
 

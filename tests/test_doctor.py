@@ -170,6 +170,14 @@ def test_the_text_names_every_check_and_ends_with_the_verdict(tmp_path: Path) ->
     assert "amSynth          1.13.2" in result.stdout
 
 
+def test_all_that_is_wrong_with_the_mappings_is_found_at_once(tmp_path: Path) -> None:
+    (tmp_path / "xy.yaml").write_text("title: t\ntuio: {version: 3}\n", encoding="utf-8")
+    check = look(tmp_path, 1, mappings=["xy", "./xy.yaml", "no-such-device"])["mappings"]
+    alike, version, unknown = check.found.splitlines()
+    assert "same name" in alike and "tuio.version" in version and "no-such-device" in unknown
+    assert "latentd check" in check.step
+
+
 def test_a_broken_configuration_is_one_finding_among_the_others(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     check = look(tmp_path, 1, modle="x", feedback_port=0)

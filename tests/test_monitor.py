@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from latentd import osc
-from latentd.cli.monitor import copy, json_line
+from latentd.cli.monitor import command, copy, json_line
+from latentd.errors import UserError
 from latentd.explain import Heard
 from latentd.monitors import ADDRESS
+from tests.daemon import free_port
 
 
 def refuse(constant: str) -> None:
@@ -35,3 +39,13 @@ def test_a_copy_is_read_back_and_that_of_an_empty_datagram_has_no_bytes() -> Non
 def test_what_is_no_copy_is_passed_over(args: tuple[object, ...]) -> None:
     assert copy(osc.Message(ADDRESS, args)) is None
     assert copy(osc.Message("/else", ("osc", "a", b"/a", 0))) is None
+
+
+def test_in_a_daemons_place_mappings_that_are_called_alike_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    arguments = ["--listen", f"127.0.0.1:{free_port()}", "--mapping", "xy", "--mapping", "xy"]
+    result = CliRunner().invoke(command, arguments)
+    assert isinstance(result.exception, UserError)
+    assert str(result.exception) == "xy: stands twice. Leave one out"

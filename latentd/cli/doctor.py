@@ -20,8 +20,9 @@ import click
 from latentd import bundle, machine, midimap, osc
 from latentd.client import Client
 from latentd.config import Config, found_file, load_config
+from latentd.documents import DocumentErrors
 from latentd.errors import LatentdError
-from latentd.inputs.mapping import load_mapping
+from latentd.inputs.mapping import load_mappings
 
 State = Literal["ok", "weak", "bad"]  # bad: cannot play; weak: plays, but not as well as it could
 _ANSWER_S = 1.0
@@ -145,7 +146,10 @@ def _model(config: Config) -> Check:
 
 
 def _mappings(config: Config) -> Check:
-    names = [load_mapping(name).name for name in config.mappings]
+    try:
+        names = [mapping.name for mapping in load_mappings(config.mappings)]
+    except DocumentErrors as error:
+        return Check("mappings", "bad", error.message, "Mend these; `latentd check FILE` lists those of one file")
     if not names:
         return Check("mappings", "weak", "none", "Only latentd's own OSC addresses move the point; set `mappings:`")
     return Check("mappings", "ok", ", ".join(names))

@@ -18,7 +18,7 @@ from latentd.client import Client, read_facts
 from latentd.config import Config, load_config
 from latentd.errors import LatentdError
 from latentd.explain import Explainer, Heard
-from latentd.inputs.mapping import DeviceMapping, load_mapping
+from latentd.inputs.mapping import DeviceMapping, load_mapping, load_mappings
 from latentd.monitors import ADDRESS, LASTS_S
 from latentd.peers import Allowed, listen
 from latentd.terminal import ends_quietly, says_end, single_keys
@@ -179,7 +179,7 @@ def _known(names: tuple[str, ...]) -> list[DeviceMapping]:
 def _alone(config: Config, names: tuple[str, ...], midi: bool, show: Show, keys: int | None) -> None:
     """Listen where the daemon would."""
     wanted = names or tuple(config.mappings)
-    explainer = Explainer([load_mapping(name) for name in wanted])
+    explainer = Explainer(load_mappings(wanted))
     explainer.prepare()
     allowed = Allowed(config.allow)
     with listen(config.address) as receiving:
