@@ -59,10 +59,12 @@ class Client:
         except ConnectionRefusedError as error:
             raise nobody from error
         except osc.Malformed as error:
-            raise LatentdError(
-                f"what listens at {host}:{port} is no latentd", "Name the right one with --to"
-            ) from error
+            raise self._stranger() from error
         raise nobody
+
+    def _stranger(self) -> LatentdError:
+        host, port = self._address
+        return LatentdError(f"what listens at {host}:{port} is no latentd", "Name the right one with --to")
 
     def fileno(self) -> int:
         """Readable when `take` has something."""
@@ -84,14 +86,29 @@ class Client:
         """The daemon's facts, as `/latentd/status` gives them.
 
         Raises:
-            LatentdError: no daemon answers.
+            LatentdError: nobody answers, or somebody else does.
         """
-        facts: dict[str, Any] = json.loads(str(self.ask("/latentd/status", limit_s=limit_s, again_s=0.3).args[0]))
+        facts = read_facts(self.ask("/latentd/status", limit_s=limit_s, again_s=0.3))
+        if facts is None:
+            raise self._stranger()
         return facts
 
 
+def read_facts(message: osc.Message) -> dict[str, Any] | None:
+    """The facts that a daemon's `/latentd/status` brings; None for any other message."""
+    if message.address != "/latentd/status" or len(message.args) != 1:
+        return None
+    try:
+        facts = json.loads(str(message.args[0]))
+    except ValueError:
+        return None
+    return facts if isinstance(facts, dict) and "version" in facts else None
+
+
 def _answer(packet: bytes) -> osc.Message:
-    message = osc.read(packet)[0]
-    if message.address == "/latentd/error":
-        raise LatentdError(str(message.args[0]))
-    return message
+    messages = osc.read(packet)
+    if not messages:
+        raise osc.Malformed("an empty bundle")
+    if messages[0].address == "/latentd/error":
+        raise LatentdError(str(*messages[0].args[:1]) or "the daemon refused, and does not say why")
+    return messages[0]

@@ -6,7 +6,7 @@ import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from latentd.documents import DocumentErrors, Strict, parse_document, read_text
 from latentd.errors import UserError
+from latentd.faults import Keys
 from latentd.shaping import ShapingSettings
 from latentd.shipped import is_name
 
@@ -30,19 +31,46 @@ def _network(text: str) -> str:
     return text
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression ({error}); write \\( and \\) for brackets in a name") from None
+    return text
+
+
+def _part(text: str) -> str:
+    _pattern(f"x|{text}")  # it is looked for as plain text as well: see alsa.matcher
+    return text
+
+
+def _no_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty; `latentd ports` lists the ports")
+    return text
+
+
+JackPattern = Annotated[str, AfterValidator(_pattern)]
+AlsaPattern = Annotated[JackPattern, AfterValidator(_part)]
+
+
 class JackSettings(Strict):
     """The `jack:` section."""
 
     client: str = Field(default="latentd", min_length=1, max_length=60, description="name of the JACK client")
-    playback: str = Field(default="amsynth:midi_in", description="port that latentd:midi_out connects to")
-    sources: list[str] = Field(default_factory=list, description="ports to connect to latentd:midi_in, as patterns")
+    playback: JackPattern = Field(default="amsynth:midi_in", description="port that latentd:midi_out connects to")
+    sources: list[JackPattern] = Field(
+        default_factory=list, description="ports to connect to latentd:midi_in, as patterns"
+    )
 
 
 class AlsaSettings(Strict):
     """The `alsa:` section."""
 
-    out: str = Field(default="", description="part of the name of the ALSA port to play into")
-    inputs: list[str] = Field(default_factory=list, description="parts of the names of ALSA ports to listen to")
+    out: AlsaPattern = Field(default="", description="part of the name of the ALSA port to play into")
+    inputs: list[Annotated[AlsaPattern, AfterValidator(_no_blank)]] = Field(
+        default_factory=list, description="parts of the names of ALSA ports to listen to"
+    )
 
 
 class Config(Strict):
@@ -108,34 +136,70 @@ def user_file() -> Path:
     return Path(base).expanduser() / "latentd" / "config.yaml"
 
 
-def load_config(path: Path | None, settings: Sequence[str] = (), **options: Any) -> Config:
+def found_file() -> Path | None:
+    """The configuration that counts when none is named, if there is one."""
+    return user_file() if user_file().exists() else None
+
+
+# Finds more in the plain data of a configuration in a folder: the place of each mistake, and what it is.
+LookIn = Callable[[Any, Path], Iterable[tuple[Keys, str]]]
+
+
+def load_config(path: Path | None, settings: Sequence[str] = (), look: LookIn | None = None, **options: Any) -> Config:
     """Defaults, then the file (`path`, else the user's own if there is one), then `key.path=value`, then options.
 
     Relative paths in the file start from its folder, others from the present one; what comes back is absolute.
+    What `look` finds is listed among the other mistakes.
 
     Raises:
-        DocumentErrors: every mistake of the file, or of the settings and options.
-        UserError: a setting is not of the form key=value, or the file named cannot be read.
+        DocumentErrors: every mistake of the file, the settings and the options.
+        UserError: the file named cannot be read.
     """
-    if path is None and user_file().exists():
-        path = user_file()
+    wrong: list[str] = []
+    config = Config()
     data: dict[str, Any] = {}
-    if path is not None:
-        text = read_text(path)
-        config = _anchored(parse_document(text, str(path), Config), path.absolute().parent.resolve())
-        data = yaml.safe_load(text) or {}
-        data |= {key: getattr(config, key) for key in _PATHS if key in data}
+    path = path or found_file()
     extra = {key: value for key, value in options.items() if value not in (None, (), [])}
-    if not settings and not extra:
-        return config if path is not None else Config()
+    given = {*extra, *(re.split("[.=]", setting, maxsplit=1)[0] for setting in settings)}
+    if path is not None:
+        try:
+            config, data = _from_file(path, _only(look, lambda key: key not in given))
+        except DocumentErrors as error:
+            wrong += error.faults
     for setting in settings:
-        _set(data, setting)
-    data.update(extra)
-    try:
-        config = parse_document(yaml.safe_dump(data), "options", Config)
-    except DocumentErrors as error:  # the file alone was found right
-        raise DocumentErrors([_as_option(fault, extra) for fault in error.faults]) from error
-    return _anchored(config, Path.cwd())
+        try:
+            _set(data, setting)
+        except UserError as error:
+            wrong.append(str(error))
+    if given:
+        here = _only(look, lambda key: key in given)
+        try:
+            text = yaml.safe_dump(data | extra)
+            config = _anchored(parse_document(text, "options", Config, lambda data: here(data, Path.cwd())), Path.cwd())
+        except DocumentErrors as error:  # the file alone was found right, or is left out
+            wrong += [_as_option(fault, extra) for fault in error.faults]
+    if wrong:
+        raise DocumentErrors(wrong)
+    return config
+
+
+def _only(look: LookIn | None, wanted: Callable[[str | int], bool]) -> LookIn:
+    """What `look` finds below the wanted keys."""
+
+    def narrowed(data: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
+        if look is not None:
+            yield from ((at, what) for at, what in look(data, folder) if wanted(at[0]))
+
+    return narrowed
+
+
+def _from_file(path: Path, look: LookIn) -> tuple[Config, dict[str, Any]]:
+    """What a file says, and the plain data of it, both with absolute paths."""
+    text = read_text(path)
+    folder = path.absolute().parent.resolve()
+    config = _anchored(parse_document(text, str(path), Config, lambda data: look(data, folder)), folder)
+    data: dict[str, Any] = yaml.safe_load(text) or {}
+    return config, data | {key: getattr(config, key) for key in _PATHS if key in data}
 
 
 _PATHS = ("mappings", "model", "controllers", "state")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from latentd import faults
+from latentd import faults, hidden
 from latentd.errors import UserError
 
 M = TypeVar("M", bound=BaseModel)
@@ -24,6 +24,16 @@ class Strict(BaseModel):
     """Base of every section: unknown keys are mistakes, values are never mutated after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def clashes(self) -> Iterator[faults.Clash]:
+        """The rules of this section about several keys at once that it breaks."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _no_clash(self) -> Self:
+        if found := tuple(self.clashes()):
+            raise faults.Clashes(found)
+        return self
 
 
 class DocumentErrors(UserError):
@@ -86,7 +96,9 @@ def parse_document(text: str, name: str, model: type[M], look: Look | None = Non
         try:
             document = model.model_validate(data)
         except ValidationError as error:
-            found += faults.describe(error.errors(include_url=False), data, model, places)
+            first = faults.mistakes(error, data, model)
+            found += faults.describe(first, places)
+            found += faults.describe(hidden.mistakes(first, data, model), places)
         if look is not None:
             found += [(places.line(at), f"{faults.dotted(at)}: {what}") for at, what in look(data)]
     if document is None or found:

@@ -16,6 +16,7 @@ from latentd.status import Counters
 
 _MOST_ADVICE = 256  # messages whose advice is remembered
 _MOST_NAMED = 3
+_MOST_WHOLE = 1e15  # whole numbers below are shown with every digit
 _NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
@@ -70,7 +71,7 @@ class Explainer:
         try:
             messages = osc.read(data)
         except osc.Malformed as error:
-            return [Heard(f"{len(data)} bytes {_start(data)}", [], f"malformed: {error}")]
+            return [Heard(f"{len(data)} bytes{_start(data)}", [], f"malformed: {error}")]
         explained = [self._message(m, now)._replace(address=m.address, args=m.args) for m in messages]
         return explained or [Heard("an empty bundle", [], "nothing in it")]
 
@@ -175,7 +176,8 @@ def _argument(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "nil"}[value]
     if isinstance(value, float):
-        return f"{value:.6g}" if value != int(value or 0) else f"{value:.1f}"
+        # Neither NaN nor infinity is an integer; greater ones would fill the screen with digits.
+        return f"{value:.1f}" if value.is_integer() and abs(value) < _MOST_WHOLE else f"{value:.6g}"
     if isinstance(value, str):
         return f'"{_shown(value)}"'
     return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
@@ -188,7 +190,7 @@ def _shown(text: str) -> str:
 
 
 def _start(data: bytes) -> str:
-    return f"({_shown(data[:24].decode('latin-1'))}{'…' if len(data) > 24 else ''})"
+    return f" ({_shown(data[:24].decode('latin-1'))}{'…' if len(data) > 24 else ''})" if data else ""
 
 
 def describe_midi(data: bytes) -> str:

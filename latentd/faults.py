@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, get_args
 
 import yaml
-from pydantic import BaseModel, Tag
+from pydantic import BaseModel, Tag, ValidationError
+from pydantic.fields import FieldInfo
 
 Fault = tuple[int, str]  # line from 1, message
 Keys = tuple[str | int, ...]  # way into a document: keys of maps as text, indexes of lists as numbers
@@ -78,7 +80,28 @@ class Places:
         return next(self._lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in self._lines)
 
 
-class _Mistake:
+class Clash(NamedTuple):
+    """Keys of one section that do not go together.
+
+    Attributes:
+        what: the rule, in words.
+        keys: whose values it looks at, as `bits` or `messages.*`: while one of these is wrong, the rule says nothing.
+            A rule that asks only whether keys are there names none, but the keys' fields must then have examples.
+    """
+
+    what: str
+    keys: tuple[str, ...] = ()
+
+
+class Clashes(ValueError):
+    """All the clashes of one section."""
+
+    def __init__(self, found: Sequence[Clash]) -> None:
+        super().__init__("; ".join(clash.what for clash in found))
+        self.found = tuple(found)
+
+
+class Mistake:
     """One of pydantic's errors, told in the document's own keys."""
 
     def __init__(self, item: Mapping[str, Any], data: Any, model: type[BaseModel]) -> None:
@@ -88,6 +111,9 @@ class _Mistake:
         self.message: str = item["msg"]
         self.at, self.branched, self.annotation = _locate(item["loc"], data, model)
         self.of_list = isinstance(item["loc"][-1], int) if item["loc"] else False
+        self.of_key = item["loc"][-1:] == ("[key]",)  # of a map whose keys are names
+        error = self.context.get("error")
+        self.clashes = error.found if isinstance(error, Clashes) else ()
 
     def allowed(self) -> str:
         """What would be right."""
@@ -104,55 +130,60 @@ class _Mistake:
         message = self.message.removeprefix("Value error, ")
         return message[:1].lower() + message[1:]
 
+    def near(self) -> str | None:
+        """The key that an unknown one was meant to be, if it looks like one."""
+        return next(iter(difflib.get_close_matches(str(self.at[-1]), _keys(self.annotation), n=1)), None)
+
     def choices(self) -> list[str]:
         """The words that would be right, where only certain ones are."""
         expected = str(self.context.get("expected", "")) if self.kind == "literal_error" else ""
         return [part.strip(" '") for part in expected.replace(" or ", ",").split(",") if part.strip(" '")]
 
 
-def describe(items: Iterable[Mapping[str, Any]], data: Any, model: type[BaseModel], places: Places) -> list[Fault]:
-    """The errors of pydantic as lines for people. `data` is what was validated."""
-    mistakes = [_Mistake(item, data, model) for item in items]
+def mistakes(error: ValidationError, data: Any, model: type[BaseModel]) -> list[Mistake]:
+    """What pydantic found in `data`."""
+    return [Mistake(item, data, model) for item in error.errors(include_url=False)]
+
+
+def describe(mistakes: Sequence[Mistake], places: Places) -> list[Fault]:
+    """Mistakes as lines for people."""
     unknown = [m for m in mistakes if m.kind == "extra_forbidden"]
-    meant = {(*m.at[:-1], near) for m in unknown for near in _near(m)}
+    others = [m for m in mistakes if m.kind != "extra_forbidden"]
+    meant = {(*m.at[:-1], m.near()) for m in unknown}
     faults: list[Fault] = [(places.line(m.at), _unknown(m)) for m in unknown]
-    for at in dict.fromkeys(m.at for m in mistakes if m.kind != "extra_forbidden"):
-        here = [m for m in mistakes if m.at == at and m.kind != "extra_forbidden"]
+    for at, of_key in dict.fromkeys((m.at, m.of_key) for m in others):
+        here = [m for m in others if (m.at, m.of_key) == (at, of_key)]
         if here[0].kind == "missing" and not here[0].of_list:
             if at not in meant:  # else the misspelled key was reported already
                 faults.append((places.line(at), f"{dotted(at)}: missing"))
+        elif here[0].clashes:
+            faults += [(places.line(at), f"{dotted(at)}: {clash.what}") for clash in here[0].clashes]
         elif not _told_deeper(here, mistakes):
             faults.append((places.line(at), _wrong(here)))
     return faults
 
 
-def _told_deeper(here: Sequence[_Mistake], mistakes: Sequence[_Mistake]) -> bool:
+def _told_deeper(here: Sequence[Mistake], mistakes: Sequence[Mistake]) -> bool:
     """Of a choice between kinds of value, the branch that got furthest says best what is wrong."""
     at = here[0].at
     return all(m.branched for m in here) and any(len(m.at) > len(at) and m.at[: len(at)] == at for m in mistakes)
 
 
-def _wrong(here: Sequence[_Mistake]) -> str:
+def _wrong(here: Sequence[Mistake]) -> str:
     """One line for one value, whatever the number of kinds that it could have been."""
     first = here[0]
     allowed = ", or ".join(dict.fromkeys(m.allowed() for m in here))
     near = difflib.get_close_matches(str(first.input), [c for m in here for c in m.choices()], n=1)
-    # A rule about a whole section names keys itself: showing the section's content would hide it.
-    whole = first.kind == "value_error" and isinstance(first.input, Mapping)
-    shown = "" if whole else f"found {_shown(first.input)}; "
-    return f"{dotted(first.at)}: {shown}{allowed}" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{dotted(first.at)}: found {_shown(first.input)}; {allowed}" + (
+        f"; did you mean {near[0]}?" if near else ""
+    )
 
 
-def _unknown(mistake: _Mistake) -> str:
+def _unknown(mistake: Mistake) -> str:
     known = _keys(mistake.annotation)
-    near = _near(mistake)
-    advice = f"; did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}" if known else ""
+    near = mistake.near()
+    advice = f"; did you mean {near}?" if near else f"; known keys: {', '.join(known)}" if known else ""
     return f"{dotted(mistake.at)}: unknown key{advice}"
-
-
-def _near(mistake: _Mistake) -> list[str]:
-    """The key that an unknown one was meant to be, if it looks like one."""
-    return difflib.get_close_matches(str(mistake.at[-1]), _keys(mistake.annotation), n=1)
 
 
 def _locate(loc: Sequence[str | int], data: Any, model: type[BaseModel]) -> tuple[Keys, bool, Any]:
@@ -183,6 +214,15 @@ def _locate(loc: Sequence[str | int], data: Any, model: type[BaseModel]) -> tupl
             branched = True
     extra = annotation is None  # the last key is not one of the model's
     return tuple(at), branched, around if extra else annotation
+
+
+def field(model: type[BaseModel], at: Keys) -> FieldInfo | None:
+    """The field of a key below `model`; None for an item of a list, and where the models know no such key."""
+    if not at or not isinstance(at[-1], str):
+        return None
+    around = functools.reduce(_inside, at[:-1], model)
+    fields = (item for inner in _models(around) for item in inner.model_fields.items())
+    return next((info for key, info in fields if key == at[-1]), None)
 
 
 def _inside(annotation: Any, part: str | int) -> Any:

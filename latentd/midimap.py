@@ -142,6 +142,19 @@ def read(path: Path) -> Midimap | None:
     return parse(text, str(path))
 
 
+def named(path: Path) -> Midimap:
+    """The map in the controllers file that somebody named.
+
+    Raises:
+        UserError: there is no such file, or it is no controllers file.
+        LatentdError: it cannot be read.
+    """
+    found = read(path)
+    if found is None:
+        raise UserError(f"{path}: no such controllers file", "`latentd midimap --install` writes one")
+    return found
+
+
 def extend(existing: Midimap) -> Midimap:
     """The same map with a CC for every parameter that had none: its CC of our own map, or else a spare one.
 

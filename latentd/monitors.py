@@ -24,7 +24,8 @@ class Monitors:
     """Runs on the engine's thread.
 
     A copy is `/latentd/monitor ssbi`: kind (`osc`, `refused`, `long` or `midi`), where it came from (`HOST:PORT`, or
-    the name of a MIDI port), the bytes, and how many copies this second's limit has withheld so far.
+    the name of a MIDI port), the bytes (nil where there are none), and how many copies the limit of a second has
+    withheld so far.
 
     Args:
         send: takes one OSC packet and an address.
@@ -68,7 +69,7 @@ class Monitors:
             self._withheld += 1
             return
         self._copies += 1
-        packet = osc.write(ADDRESS, kind, source, data, self._withheld)
+        packet = osc.write(ADDRESS, kind, source, data or None, self._withheld)  # an empty blob cannot be built
         for monitor, until in list(self._until.items()):
             if now > until:
                 self.subscribe(monitor, False, now)

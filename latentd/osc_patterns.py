@@ -32,6 +32,27 @@ def matches(pattern: str, address: str) -> bool:
     return len(parts) == len(names) and all(map(_part_matches, parts, names))
 
 
+def can_match(pattern: str) -> bool:
+    """False for a pattern that names no address at all: a bracket does not close before the next `/`, or is empty."""
+    return all(map(_part_can_match, pattern.split("/")))
+
+
+def _part_can_match(pattern: str) -> bool:
+    at = 0
+    while at < len(pattern):
+        char, at = pattern[at], at + 1
+        if char in "[{":
+            close = pattern.find("]" if char == "[" else "}", at)
+            if close < 0 or (char == "[" and not _has_members(pattern[at:close])):
+                return False
+            at = close + 1
+    return True
+
+
+def _has_members(inside: str) -> bool:
+    return inside.startswith("!") or any(first <= last for first, last in _members(inside))
+
+
 def _part_matches(pattern: str, name: str) -> bool:
     """One part between slashes. Bit i of `here` says: the pattern so far can have used up i characters of the name."""
     here = 1

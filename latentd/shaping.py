@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from latentd.amsynth import COUNT, INDEX, NAMES, PARAMETERS, PARAMS_STEP, STEPPED, Array, Motion
 from latentd.budget import Budget
@@ -41,41 +43,34 @@ _MOVING_BAND = 2e-4
 _FINE = 1e-4
 
 
+def _known(name: str) -> str:
+    if name not in INDEX:
+        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
+        advice = f"did you mean {near[0]}?" if near else "`latentd decode 0.5 0.5` lists them"
+        raise ValueError(f"no parameter of amSynth; {advice}")
+    return name
+
+
+ParameterName = Annotated[str, AfterValidator(_known)]
+Ramp = Annotated[float, Field(ge=0.0, le=10.0)]
+
+
 class ShapingSettings(Strict):
     """The `shaping:` section of the configuration."""
 
     timbre_s: float = Field(default=0.12, ge=0.0, le=10.0, description="ramp over the full range: cutoff, resonance …")
     pitch_s: float = Field(default=0.3, ge=0.0, le=10.0, description="ramp over the full range: detune, vibrato depth")
     time_s: float = Field(default=0.05, ge=0.0, le=10.0, description="ramp over the full range: envelopes, portamento")
-    slew: dict[str, float] = Field(default_factory=dict, description="parameter: its own ramp over the full range, s")
+    slew: dict[ParameterName, Ramp] = Field(
+        default_factory=dict, description="parameter: its own ramp over the full range, s"
+    )
     dwell_s: float = Field(default=0.15, ge=0.0, le=10.0, description="a switch keeps its position at least this long")
     hysteresis: float = Field(default=0.2, ge=0.0, lt=0.5, description="part of a step beyond the border, to step on")
     switch_on_note: bool = Field(default=False, description="switches wait for the next note")
     budget_per_s: float | None = Field(
         default=None, ge=10.0, description="most messages a second (null: the output's own, 4000 jack, 900 alsa)"
     )
-    lock: list[str] = Field(default_factory=list, description="parameters that input never moves")
-
-    @field_validator("slew")
-    @classmethod
-    def _slew_known(cls, value: dict[str, float]) -> dict[str, float]:
-        for name, seconds in value.items():
-            _known(name)
-            if not 0.0 <= seconds <= 10.0:
-                raise ValueError(f"{name}: a ramp lasts 0 to 10 seconds, not {seconds}")
-        return value
-
-    @field_validator("lock")
-    @classmethod
-    def _lock_known(cls, value: list[str]) -> list[str]:
-        for name in value:
-            _known(name)
-        return value
-
-
-def _known(name: str) -> None:
-    if name not in INDEX:
-        raise ValueError(f"{name!r} is no amSynth parameter; `latentd decode 0.5 0.5` lists them")
+    lock: list[ParameterName] = Field(default_factory=list, description="parameters that input never moves")
 
 
 def rates(settings: ShapingSettings) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from latentd import midimap
 from latentd.config import Config
-from latentd.errors import UserError
+from latentd.errors import LatentdError
 from latentd.midimap import Midimap
 from latentd.osc import Message
 from latentd.outputs import Output
@@ -17,6 +18,8 @@ from latentd.outputs.amsynth_osc import AmsynthOsc, Submit
 from latentd.outputs.jack import BUDGET_PER_S, JackPort
 from latentd.outputs.patch_folder import runtime_folder
 from latentd.peers import Sender
+
+log = logging.getLogger(__name__)
 
 _NOT_STARTED_FOR_US = "MIDI through JACK, until an amSynth comes that was started for us with NSM_URL={url}"
 _ANSWERS = "amSynth answers on its own OSC interface"
@@ -34,12 +37,12 @@ class Ways:
     def __init__(self, config: Config, send: Callable[[bytes, Sender], None], submit: Submit) -> None:
         wanted = config.output
         self._auto = wanted == "auto"
-        cc_map = _midimap(config)
-        alone = _alone(config, cc_map)
+        reached = cc_map(config)
+        alone = _alone(config, reached)
         # With `osc` the JACK port still carries MIDI from controllers, and notes to the synth.
         self.jack = (
             JackPort(
-                cc_map,
+                reached,
                 config.jack.client,
                 config.jack.playback,
                 config.jack.sources,
@@ -131,23 +134,31 @@ def _number(facts: dict[str, object], name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _midimap(config: Config) -> Midimap:
-    """What the running amSynth's CCs reach, as far as its file tells."""
-    if not config.controllers:
+def cc_map(config: Config) -> Midimap:
+    """What the running amSynth's CCs reach, as far as its file tells.
+
+    A damaged file that amSynth finds by itself is said and passed over: other ways than MIDI do not need it.
+
+    Raises:
+        LatentdError: the file that the configuration names is missing, damaged or cannot be read.
+    """
+    if config.controllers:
+        return midimap.named(Path(config.controllers).expanduser())
+    if config.output == "print":
+        return midimap.BUILT_IN
+    try:
         return midimap.installed()
-    path = Path(config.controllers).expanduser()
-    found = midimap.read(path)
-    if found is None:
-        raise UserError(f"{path}: no such controllers file", "`latentd midimap --install` writes one")
-    return found
+    except LatentdError as error:
+        log.warning("going on with the few CCs that amSynth maps by itself: %s", error)
+        return midimap.BUILT_IN
 
 
-def _alone(config: Config, cc_map: Midimap) -> Output | None:
+def _alone(config: Config, reached: Midimap) -> Output | None:
     """The outputs that play alone; imported only when chosen."""
     if config.output == "alsa":
         from latentd.outputs.alsa import AlsaOut
 
-        return AlsaOut(config.alsa.out, cc_map)
+        return AlsaOut(config.alsa.out, reached)
     if config.output == "print":
         from latentd.outputs.print import Print
 

@@ -70,6 +70,26 @@ def test_all_mistakes_of_a_file_are_listed_with_line_and_the_nearest_key(tmp_pat
         assert any(f":{line}: " in fault and all(word in fault for word in words) for fault in faults), (line, faults)
 
 
+def test_each_wrong_parameter_name_is_listed_with_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "shaping:\n"
+        "  slew: {cutof: 1, filter_cutoff: 20, volume: 11, master_vol: [1]}\n"
+        "  lock: [filter_resonanc, qqq, master_vol]\n"
+    )
+    with pytest.raises(DocumentErrors) as caught:
+        load_config(path)
+    assert [fault.removeprefix(f"{path}:") for fault in caught.value.faults] == [
+        "2: shaping.slew.cutof: found 'cutof'; no parameter of amSynth; did you mean filter_cutoff?",
+        "2: shaping.slew.filter_cutoff: found 20; must be at most 10.0",
+        "2: shaping.slew.master_vol: found [1]; must be a number",
+        "2: shaping.slew.volume: found 'volume'; no parameter of amSynth; `latentd decode 0.5 0.5` lists them",
+        "2: shaping.slew.volume: found 11; must be at most 10.0",
+        "3: shaping.lock[0]: found 'filter_resonanc'; no parameter of amSynth; did you mean filter_resonance?",
+        "3: shaping.lock[1]: found 'qqq'; no parameter of amSynth; `latentd decode 0.5 0.5` lists them",
+    ]
+
+
 def test_a_setting_reaches_into_a_section_of_a_section() -> None:
     assert load_config(None, ["shaping.slew.filter_cutoff=0.5"]).shaping.slew == {"filter_cutoff": 0.5}
 
@@ -80,7 +100,7 @@ def test_a_setting_reaches_into_a_section_of_a_section() -> None:
         ("shaping.timbre_s", "KEY=VALUE"),
         ("shapnig.dwell_s=1", "Did you mean 'shaping'"),
         ("shaping.dwel_s=1", "dwell_s"),
-        ("shaping.slew.cutoff=1", "no amSynth parameter"),
+        ("shaping.slew.cutoff=1", "no parameter of amSynth"),
         ("shaping.slwe.filter_cutoff=1", "slew"),
     ],
 )
@@ -118,6 +138,46 @@ def test_a_mistake_on_the_command_line_names_its_option() -> None:
         "--set allow: found '10.0.0.0/8'; must be a list, as [10.0.0.0/8]",
         "--set shaping.dwell_s: found -1; must be at least 0.0",
     ]
+
+
+def test_all_mistakes_of_the_file_and_of_all_settings_come_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("modle: x\n")
+    with pytest.raises(UserError) as caught:
+        load_config(path, ["shapin.dwell_s=1", "shaping.dwell_s=-1", "output", "model.x=1", "modle=y", "jack.client={"])
+    assert str(caught.value).splitlines() == [
+        f"{path}:1: modle: unknown key; did you mean model?",
+        "--set 'shapin.dwell_s=1': no section 'shapin'. Did you mean 'shaping'?",
+        "--set 'output' is not KEY=VALUE. For example --set shaping.timbre_s=0.2",
+        "--set 'jack.client={': the value is not valid YAML. Quote it",
+        "--set model: found {'x': 1}; must be text",
+        "--set modle: unknown key; did you mean model?",
+        "--set shaping.dwell_s: found -1; must be at least 0.0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("jack: {playback: '('}", "jack.playback: found '('; not a regular expression (missing ), unterminated"),
+        ("jack: {sources: [a, 'b[']}", "jack.sources[1]: found 'b['; not a regular expression (unterminated"),
+        ("alsa: {inputs: [a, '(']}", "alsa.inputs[1]: found '('; not a regular expression (missing ), unterminated"),
+        ("alsa: {inputs: [' ']}", "alsa.inputs[0]: found ' '; is empty; `latentd ports` lists the ports"),
+        ("alsa: {inputs: ['(?i)a']}", "alsa.inputs[0]: found '(?i)a'; not a regular expression (global flags"),
+        ("alsa: {out: '*'}", "alsa.out: found '*'; not a regular expression (nothing to repeat"),
+    ],
+)
+def test_names_of_ports_must_be_regular_expressions(text: str, fault: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(DocumentErrors) as caught:
+        load_config(path)
+    (found,) = caught.value.faults
+    assert found.startswith(f"{path}:1: {fault}")
+
+
+def test_names_of_jack_ports_may_ignore_case() -> None:
+    assert load_config(None, ["jack.sources=['(?i)keys.*']"]).jack.sources == ["(?i)keys.*"]
 
 
 def test_a_missing_file_is_one_clear_line() -> None:

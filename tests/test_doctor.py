@@ -130,7 +130,7 @@ def test_a_daemon_on_a_private_server_shows_that_jack_is_there(tmp_path: Path, m
             for _ in range(2):
                 datagram, sender = daemon.recvfrom(1000)
                 asked = osc.read(datagram)[0].address == "/latentd/status"
-                facts = ('{"ways": {"jack": {"running": true}}}',)
+                facts = ('{"version": "0", "ways": {"jack": {"running": true}}}',)
                 daemon.sendto(osc.write(*(("/latentd/status", *facts) if asked else ("/latentd/pong",))), sender)
 
         thread = threading.Thread(target=answer)
@@ -147,11 +147,35 @@ def test_a_map_that_misses_parameters_is_told_from_a_whole_one(tmp_path: Path) -
     assert (check.state, "1 of 41" in check.found) == ("weak", True)
 
 
+def test_a_damaged_map_that_nobody_named_keeps_nobody_from_playing(tmp_path: Path) -> None:
+    damaged = tmp_path / "amsynth" / "controllers"
+    damaged.write_text("hello\n", encoding="ascii")
+    check = look(tmp_path, 0)["controllers"]
+    assert check.state == "weak"
+    assert check.found == f"{damaged}: found 1 lines; amSynth's controllers file has 128"
+    assert "latentd midimap --install" in check.step
+
+
+def test_a_map_that_is_named_must_be_there_and_right(tmp_path: Path) -> None:
+    named = tmp_path / "mine"
+    assert look(tmp_path, 1, controllers=str(named))["controllers"].found == f"{named}: no such controllers file"
+    named.write_text("hello\n", encoding="ascii")
+    assert look(tmp_path, 1, controllers=str(named))["controllers"].state == "bad"
+
+
 def test_the_text_names_every_check_and_ends_with_the_verdict(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(f"listen: 127.0.0.1:{free_port()}", encoding="utf-8")
     result = CliRunner().invoke(doctor.command, ["--config", str(tmp_path / "config.yaml")], standalone_mode=False)
     assert result.stdout.splitlines()[-1] == "This machine can play."
     assert "amSynth          1.13.2" in result.stdout
+
+
+def test_all_that_is_wrong_with_the_mappings_is_found_at_once(tmp_path: Path) -> None:
+    (tmp_path / "xy.yaml").write_text("title: t\ntuio: {version: 3}\n", encoding="utf-8")
+    check = look(tmp_path, 1, mappings=["xy", "./xy.yaml", "no-such-device"])["mappings"]
+    alike, version, unknown = check.found.splitlines()
+    assert "same name" in alike and "tuio.version" in version and "no-such-device" in unknown
+    assert "latentd check" in check.step
 
 
 def test_a_broken_configuration_is_one_finding_among_the_others(tmp_path: Path) -> None:

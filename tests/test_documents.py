@@ -41,6 +41,7 @@ gesture:
 """
 
 EXPECTED = """\
+m.yaml:1: the file: must have exactly one of the sections osc, tuio, midi, mpe, linnstrument
 m.yaml:1: titel: unknown key; did you mean title?
 m.yaml:4: osc.messages[0].adress: unknown key; did you mean address?
 m.yaml:5: osc.messages[0].x: found 'one'; must be a whole number
@@ -82,7 +83,7 @@ def test_all_mistakes_of_one_file_come_in_one_run_each_once() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", ["m.yaml:1: title: missing"]),
+        ("", ["m.yaml:1: the file: must have exactly one of the sections", "m.yaml:1: title: missing"]),
         (
             "title: t\n",
             ["m.yaml:1: the file: must have exactly one of the sections osc, tuio, midi, mpe, linnstrument"],
@@ -126,6 +127,27 @@ def test_all_mistakes_of_one_file_come_in_one_run_each_once() -> None:
             "title: t\nosc:\n  messages: [{address: /a, touch: 0}, {address: /b, x: 0}]\n",
             ["m.yaml:2: osc: no message brings y, so the point could not move"],
         ),
+        (
+            "title: t\nosc:\n  messages: [{address: '/a[1-9', x: 0, y: 1}, {address: '/{a/b}', x: 0}]\n",
+            [
+                "m.yaml:3: osc.messages[0].address: found '/a[1-9'; matches no address: close every [ and {",
+                "m.yaml:3: osc.messages[1].address: found '/{a/b}'; matches no address",
+            ],
+        ),
+        (
+            "title: t\nosc:\n  messages: [{address: /a, x: 3, y: 3, untagged: ff}]\n",
+            [
+                "m.yaml:3: osc.messages[0]: untagged has 2 letters, too few for x: 3, y: 3 (counted from 0)",
+                "m.yaml:3: osc.messages[0]: x and y are both argument 3, so the point could only move on a diagonal",
+            ],
+        ),
+        (
+            "title: t\nosc:\n  messages:\n"
+            "  - {address: /a, x: 0, y: 1, touch: 2, finger: [3], only: {4: 1}, untagged: i}\n",
+            [
+                "m.yaml:4: osc.messages[0]: untagged has 1 letter, too few for y: 1, touch: 2, finger: 3, only: 4 (",
+            ],
+        ),
         ("title: t\n--- \ntitle: u\n", ["m.yaml:2: but found another document"]),
         ("title: 2001-13-01\n", ["m.yaml: a value that YAML cannot read: month must be in 1..12"]),
         ("title: \0\n", ["m.yaml: special characters are not allowed"]),
@@ -143,6 +165,55 @@ def test_all_mistakes_of_one_file_come_in_one_run_each_once() -> None:
 )
 def test_each_kind_of_mistake_is_told_plainly(text: str, expected: list[str]) -> None:
     found = faults(text)
+    assert len(found) == len(expected), found
+    for line, start in zip(found, expected, strict=True):
+        assert line.startswith(start), (line, start)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (  # a section's own rule, behind a misspelled key
+            "midi:\n  x: {cc: 70, bits: 14, chanel: 3}\n  y: {cc: 1}",
+            ["3: midi.x.chanel: unknown key; did you mean channel?", "3: midi.x: 14 bits need a cc of 0 to 31"],
+        ),
+        (  # the rules of all sections around a wrong value, down to the file's
+            "osc:\n  messages: [{address: xy, x: 0}]\ntuio: {version: 3}",
+            [
+                "1: the file: must have exactly one of the sections",
+                "2: osc: no message brings y",
+                "3: osc.messages[0].address: found 'xy'",
+                "4: tuio.version: found 3",
+            ],
+        ),
+        (  # all rules that one section breaks
+            "midi: {x: {cc: 70, bits: 14, relative: twos-complement}, y: {cc: 1, relative: twos-complement}}",
+            ["2: midi.x: 14 bits need a cc of 0 to 31", "2: midi.x: relative encoders have 7 bits"],
+        ),
+        (  # what is inside a section with a misspelled name, by that name
+            "mdi:\n  x: {cc: 300}\n  y: {cc: 1, chanel: 2}",
+            ["2: mdi: unknown key", "3: mdi.x.cc: found 300", "4: mdi.y.chanel: unknown key"],
+        ),
+        (  # more than one pair of keys at once
+            "midi: {x: 7, pads: {lowest: 120, columns: 4, rows: 4, tilt: 1}}",
+            [
+                "2: midi.pads.tilt: unknown key",
+                "2: midi.pads: the last pad would be note 135",
+                "2: midi.x: found 7",
+                "2: midi: pads already are x, y and touch",
+            ],
+        ),
+        # What a wrong value hides is not guessed.
+        ("midi: {x: {cc: 70, bits: 12}, y: {cc: 1}}", ["2: midi.x.bits: found 12"]),
+        ("midi: {x: 7, y: {cc: 1, relative: twos-complement}}", ["2: midi.x: found 7"]),
+        ("midi: {touch: {note: [36, 300]}, x: {cc: 1}, y: {cc: 2}}", ["2: midi.touch.note[1]: found 300"]),
+        ("osc: {messages: [{address: /a, x: 0}, 7]}", ["2: osc.messages[1]: found 7"]),
+        ("osc: {messages: [{address: /a, x: 0, y: one}]}", ["2: osc.messages[0].y: found 'one'"]),
+        ("tuio: 3", ["2: tuio: found 3"]),
+    ],
+)
+def test_a_mistake_hides_no_other_and_makes_none_up(text: str, expected: list[str]) -> None:
+    found = [fault.removeprefix("m.yaml:") for fault in faults(f"title: t\n{text}\n")]
     assert len(found) == len(expected), found
     for line, start in zip(found, expected, strict=True):
         assert line.startswith(start), (line, start)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +43,18 @@ def test_what_no_mapping_wants_names_those_that_would() -> None:
 
 def test_a_mistyped_address_names_the_nearest() -> None:
     assert said(explainer("xy"), "/xxy", 0.5, 0.5).endswith("no mapping wants this; nearest: /xy (xy)")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf"), (1e30, "1e+30"), (0.0, "0.0"), (-3.0, "-3.0")],
+)
+def test_a_number_of_any_size_is_shown_and_one_that_is_none_too(value: float, shown: str) -> None:
+    assert said(explainer("xy"), "/a", value).startswith(f"/a {shown}  ->  no mapping wants this")
+
+
+def test_an_empty_datagram_is_0_bytes() -> None:
+    assert str(explainer("xy").datagram(b"", 1.0)[0]).startswith("0 bytes  ->  malformed: ")
 
 
 def test_arguments_that_do_not_fit_are_said_to_be_so() -> None:

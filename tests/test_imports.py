@@ -28,7 +28,7 @@ HEAVY = {
 }
 
 # What these modules may import from latentd: nothing above them. `documents` explains faults in YAML files.
-GROUND = {"errors", "amsynth", "point", "shipped", "documents", "faults"}
+GROUND = {"errors", "amsynth", "point", "shipped", "documents", "faults", "hidden"}
 FACTS = {"banks", "status"}
 # The straight line's stages know nothing of who runs them.
 STAGES = {"inputs", "gesture", "pad", "decoder", "shaping", "outputs"}

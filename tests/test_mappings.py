@@ -14,7 +14,7 @@ from latentd.documents import Strict
 from latentd.errors import UserError
 from latentd.gesture import Filter, GestureSettings
 from latentd.inputs import controls, mapping
-from latentd.inputs.mapping import load_mapping, shipped_mappings
+from latentd.inputs.mapping import load_mapping, load_mappings, shipped_mappings
 from latentd.inputs.receiver import Inputs
 from latentd.status import Counters
 
@@ -89,6 +89,12 @@ def test_the_schema_for_editors_is_current() -> None:
     assert stored == mapping.schema(), "renew it: latentd check --schema > mappings/mapping.schema.json"
 
 
+def test_the_schema_tells_editors_that_a_file_has_one_section() -> None:
+    assert mapping.schema()["oneOf"] == [
+        {"required": [f"{name}"]} for name in ("osc", "tuio", "midi", "mpe", "linnstrument")
+    ]
+
+
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(UserError, match="touchosc-mk2"):
         load_mapping("touchosc-mk3")
@@ -107,6 +113,61 @@ def test_an_unknown_name_gets_the_file_that_lies_here(tmp_path: Path, monkeypatc
         load_mapping("qqqqqq")
     assert len(caught.value.hint.split(",")) == 8
     assert f"and {len(NAMES) - 8} more" in caught.value.hint
+
+
+@pytest.fixture
+def pads(tmp_path: Path) -> Path:
+    """A folder with mappings whose names are taken, and one that has a mistake besides."""
+    for name in ("xy", "pad", "latentd"):
+        (tmp_path / f"{name}.yaml").write_text("title: t\ntuio: {}\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "pad.yml").write_text("title: t\ntuio: {version: 3}\n")
+    return tmp_path
+
+
+def test_mappings_of_one_name_are_refused_and_other_mistakes_listed(pads: Path) -> None:
+    first, second = f"{pads}/pad.yaml", f"{pads}/other/pad.yml"
+    with pytest.raises(UserError) as caught:
+        load_mappings(["xy", f"{pads}/xy.yaml", first, second, first, "touchosc-mk3"])
+    twice, alike, again, version, unknown = str(caught.value).splitlines()
+    assert twice.startswith(f"{pads}/xy.yaml: xy has the same name, 'xy'")
+    assert twice.endswith("Rename the file, or leave one out")
+    assert alike.startswith(f"{second}: {first} has the same name, 'pad'")
+    assert again == f"{first}: stands twice. Leave one out"
+    assert version == f"{second}:2: tuio.version: found 3; must be 1 or 2"
+    assert unknown.startswith("No mapping is called 'touchosc-mk3'. Did you mean")
+    assert [mapping.name for mapping in load_mappings(["xy", first])] == ["xy", "pad"]
+
+
+def test_the_control_interfaces_own_name_is_taken(pads: Path) -> None:
+    with pytest.raises(UserError, match=r"latentd\.yaml:1: the file: the name latentd is .* Rename the file$"):
+        load_mapping(f"{pads}/latentd.yaml")
+
+
+def test_check_tells_names_that_are_taken(pads: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = pads / "config.yaml"
+    config.write_text("mappings:\n- xy\n- xy.yaml\n- latentd.yaml\n")
+    assert run_check("--config", str(config)) == 2
+    taken, reserved = capsys.readouterr().err.splitlines()
+    assert taken.startswith(f"{config}:3: mappings[1]: {pads}/xy.yaml: xy has the same name")
+    assert reserved.startswith(f"{config}:4: mappings[2]: {pads}/latentd.yaml:1: the file: the name latentd")
+
+
+def test_check_looks_at_the_controllers_file_that_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("model: timbre\ncontrollers: mine\n")
+    assert run_check("--config", str(config)) == 2
+    assert capsys.readouterr().err.startswith(f"{config}:2: controllers: {tmp_path}/mine: no such controllers file. ")
+    (tmp_path / "mine").write_text("hello\n")
+    assert run_check("--config", str(config)) == 2
+    assert capsys.readouterr().err.startswith(f"{config}:2: controllers: {tmp_path}/mine: found 1 lines")
+
+
+def test_check_misses_the_port_that_alsa_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("output: alsa\n")
+    assert run_check("--config", str(config)) == 2
+    assert capsys.readouterr().err.startswith(f"{config}:1: alsa.out: is empty, and `output: alsa` needs it. ")
 
 
 def test_check_looks_at_what_a_configuration_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,6 +72,16 @@ def test_refused_and_long_datagrams_and_midi_are_told_as_such() -> None:
     assert isinstance(long_copy, bytes) and len(long_copy) < 100
 
 
+def test_of_an_empty_datagram_nothing_is_copied_but_that_it_came() -> None:
+    wire = Wire()
+    wire.monitors.subscribe(ME, True, 0.0)
+    wire.monitors.datagram(b"", PHONE, True, 0.1)
+    wire.monitors.datagram(b"", PHONE, False, 0.1)
+    wire.monitors.midi(b"", "latentd:midi_in", 0.1)
+    copies = [message.args for message, _ in wire.sent]
+    assert [(kind, data) for kind, _, data, _ in copies] == [("osc", None), ("refused", None), ("midi", None)]
+
+
 def test_questions_and_acknowledgements_are_not_copied() -> None:
     wire = Wire()
     wire.monitors.subscribe(ME, True, 0.0)

@@ -14,6 +14,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from latentd import osc
 from latentd.osc import IMPULSE, Malformed, Message, matches, read, read_untagged, write
+from latentd.osc_patterns import can_match
 from latentd.status import Counters
 
 IMMEDIATELY = b"\0\0\0\0\0\0\0\1"
@@ -300,3 +301,18 @@ def test_a_packet_of_more_messages_than_anybody_sends_is_malformed() -> None:
     assert len(osc.read(head + osc.MAX_MESSAGES * element)) == osc.MAX_MESSAGES
     with pytest.raises(osc.Malformed, match="more than 128 messages"):
         osc.read(head + (osc.MAX_MESSAGES + 1) * element)
+
+
+@pytest.mark.parametrize("pattern", ["/a[1-9", "/{a,b", "/{a/b}", "/[a/b]", "/a[]", "/[9-1]x", "/{a}[", "/a/[b"])
+def test_a_pattern_whose_brackets_do_not_close_can_match_nothing(pattern: str) -> None:
+    assert not can_match(pattern)
+
+
+@given(st.text("ab/[]{}!-,*?", max_size=8), st.text("ab/", max_size=6))
+def test_what_can_match_nothing_does_not(pattern: str, address: str) -> None:
+    assert can_match("/" + pattern) or not matches("/" + pattern, "/" + address)
+
+
+@pytest.mark.parametrize("pattern", ["/", "/a", "/[1-9]/{a,b}*?", "/[!a]", "/{}", "/[a-]"])
+def test_a_sound_pattern_can_match_something(pattern: str) -> None:
+    assert can_match(pattern)

@@ -60,6 +60,15 @@ def settled(daemon: Daemon) -> dict[str, Any]:
     return daemon.status()
 
 
+def test_an_empty_datagram_is_no_fault_while_somebody_monitors(daemon: Daemon) -> None:
+    malformed = daemon.status()["counters"]["malformed"]
+    with Client(f"127.0.0.1:{daemon.port}") as monitor:
+        monitor.send("/latentd/monitor", 1)
+        daemon.send_bytes(b"")
+        wait_for(lambda: daemon.status()["counters"]["malformed"] > malformed, "the datagram")
+        monitor.send("/latentd/monitor", 0)
+
+
 def test_the_point_moves_the_patch_to_what_decode_prints(daemon: Daemon) -> None:
     daemon.send("/latentd/xy", 0.25, 0.75)
     status = settled(daemon)
@@ -446,6 +455,52 @@ def test_a_wrong_option_is_one_clear_line_and_exit_code_2(options: list[str], me
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def refusal(folder: Path, *options: str) -> list[str]:
+    """What `latentd run` says when it refuses to start, for the user's mistake."""
+    argv = [sys.executable, "-m", "latentd", "run", "--listen", f"127.0.0.1:{free_port()}", *options]
+    env = {**os.environ, "XDG_CONFIG_HOME": str(folder / "none")}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False, env=env)
+    assert done.returncode == 2, done.stderr
+    return done.stderr.removeprefix("latentd: ").splitlines()
+
+
+def test_run_lists_what_check_lists(tmp_path: Path) -> None:
+    (tmp_path / "pad.yaml").write_text("title: t\ntuio: {version: 3}\nnothing: 1\n")
+    config = tmp_path / "c.yaml"
+    config.write_text("mappings: [xyz, ./pad.yaml]\noutput: print\nmodel: timbr\ncontrollers: mine\n")
+    argv = [sys.executable, "-m", "latentd", "check", "--config", str(config)]
+    checked = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False).stderr.splitlines()
+    assert [line.split(": ")[1] for line in checked] == [
+        "mappings[0]", "mappings[1]", "mappings[1]", "model", "controllers",
+    ]  # fmt: skip
+    assert refusal(tmp_path, "--config", str(config)) == checked
+    config.write_text(config.read_text() + "modle: x\n")
+    assert refusal(tmp_path, "--config", str(config)) == [
+        *checked,
+        f"{config}:5: modle: unknown key; did you mean model?",
+    ]
+
+
+def test_what_an_option_replaces_in_the_file_is_not_looked_at(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("mappings: [xyz]\noutput: print\nmodel: timbr\n")
+    file_model, option_mapping = refusal(tmp_path, "--config", str(config), "--mapping", "xy", "--mapping", "tuoi")
+    assert file_model.startswith(f"{config}:3: model: No model named 'timbr'")
+    assert option_mapping.startswith("--mapping[1]: No mapping is called 'tuoi'. Did you mean")
+    alike, model = refusal(tmp_path, "--mapping", "xy", "--mapping", "xy", "--model", "timbr")
+    assert alike == "--mapping[1]: xy: stands twice. Leave one out"
+    assert model.startswith("--model: No model named 'timbr'")
+
+
+def test_run_refuses_names_that_are_taken(tmp_path: Path) -> None:
+    for name in ("xy", "latentd"):
+        (tmp_path / f"{name}.yaml").write_text("title: t\ntuio: {}\n")
+    (alike,) = refusal(tmp_path, "--output", "print", "--mapping", "xy", "--mapping", f"{tmp_path}/xy.yaml")
+    assert alike.startswith(f"--mapping[1]: {tmp_path}/xy.yaml: xy has the same name, 'xy'. Rename the file")
+    (reserved,) = refusal(tmp_path, "--output", "print", "--mapping", f"{tmp_path}/latentd.yaml")
+    assert "the name latentd is that of latentd's own source" in reserved
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
-from latentd import bundle
-from latentd.config import Config, default_file, mapping_at, model_at, user_file
-from latentd.documents import DocumentErrors, parse_document, read_text
-from latentd.errors import LatentdError
-from latentd.faults import Keys
+from latentd import named
+from latentd.config import Config, default_file, found_file
+from latentd.documents import parse_document, read_text
 from latentd.inputs.mapping import load_mapping, schema, shipped_mappings
 
 
@@ -38,9 +34,9 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, de
         click.echo(default_file(), nl=False)
         return 0
     chosen = list(files) or ([] if config else shipped_mappings())
-    if not files and config is None and user_file().exists():
-        config = user_file()
-    results = [(path, _faults(partial(load_mapping, str(path)))) for path in chosen]
+    if not files:
+        config = config or found_file()
+    results = [(path, named.faults(partial(load_mapping, str(path)))) for path in chosen]
     if config:
         results.append((config, _config_faults(config)))
     for path, faults in results:
@@ -48,33 +44,11 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, de
     return 2 if any(faults for _, faults in results) else 0
 
 
-def _faults(read: Callable[[], object]) -> list[str]:
-    try:
-        read()
-    except DocumentErrors as error:
-        return list(error.faults)
-    except LatentdError as error:
-        return [str(error)]
-    return []
-
-
 def _config_faults(path: Path) -> list[str]:
-    """What is wrong in the file, and in the mappings and the model that it names, in the order of its lines."""
+    """What is wrong in the file and in what it names, in the order of its lines."""
     folder = path.absolute().parent.resolve()
-    return _faults(lambda: parse_document(read_text(path), str(path), Config, partial(_named, folder)))
-
-
-def _named(folder: Path, data: Any) -> Iterator[tuple[Keys, str]]:
-    """The mistakes of what a configuration in `folder` names, whatever else is wrong with it."""
-    named: dict[str, Any] = data if isinstance(data, dict) else {}
-    model, mappings = named.get("model", Config().model), named.get("mappings", Config().mappings)
-    if isinstance(model, str):
-        for fault in _faults(partial(bundle.load, model_at(model, folder))):
-            yield ("model",), fault
-    for i, name in enumerate(mappings if isinstance(mappings, list) else []):
-        if isinstance(name, str):
-            for fault in _faults(partial(load_mapping, mapping_at(name, folder))):
-                yield ("mappings", i), fault
+    look = partial(named.mistakes, folder=folder)
+    return named.faults(lambda: parse_document(read_text(path), str(path), Config, look))
 
 
 def _report(path: Path, faults: list[str], as_json: bool) -> None:

@@ -19,9 +19,10 @@ import click
 
 from latentd import bundle, machine, midimap, osc
 from latentd.client import Client
-from latentd.config import Config, load_config, user_file
+from latentd.config import Config, found_file, load_config
+from latentd.documents import DocumentErrors
 from latentd.errors import LatentdError
-from latentd.inputs.mapping import load_mapping
+from latentd.inputs.mapping import load_mappings
 
 State = Literal["ok", "weak", "bad"]  # bad: cannot play; weak: plays, but not as well as it could
 _ANSWER_S = 1.0
@@ -72,7 +73,7 @@ def _configuration(file: Path | None) -> tuple[Config, Check]:
     except LatentdError as error:
         step = error.hint or " ".join(["latentd check", *(["--config", shlex.quote(str(file))] if file else [])])
         return Config(), Check("configuration", "bad", error.message, f"{step} (the rest here goes by the defaults)")
-    read = file or (user_file() if user_file().exists() else None)
+    read = file or found_file()
     return config, Check("configuration", "ok", str(read) if read else "the defaults")
 
 
@@ -145,7 +146,10 @@ def _model(config: Config) -> Check:
 
 
 def _mappings(config: Config) -> Check:
-    names = [load_mapping(name).name for name in config.mappings]
+    try:
+        names = [mapping.name for mapping in load_mappings(config.mappings)]
+    except DocumentErrors as error:
+        return Check("mappings", "bad", error.message, "Mend these; `latentd check FILE` lists those of one file")
     if not names:
         return Check("mappings", "weak", "none", "Only latentd's own OSC addresses move the point; set `mappings:`")
     return Check("mappings", "ok", ", ".join(names))
@@ -186,7 +190,10 @@ def _folder(folder: Path) -> Check:
 
 def _controllers(config: Config) -> Check:
     path = Path(config.controllers).expanduser() if config.controllers else midimap.controllers_path()
-    missing = (midimap.read(path) or midimap.BUILT_IN).missing
+    try:
+        missing = (midimap.named(path) if config.controllers else midimap.installed()).missing
+    except LatentdError as error:  # what only amSynth named is passed over
+        return Check("controllers", "bad" if config.controllers else "weak", error.message, error.hint)
     if missing:
         step = "latentd midimap --install, then start amSynth again (the OSC way in needs no map)"
         return Check("controllers", "weak", f"MIDI reaches {41 - len(missing)} of 41 parameters ({path})", step)

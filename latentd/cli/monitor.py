@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import select
 import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from latentd.client import Client
+from latentd import osc
+from latentd.client import Client, read_facts
 from latentd.config import Config, load_config
 from latentd.errors import LatentdError
 from latentd.explain import Explainer, Heard
-from latentd.inputs.mapping import DeviceMapping, load_mapping
+from latentd.inputs.mapping import DeviceMapping, load_mapping, load_mappings
 from latentd.monitors import ADDRESS, LASTS_S
 from latentd.peers import Allowed, listen
 from latentd.terminal import ends_quietly, says_end, single_keys
@@ -51,11 +53,12 @@ def command(to: str | None, address: str | None, names: tuple[str, ...], midi: b
     Where a daemon listens, it is asked for copies and plays on; else this listens in its place. Left out: questions
     such as /latentd/status, and what amSynth acknowledges. q or Ctrl-C ends it.
     """
-    config = load_config(None, listen=address)
     show = _show_json if as_json else _show_line
-    with ends_quietly(), single_keys() as keys, Client(to or config.listen) as client:
-        if to is not None or _daemon_answers(client):
-            _beside(client, to or config.listen, names, show, keys)
+    config = Config() if to else load_config(None, listen=address)  # who is named is asked, whatever our file says
+    where = to or config.listen
+    with ends_quietly(), single_keys() as keys, Client(where) as client:
+        if to or _daemon_answers(client):
+            _beside(client, where, names, show, keys)
         else:
             _alone(config, names, midi, show, keys)
 
@@ -83,20 +86,39 @@ def _beside(client: Client, where: str, names: tuple[str, ...], show: Show, keys
         for now in _turns(lambda: [client], keys, _renewals(client)):
             for message in client.take():
                 answered = now
-                if message.address == "/latentd/status":
-                    changes.tell(json.loads(str(message.args[0])))
-                elif message.address == ADDRESS and len(message.args) == 4:
-                    kind, source, data, lost = message.args
-                    assert isinstance(data, bytes) and isinstance(lost, int)
+                if (newest := read_facts(message)) is not None:
+                    changes.tell(newest)
+                elif (found := copy(message)) is not None:
+                    kind, source, data, lost = found
                     if lost != withheld:
                         _say(f"… {lost - withheld} more came than can be shown")
                         withheld = lost
-                    for heard in _explained(explainer, str(kind), str(source), data, now):
-                        show(str(source), heard)
+                    for heard in _explained(explainer, kind, source, data, now):
+                        show(source, heard)
             if now - answered > _SILENT_S:
                 raise LatentdError(f"the latentd at {where} does not answer any more", "Start it and monitor again")
     finally:
         client.send(ADDRESS, 0)
+
+
+class Copy(NamedTuple):
+    """What the daemon sends of a message: see `monitors.Monitors`."""
+
+    kind: str
+    source: str
+    data: bytes
+    withheld: int
+
+
+def copy(message: osc.Message) -> Copy | None:
+    """The copy that a message brings; None for any other message."""
+    if message.address != ADDRESS or len(message.args) != 4:
+        return None
+    kind, source, data, withheld = message.args
+    data = b"" if data is None else data
+    if not (isinstance(kind, str) and isinstance(source, str) and isinstance(data, bytes)):
+        return None
+    return Copy(kind, source, data, withheld) if isinstance(withheld, int) else None
 
 
 def _renewals(client: Client) -> Callable[[float], None]:
@@ -157,7 +179,7 @@ def _known(names: tuple[str, ...]) -> list[DeviceMapping]:
 def _alone(config: Config, names: tuple[str, ...], midi: bool, show: Show, keys: int | None) -> None:
     """Listen where the daemon would."""
     wanted = names or tuple(config.mappings)
-    explainer = Explainer([load_mapping(name) for name in wanted])
+    explainer = Explainer(load_mappings(wanted))
     explainer.prepare()
     allowed = Allowed(config.allow)
     with listen(config.address) as receiving:
@@ -213,9 +235,20 @@ def _show_line(source: str, heard: Heard) -> None:
 
 
 def _show_json(source: str, heard: Heard) -> None:
-    facts = {"t": time.time(), "from": source, "message": heard.what, "address": heard.address, "args": heard.args}
+    click.echo(json_line(source, heard, time.time()))
+
+
+def json_line(source: str, heard: Heard, t: float) -> str:
+    """One message as JSON; `t` in seconds since 1970. NaN and infinity, which JSON does not know, become null."""
+    facts = {"t": t, "from": source, "message": heard.what, "address": heard.address, "args": _finite(heard.args)}
     facts |= {"points": [point._asdict() for point in heard.points], "outcome": heard.outcome}
-    click.echo(json.dumps(facts, default=_as_text))
+    return json.dumps(facts, default=_as_text, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _as_text(value: object) -> str:

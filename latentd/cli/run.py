@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
-from latentd.config import OutputName, load_config
+from latentd.config import Config, OutputName, load_config
+from latentd.errors import LatentdError, UserError
 from latentd.status import start_log
+
+if TYPE_CHECKING:
+    from latentd.service import Service
 
 
 @click.command(
@@ -40,14 +46,34 @@ def command(
 
     Every setting with its default and meaning: `latentd check --defaults`.
     """
-    chosen = load_config(config, settings, model=model, mappings=list(mappings), output=output, listen=listen)
     listener = start_log(logging.DEBUG if verbose else logging.INFO)
+    load = partial(load_config, config, settings, model=model, mappings=list(mappings), output=output, listen=listen)
     try:
-        from latentd.peers import say_alone
-        from latentd.service import Service
-
-        service = Service(chosen)
-        say_alone(chosen.address[0], chosen.allow)
-        service.run()
+        _opened(load).run()
     finally:
         listener.stop()
+
+
+def _opened(load: Callable[..., Config]) -> Service:
+    """The daemon, ready to play.
+
+    Raises:
+        DocumentErrors: all mistakes of the configuration and of what it names, as `latentd check` lists them.
+        LatentdError: something else is in the way.
+    """
+    from latentd.inputs.mapping import alike
+    from latentd.peers import say_alone
+    from latentd.service import Service
+
+    try:
+        chosen = load()
+        for _, fault in alike(chosen.mappings):
+            raise UserError(fault)
+        service = Service(chosen)
+    except LatentdError:
+        from latentd import named
+
+        load(look=named.mistakes)  # takes longer: reads all that is named
+        raise
+    say_alone(chosen.address[0], chosen.allow)
+    return service

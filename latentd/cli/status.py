@@ -11,6 +11,7 @@ import click
 
 from latentd.amsynth import INDEX, PARAMETERS
 from latentd.client import Client
+from latentd.config import load_config
 
 _WIDTH, _KEY_WIDTH = 80, 9
 # What a way counts when something goes wrong or is mended; the rest of its counters is for those who change latentd.
@@ -21,11 +22,11 @@ _TROUBLES = (
 
 
 @click.command("status", epilog="Example: latentd status --to 192.168.1.20:8000 --json")
-@click.option("--to", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT", help="The daemon to ask.")
+@click.option("--to", metavar="HOST:PORT", help="The daemon to ask.  [the one that listens where `run` would]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
-def command(to: str, as_json: bool) -> None:
+def command(to: str | None, as_json: bool) -> None:
     """Ask a running daemon for its counters and latencies."""
-    with Client(to) as client:
+    with Client(to or load_config(None).listen) as client:
         facts = client.status()
     click.echo(json.dumps(facts) if as_json else page(facts))
 

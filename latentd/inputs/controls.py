@@ -5,12 +5,13 @@ Every position leaves here as 0..1, whatever its width, so that mappings of MIDI
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from latentd.documents import Strict
+from latentd.faults import Clash
 
 # Value of a relative encoder -> detents. Source: ReaLearn's user guide; the negated sign: the X-Touch One's table.
 CODINGS: dict[str, Callable[[int], int]] = {
@@ -52,21 +53,22 @@ class Cc(Control):
     """A control change, absolute (7 or 14 bits) or relative."""
 
     key = "cc"
-    cc: int = Field(ge=0, le=127, strict=True, description="number of the control; of its upper half for 14 bits")
+    cc: int = Field(
+        ge=0, le=127, strict=True, examples=[12], description="number of the control; of its upper half for 14 bits"
+    )
     bits: Literal[7, 14] = Field(default=7, description="14: the lower half comes on cc + 32; never guessed")
     lsb_first: bool = Field(default=False, description="14 bits: the device sends the lower half first")
     relative: Coding | None = Field(default=None, description="coding of an endless encoder")
     step: float = Field(default=1 / 128, gt=0.0, le=1.0, description="relative: pad widths for one detent")
 
-    @model_validator(mode="after")
-    def _possible(self) -> Cc:
+    def clashes(self) -> Iterator[Clash]:
+        """14 bits are two controls of the lower 64, and no encoder's."""
         if self.bits == 14 and self.cc > 31:
-            raise ValueError("14 bits need a cc of 0 to 31, since the lower half is on cc + 32")
+            yield Clash("14 bits need a cc of 0 to 31, since the lower half is on cc + 32", ("bits", "cc"))
         if self.bits == 14 and self.relative:
-            raise ValueError("relative encoders have 7 bits")
+            yield Clash("relative encoders have 7 bits", ("bits", "relative"))
         if self.lsb_first and self.bits == 7:
-            raise ValueError("lsb_first needs bits: 14")
-        return self
+            yield Clash("lsb_first needs bits: 14", ("bits", "lsb_first"))
 
     @property
     def relative_axis(self) -> bool:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, field_validator, model_validator
+from pydantic import ConfigDict, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, field_validator
 
 from latentd import shipped
-from latentd.documents import Strict, read_document
-from latentd.errors import UserError
+from latentd.documents import DocumentErrors, Strict, parse_document, read_text
+from latentd.errors import LatentdError, UserError
+from latentd.faults import Clash, Keys
 from latentd.gesture import GestureSettings
 from latentd.inputs.controls import Bend, Cc, Control, Difference, Nrpn, Pressure
+from latentd.osc_patterns import can_match
 from latentd.shipped import is_name
 
 Index = Annotated[int, Field(ge=0, le=1023, strict=True, description="position of an argument, counted from 0")]
@@ -24,11 +27,13 @@ Channel = Annotated[int, Field(ge=1, le=16, strict=True)]
 class OscMessage(Strict):
     """One OSC message of the device: its address, and which of its arguments are what."""
 
-    address: str = Field(pattern=r"^/\S*$", max_length=200, description="may hold wildcards: /ZIGSIM/*/touch01")
-    x: Index | None = Field(default=None, description="the argument that is x")
-    y: Index | None = Field(default=None, description="the argument that is y")
+    address: str = Field(
+        pattern=r"^/\S*$", max_length=200, examples=["/xy"], description="may hold wildcards: /ZIGSIM/*/touch01"
+    )
+    x: Index | None = Field(default=None, examples=[0], description="the argument that is x")
+    y: Index | None = Field(default=None, examples=[1], description="the argument that is y")
     touch: StrictBool | Index | None = Field(
-        default=None, description="the argument that is touch; or on / off: this message itself says so"
+        default=None, examples=[2], description="the argument that is touch; or on / off: this message itself says so"
     )
     touch_above: float = Field(default=0.5, description="a touch argument above this is on")
     finger: list[Index] = Field(default=[], max_length=4, description="the arguments that tell fingers apart")
@@ -39,11 +44,37 @@ class OscMessage(Strict):
         default=None, pattern="^[ifhd]{1,32}$", description="argument types, for senders that leave the type tags out"
     )
 
-    @model_validator(mode="after")
-    def _says_something(self) -> OscMessage:
+    @field_validator("address")
+    @classmethod
+    def _names_something(cls, value: str) -> str:
+        if not can_match(value):
+            raise ValueError("matches no address: close every [ and { before the next /, with something between them")
+        return value
+
+    def clashes(self) -> Iterator[Clash]:
+        """It must say something, of arguments that it can have."""
         if self.x is None and self.y is None and self.touch is None:
-            raise ValueError("must name at least one of x, y, touch")
-        return self
+            yield Clash("must name at least one of x, y, touch")
+        if self.x is not None and self.x == self.y:
+            what = f"x and y are both argument {self.x}, so the point could only move on a diagonal"
+            yield Clash(what, ("x", "y"))
+        if self.untagged is not None:
+            yield from self._too_short(len(self.untagged))
+
+    def _too_short(self, letters: int) -> Iterator[Clash]:
+        """`untagged` must reach all arguments that are used."""
+        if beyond := [f"{key}: {position}" for key, position in self._arguments() if position >= letters]:
+            has = f"{letters} letter{'s' if letters > 1 else ''}"
+            what = f"untagged has {has}, too few for {', '.join(beyond)} (counted from 0)"
+            yield Clash(what, ("x", "y", "touch", "finger", "only", "untagged"))
+
+    def _arguments(self) -> Iterator[tuple[str, int]]:
+        """Each key that names an argument, and the argument's position."""
+        for key, position in (("x", self.x), ("y", self.y), ("touch", self.touch)):
+            if position is not None and not isinstance(position, bool):
+                yield key, position
+        yield from (("finger", position) for position in self.finger)
+        yield from (("only", position) for position in self.only)
 
 
 class OscSection(Strict):
@@ -54,12 +85,11 @@ class OscSection(Strict):
     step: float = Field(default=1.0, gt=0.0, le=1e6, description="pad widths for a movement of 1")
     lead: Literal["first", "newest"] = Field(default="first", description="which of several fingers leads")
 
-    @model_validator(mode="after")
-    def _points_somewhere(self) -> OscSection:
+    def clashes(self) -> Iterator[Clash]:
+        """Both x and y must come from somewhere."""
         missing = [axis for axis in ("x", "y") if all(getattr(message, axis) is None for message in self.messages)]
         if missing:
-            raise ValueError(f"no message brings {' or '.join(missing)}, so the point could not move")
-        return self
+            yield Clash(f"no message brings {' or '.join(missing)}, so the point could not move", ("messages.*",))
 
 
 class TuioSection(Strict):
@@ -97,20 +127,19 @@ class MidiTouch(Strict):
     """`touch:`, what says that the pad is touched: a note, a control change or pressure."""
 
     note: Note | list[Note] | Literal["any"] | None = Field(
-        default=None, description="on while this note, one of these, or any sounds"
+        default=None, examples=[36], description="on while this note, one of these, or any sounds"
     )
     cc: Annotated[int, Field(ge=0, le=127, strict=True)] | None = Field(
-        default=None, description="number of the control"
+        default=None, examples=[64], description="number of the control"
     )
-    pressure: Literal[True] | None = Field(default=None, description="channel pressure")
+    pressure: Literal[True] | None = Field(default=None, examples=[True], description="channel pressure")
     on_from: int = Field(default=64, ge=1, le=127, description="smallest value of cc or pressure that is on")
     channel: Channel | None = Field(default=None, description="if another than the section's")
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> MidiTouch:
+    def clashes(self) -> Iterator[Clash]:
+        """One thing says it."""
         if sum(value is not None for value in (self.note, self.cc, self.pressure)) != 1:
-            raise ValueError("must have exactly one of note, cc, pressure")
-        return self
+            yield Clash("must have exactly one of note, cc, pressure")
 
 
 class Pads(Strict):
@@ -123,12 +152,12 @@ class Pads(Strict):
         default=None, ge=1, le=64, description="notes from a row to the next; default: columns"
     )
 
-    @model_validator(mode="after")
-    def _inside_midi(self) -> Pads:
+    def clashes(self) -> Iterator[Clash]:
+        """Every pad must be a note of MIDI."""
         highest = self.lowest + (self.rows - 1) * (self.row_step or self.columns) + self.columns - 1
         if highest > 127:
-            raise ValueError(f"the last pad would be note {highest}, above 127")
-        return self
+            keys = ("lowest", "columns", "rows", "row_step")
+            yield Clash(f"the last pad would be note {highest}, above 127", keys)
 
 
 class MidiSection(Strict):
@@ -136,21 +165,20 @@ class MidiSection(Strict):
 
     port: str | None = Field(default=None, min_length=1, description="part of the port's name; default: any port")
     channel: Channel | None = Field(default=None, description="1 to 16; default: any channel")
-    x: Axis | None = None
-    y: Axis | None = None
-    touch: MidiTouch | None = None
-    pads: Pads | None = None
+    x: Axis | None = Field(default=None, examples=[{"cc": 12}])
+    y: Axis | None = Field(default=None, examples=[{"cc": 13}])
+    touch: MidiTouch | None = Field(default=None, examples=[{"note": 36}])
+    pads: Pads | None = Field(default=None, examples=[{"lowest": 36, "columns": 4, "rows": 4}])
 
-    @model_validator(mode="after")
-    def _complete(self) -> MidiSection:
+    def clashes(self) -> Iterator[Clash]:
+        """It must be a whole pad, once."""
         if self.pads is not None:
             if self.x or self.y or self.touch:
-                raise ValueError("pads already are x, y and touch: leave these out")
+                yield Clash("pads already are x, y and touch: leave these out")
         elif self.x is None or self.y is None:
-            raise ValueError("must have x and y, or pads")
+            yield Clash("must have x and y, or pads")
         elif self.x.relative_axis != self.y.relative_axis:
-            raise ValueError("x and y must both be relative, or neither")
-        return self
+            yield Clash("x and y must both be relative, or neither", ("x.relative", "y.relative"))
 
 
 class MpeSection(Strict):
@@ -180,12 +208,17 @@ _SECTIONS = ("osc", "tuio", "midi", "mpe", "linnstrument")
 class MappingFile(Strict):
     """One device: exactly one of the sections osc, tuio, midi, mpe, linnstrument, and how to read its numbers."""
 
-    title: str = Field(min_length=1, max_length=100, description="the device and the part of it, in a few words")
-    osc: OscSection | None = None
-    tuio: TuioSection | None = None
-    midi: MidiSection | None = None
-    mpe: MpeSection | None = None
-    linnstrument: LinnStrumentSection | None = None
+    # As in `clashes`, for editors.
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in _SECTIONS]})
+
+    title: str = Field(
+        min_length=1, max_length=100, examples=["My pad"], description="the device and the part of it, in a few words"
+    )
+    osc: OscSection | None = Field(default=None, examples=[{"messages": [{"address": "/xy", "x": 0, "y": 1}]}])
+    tuio: TuioSection | None = Field(default=None, examples=[{"version": 1}])
+    midi: MidiSection | None = Field(default=None, examples=[{"x": {"cc": 12}, "y": {"cc": 13}}])
+    mpe: MpeSection | None = Field(default=None, examples=[{"zone": "lower"}])
+    linnstrument: LinnStrumentSection | None = Field(default=None, examples=[{"rows": 8}])
     gesture: GestureSettings = Field(default_factory=GestureSettings)
 
     @field_validator("title")
@@ -195,11 +228,10 @@ class MappingFile(Strict):
             raise ValueError("must be one line without |")
         return value
 
-    @model_validator(mode="after")
-    def _one_section(self) -> MappingFile:
+    def clashes(self) -> Iterator[Clash]:
+        """One file, one device."""
         if sum(getattr(self, name) is not None for name in _SECTIONS) != 1:
-            raise ValueError(f"must have exactly one of the sections {', '.join(_SECTIONS)}")
-        return self
+            yield Clash(f"must have exactly one of the sections {', '.join(_SECTIONS)}")
 
 
 @dataclass(frozen=True)
@@ -240,6 +272,7 @@ def _name_types(part: Any) -> None:
             _name_types(inner)
 
 
+CONTROL = "latentd"  # the source that /latentd/xy moves
 _MOST_NAMED = 8  # where no name is near
 
 
@@ -256,7 +289,48 @@ def load_mapping(name_or_path: str) -> DeviceMapping:
         if name_or_path not in known:
             raise UserError(f"No mapping is called {name_or_path!r}", _meant(name_or_path, list(known)))
         path = known[name_or_path]
-    return DeviceMapping(path.stem, path, read_document(path, MappingFile))
+    file = parse_document(read_text(path), str(path), MappingFile, lambda _data: _own_name(path.stem))
+    return DeviceMapping(path.stem, path, file)
+
+
+def _own_name(name: str) -> Iterator[tuple[Keys, str]]:
+    """Sources are told apart by their mappings' names, and one is ours."""
+    if name == CONTROL:
+        yield (), f"the name {name} is that of latentd's own source, the control interface. Rename the file"
+
+
+def load_mappings(names: Sequence[str]) -> list[DeviceMapping]:
+    """All of these, as `load_mapping` reads each.
+
+    Raises:
+        DocumentErrors: every mistake in all of the files, and names that would be mistaken for each other.
+    """
+    wrong = [fault for _, fault in alike(names)]
+    found = []
+    for name in names:
+        try:
+            found.append(load_mapping(name))
+        except DocumentErrors as error:
+            wrong += error.faults
+        except LatentdError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise DocumentErrors(list(dict.fromkeys(wrong)))
+    return found
+
+
+def alike(names: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Mappings that share their name with an earlier one: its place in `names`, and what to do. Reads no file.
+
+    A mapping's name is that of its source: of two alike, the last one's `gesture:` would count for both.
+    """
+    first: dict[str, str] = {}
+    for i, name in enumerate(names):
+        other = first.setdefault(Path(name).stem, name)
+        if name in names[:i]:
+            yield i, f"{name}: stands twice. Leave one out"
+        elif other != name:
+            yield i, f"{name}: {other} has the same name, {Path(name).stem!r}. Rename the file, or leave one out"
 
 
 def _meant(name: str, known: list[str]) -> str:
