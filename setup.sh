@@ -239,6 +239,8 @@ next_steps() {
 See it     systemctl --user status 'latentd*'  and  journalctl --user -u latentd -f
            .venv/bin/latentd status  and  .venv/bin/latentd doctor
 Play it    .venv/bin/latentd ports  says where to aim a phone or a pad
+Notes      connect a keyboard or sequencer to amsynth:midi_in, as with jack_connect or qjackctl: latentd moves the
+           sound, and plays no notes itself
 Settings   $SETTINGS, then: systemctl --user restart latentd.target
 At boot    sudo loginctl enable-linger $(id -un)  (else it starts when you log in)
 Undo       ./setup.sh uninstall
@@ -271,9 +273,25 @@ demo() {
     exec "$latentd" demo "$@"
 }
 
+# wrong WHAT: the user's mistake.
+wrong() {
+    printf 'setup.sh: %s\n' "$1" >&2
+    usage >&2
+    exit 2
+}
+
 main() {
     local command=${1:-}
     [ $# -eq 0 ] || shift
+    case $command in
+        test | install | uninstall)
+            case ${1:-} in
+                "") ;;
+                -h | --help) command=--help ;;
+                *) wrong "$command takes no options: $1" ;;
+            esac
+            ;;
+    esac
     case $command in
         demo | test | install | uninstall)
             mkdir -p "$(dirname "$LOG")"
@@ -284,7 +302,7 @@ main() {
             exit 0
             ;;
         *)
-            [ -z "$command" ] || printf 'setup.sh: no command %q\n' "$command" >&2
+            [ -z "$command" ] || wrong "no command $command"
             usage >&2
             exit 2
             ;;

@@ -130,16 +130,20 @@ def read_preset(path: Path) -> Preset:
 
 
 def write(path: Path, content: Bank | Preset) -> None:
-    """Write a bank or single-preset file, whole or not at all.
+    """Write a bank or single-preset file, whole or not at all; a link stays one, and a pipe or device takes the text.
 
     Raises:
         BankError: the file cannot be written.
     """
     data = content.to_text().encode("utf-8", "surrogateescape")
+    path = Path(os.path.realpath(path))
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        aside.write_bytes(data)
-        aside.replace(path)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            aside.write_bytes(data)
+            aside.replace(path)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise BankError(f"{path}: {error.strerror or error}", "Name a file in a folder you may write to") from error

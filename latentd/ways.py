@@ -26,6 +26,10 @@ _ANSWERS = "amSynth answers on its own OSC interface"
 _SILENT = "amSynth does not answer on its OSC interface, but its MIDI port is there"
 
 
+# A synth's MIDI port comes a moment before or behind its announcement.
+_MUTE_S = 5.0
+
+
 class Ways:
     """Opens what the configuration asks for, and with `auto` follows what the synth offers.
 
@@ -56,6 +60,7 @@ class Ways:
         open_ways: tuple[Output | None, ...] = (self.osc, self.jack, alone)
         self._all = [way for way in open_ways if way is not None]
         self._jack_due = -math.inf
+        self._mute_since: float | None = None  # infinite once it has been said
         self.output = self._all[0]
         self.why = "as configured"
         if self._auto and self.jack is not None and self.osc is not None:
@@ -77,7 +82,26 @@ class Ways:
             wakes.append(self._jack_due)
         if self._auto:
             self._choose()
+        self._notice_mute(now)
         return min(wakes, default=None)
+
+    @property
+    def mute(self) -> bool:
+        """amSynth answers on its own interface, but its MIDI port is not on the JACK server that runs."""
+        osc, jack = self.osc, self.jack
+        return osc is not None and jack is not None and osc.connected and jack.running and not jack.connected
+
+    def _notice_mute(self, now: float) -> None:
+        """Say it once: an amSynth that outlived its JACK server, or was there before it, obeys and is not heard."""
+        if not self.mute:
+            self._mute_since = None
+        elif self._mute_since is None:
+            self._mute_since = now
+        elif self._mute_since + _MUTE_S < now < math.inf:
+            self._mute_since = math.inf
+            log.warning(
+                "amSynth answers, but its MIDI port is not on this JACK server: if you do not hear it, start it again"
+            )
 
     def _choose(self) -> None:
         """Prefer amSynth's own interface while it answers; fall back to MIDI while only that reaches the synth."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +188,19 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BankError, match="missing/x"):
         banks.write(tmp_path / "missing" / "x", preset)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_stays_one_and_a_pipe_takes_the_text(tmp_path: Path) -> None:
+    preset = banks.Preset.from_patch("mine", amsynth.DEFAULT)
+    target, link, pipe = (tmp_path / name for name in ("target", "link", "pipe"))
+    target.write_text("old")
+    link.symlink_to(target)
+    banks.write(link, preset)
+    assert link.is_symlink()
+    assert banks.read_preset(target).name == "mine"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    banks.write(pipe, preset)
+    assert os.read(reading, 65536).decode() == preset.to_text()
+    os.close(reading)
+    assert pipe.is_fifo()

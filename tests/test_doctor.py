@@ -53,6 +53,29 @@ def test_a_machine_that_has_everything_is_all_green(tmp_path: Path) -> None:
     assert len(checks) == 1 + len(doctor.examine(Config()))  # the configuration
 
 
+@pytest.mark.parametrize(
+    ("ways", "state", "text"),
+    [
+        ({}, "ok", "no latentd runs here yet"),
+        ({"osc": {"connected": True}, "jack": {"running": True, "connected": True}}, "ok", "by osc and jack"),
+        (
+            {"osc": {"connected": True}, "jack": {"running": True, "connected": False}},
+            "weak",
+            "is not on latentd's JACK",
+        ),
+        ({"osc": {"connected": False}, "jack": {"running": True, "connected": False}}, "weak", "waits for a synth"),
+    ],
+)
+def test_a_running_rig_whose_parts_do_not_reach_each_other_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ways: dict[str, Any], state: str, text: str
+) -> None:
+    monkeypatch.setattr(doctor, "_ways", lambda _config: ways)
+    rig = look(tmp_path, 0)["rig"]
+    assert rig.state == state
+    assert text in rig.found
+    assert bool(rig.step) == (state == "weak")
+
+
 def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "amsynth_version", lambda: None)
     monkeypatch.setattr(machine, "libjack", lambda: None)
@@ -67,7 +90,7 @@ def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, mon
         "amSynth", "JACK", "model", "mappings", "state folder",
     }  # fmt: skip
     assert {name for name, check in checks.items() if check.state == "ok"} == {
-        "configuration", "Python", "OSC port", "MIDI library",
+        "configuration", "Python", "rig", "OSC port", "MIDI library",
     }  # fmt: skip
     assert all(check.step for check in checks.values() if check.state != "ok")
 

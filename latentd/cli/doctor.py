@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import click
 
@@ -83,6 +83,7 @@ def examine(config: Config) -> list[Check]:
         ("Python", _python),
         ("amSynth", _amsynth),
         ("JACK", lambda: _jack(config)),
+        ("rig", lambda: _rig(config)),
         ("model", lambda: _model(config)),
         ("mappings", lambda: _mappings(config)),
         ("OSC port", lambda: _port(config)),
@@ -135,9 +136,30 @@ def _jack(config: Config) -> Check:
 
 def _plays_on_jack(config: Config) -> bool:
     """True when the daemon that runs here has a JACK server."""
+    return bool(_ways(config).get("jack", {}).get("running"))
+
+
+def _ways(config: Config) -> dict[str, Any]:
+    """What the daemon that runs here says of its ways into the synth; empty when none runs."""
     with contextlib.suppress(LatentdError, OSError, ValueError, LookupError), Client(config.listen) as client:
-        return bool(client.status(limit_s=_ANSWER_S)["ways"].get("jack", {}).get("running"))
-    return False
+        ways: dict[str, Any] = client.status(limit_s=_ANSWER_S)["ways"]
+        return ways
+    return {}
+
+
+def _rig(config: Config) -> Check:
+    """Do the daemon and the synth that run here reach each other?"""
+    ways = _ways(config)
+    jack, synth = ways.get("jack", {}), ways.get("osc", {})
+    if not ways:
+        return Check("rig", "ok", "no latentd runs here yet")
+    if synth.get("connected") and jack.get("running") and not jack.get("connected"):
+        step = "If you do not hear it, start amSynth again, behind JACK"
+        return Check("rig", "weak", "amSynth answers, but its MIDI port is not on latentd's JACK server", step)
+    reached = [name for name, facts in ways.items() if facts.get("connected")]
+    if reached:
+        return Check("rig", "ok", f"latentd reaches the synth by {' and '.join(reached)}")
+    return Check("rig", "weak", "latentd runs and waits for a synth", "Start amSynth; README.md has the line")
 
 
 def _model(config: Config) -> Check:

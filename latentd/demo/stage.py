@@ -160,11 +160,10 @@ def _start_server(
 
 
 def _start_daemon(children: Children, folder: Path, wishes: Wishes, server: Server, synth: str, name: str) -> Child:
-    """`latentd run` with the user's configuration, but a state folder of the demo's, its synth and its hand."""
+    """`latentd run` with the user's configuration, but the demo's own synth and hand. What is saved stays."""
     own = folder / f"{hand.SOURCE}.yaml"
     own.write_text(hand.MAPPING, encoding="utf-8")
     settings = {
-        "state": folder / "state",
         "allow": f"[{', '.join(wishes.allow)}]",
         "jack.client": name,
         "jack.playback": f"{synth}:midi_in",

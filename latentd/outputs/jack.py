@@ -106,10 +106,14 @@ class JackPort:
         self._memory.facts[Fact.BUDGET] = int(self.budget_per_s or BUDGET_PER_S)
 
     @property
+    def running(self) -> bool:
+        """The child runs, as a client of a JACK server."""
+        return self._child.pid is not None and bool(self._memory.facts[Fact.RUNNING])
+
+    @property
     def connected(self) -> bool:
-        """The child runs and is connected to the synth's port."""
-        facts = self._memory.facts
-        return self._child.pid is not None and bool(facts[Fact.RUNNING]) and bool(facts[Fact.CONNECTED])
+        """It is connected to the synth's port, too."""
+        return self.running and bool(self._memory.facts[Fact.CONNECTED])
 
     def release(self) -> None:
         """Want nothing any more: another way plays the synth now."""
@@ -189,9 +193,8 @@ class JackPort:
     def facts(self) -> dict[str, object]:
         """For status."""
         facts = self._memory.facts
-        running = self._child.pid is not None and bool(facts[Fact.RUNNING])
         return {
-            "running": running,
+            "running": self.running,
             "connected": self.connected,
             "stalled": self._stalled,
             "problem": self._child.problem,

@@ -195,7 +195,9 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     wiring = Wiring(client, cycle, memory, arguments[3], arguments[4:])
     looks = still = cycles = 0
     while not ending.is_set():
-        wiring.look(time.monotonic())
+        # A port that goes while it is looked at makes the library raise; the next look sees that it is gone.
+        with contextlib.suppress(jack.JackError):
+            wiring.look(time.monotonic())
         ending.wait(LOOK_S)
         looks += 1
         if looks % COLLECT_EVERY == 0:

@@ -207,6 +207,19 @@ def test_auto_plays_over_osc_when_amsynth_was_started_for_it_and_over_midi_when_
         rig.agrees(0.2, 0.9)
 
 
+def test_an_amsynth_that_answers_but_is_not_on_the_jack_server_is_said_to_be_unheard() -> None:
+    port = free_port()
+    with (
+        jackd() as server,
+        jackd() as other,
+        latentd("--output", "auto", env=server.env, port=port) as daemon,
+        amsynth(other, nsm_port=port),
+    ):
+        wait_for(lambda: "is not on this JACK server" in daemon.said(), "the warning")
+        wait_s(0.5)
+        assert daemon.said().count("is not on this JACK server") == 1
+
+
 def test_p9_sigterm_mid_gesture_ends_in_order_and_leaves_no_process() -> None:
     with jackd() as server, instrument(server, "jack") as rig:
         for i in range(20):

@@ -130,6 +130,26 @@ def test_a_synth_that_comes_back_gets_everything_again(server: Server, monkeypat
         assert port.facts()["restarts"] == 0
 
 
+def test_a_synth_that_quits_leaves_the_port_and_its_other_connections_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        jackd(1024) as server,
+        Oracle() as oracle,
+        synth_on(server, oracle) as synth,
+        Listener(server),
+        port_on(server, monkeypatch) as port,
+    ):
+        poll_until(port, lambda: port.facts()["connected"], "the connection")
+        server.connect("listener:out", "latentd:midi_in")
+        child = port.facts()["child_pid"]
+        for _ in range(3):
+            synth.stop()
+            poll_until(port, lambda: not port.facts()["connected"], "the loss to be noticed")
+            synth.start()
+            poll_until(port, lambda: port.facts()["connected"], "the synth to be found again")
+        assert port.facts()["child_pid"] == child
+        assert server.connections("listener:out") == ["latentd:midi_in"]
+
+
 def test_a_server_that_comes_back_finds_port_and_values_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with Oracle() as oracle, synth_on(server, oracle) as synth, port_on(server, monkeypatch) as port:
         send(port, a_patch(1))
@@ -204,27 +224,33 @@ def test_a_killed_child_is_replaced_and_everything_resent(server: Server, monkey
 
 
 class FaultyPort(JackPort):
-    """Its child's callback raises in its first 50 periods."""
+    """Its child's callback raises in its first 50 periods, and its every other look at the ports."""
 
     def _command(self, memory_fd: int, wake_fd: int, *arguments: str) -> list[str]:
         program = (
-            "import itertools, os, sys\n"
+            "import itertools, os, sys, jack\n"
             "from latentd.outputs import jack_child\n"
-            "run, calls = jack_child.Cycle._run, itertools.count()\n"
+            "run, look, calls, looks = jack_child.Cycle._run, jack_child.Wiring.look, *map(itertools.count, (0, 0))\n"
             "def faulty(self, frames):\n"
             "    run(self, frames)\n"
             "    if next(calls) < 50: raise RuntimeError('planted')\n"
-            "jack_child.Cycle._run = faulty\n"
+            "def blind(self, now):\n"
+            "    if next(looks) % 2 == 0: raise jack.JackError('a port went while it was looked at')\n"
+            "    look(self, now)\n"
+            "jack_child.Cycle._run, jack_child.Wiring.look = faulty, blind\n"
             "os._exit(jack_child.main(sys.argv[1:]))\n"
         )
         return [sys.executable, "-c", program, str(memory_fd), str(wake_fd), *arguments]
 
 
-def test_exceptions_in_the_process_callback_do_not_end_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exceptions_in_the_callback_and_of_the_library_do_not_end_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Oracle() as oracle, synth_on(server, oracle), port_on(server, monkeypatch, FaultyPort) as port:
         poll_until(port, lambda: port.facts()["faults"] == 50, "the planted faults")
         send(port, a_patch(1))
         check_arrives(port, oracle, a_patch(1))
+        assert port.facts()["restarts"] == 0
 
 
 def alive(pid: object) -> bool:

@@ -110,6 +110,15 @@ def test_an_unknown_command_shows_the_usage(tmp_path: Path) -> None:
     assert done.stderr.startswith("setup.sh: no command nonsense\nUsage: ./setup.sh demo")
 
 
+@pytest.mark.parametrize("command", ["test", "install", "uninstall"])
+def test_help_of_a_command_and_what_it_does_not_take_do_nothing(command: str, tmp_path: Path) -> None:
+    helped = shell(f"main {command} --help", TOP, tmp_path)
+    assert (helped.returncode, helped.stdout[:6]) == (0, "Usage:")
+    wrong = shell(f"main {command} now", TOP, tmp_path)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith(f"setup.sh: {command} takes no options: now\n")
+
+
 def test_no_command_shows_the_usage_alone(tmp_path: Path) -> None:
     done = shell("main", TOP, tmp_path)
     assert (done.returncode, done.stderr[:6]) == (2, "Usage:")
