@@ -8,7 +8,7 @@ example of its field. What is found then counts, unless it may come from a repla
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -56,11 +56,13 @@ class _Mending:
         """Take these out; False where that changed nothing."""
         changed = [self._spell(m) for m in found if m.kind == "extra_forbidden"]
         wrong = {m.at: m.kind for m in found if m.kind != "extra_forbidden"}
+        before = set(self._replaced)
         for at, kind in wrong.items():
-            inside = any(at[:n] in wrong for n in range(len(at)))  # what is replaced as a whole
+            around = [at[:n] for n in range(len(at))]
+            gone = any(place in self._replaced - before for place in (*around, at))  # with another of this layer
             spelled = kind == "missing" and at in self._spelled
-            if not inside and not spelled:
-                changed.append(self._replace(at, wrong))
+            if not gone and not spelled and not any(place in wrong for place in around):
+                changed.append(self._replace(at))
         return any(changed)
 
     def _spell(self, mistake: Mistake) -> bool:
@@ -75,7 +77,7 @@ class _Mending:
             self._spelled[*mistake.at[:-1], near] = str(key)
         return True
 
-    def _replace(self, at: Keys, wrong: Iterable[Keys]) -> bool:
+    def _replace(self, at: Keys) -> bool:
         """Put something right where it is wrong or missing; where that is not to be had, in place of what is around."""
         if not at:
             return False
@@ -83,18 +85,18 @@ class _Mending:
         again = at in self._replaced  # the first try did not help
         self._replaced.add(at)
         if isinstance(around, list):
-            replaced = not again and self._replace_item(around, at, wrong)
+            replaced = not again and self._replace_item(around, at)
         else:
             replaced = isinstance(around, dict) and self._replace_value(around, at, again)
-        return replaced or self._replace(at[:-1], wrong)
+        return replaced or self._replace(at[:-1])
 
-    def _replace_item(self, around: list[Any], at: Keys, wrong: Iterable[Keys]) -> bool:
-        """A neighbour stands in for an item, so that the others keep their places."""
-        unsound = {place[: len(at)] for place in {*wrong, *self._replaced}}
-        neighbour = next((i for i in range(len(around)) if (*at[:-1], i) not in unsound), None)
-        if neighbour is None:
+    def _replace_item(self, around: list[Any], at: Keys) -> bool:
+        """The first item of the list's example stands in for an item, so that the others keep their places."""
+        info = faults.field(self._model, at[:-1])
+        example = info.examples[0] if info is not None and info.examples else None
+        if not isinstance(example, list):
             return False
-        around[int(at[-1])] = copy.deepcopy(around[neighbour])
+        around[int(at[-1])] = copy.deepcopy(example[0])
         return True
 
     def _replace_value(self, around: dict[Any, Any], at: Keys, again: bool) -> bool:

@@ -203,6 +203,22 @@ def test_each_kind_of_mistake_is_told_plainly(text: str, expected: list[str]) ->
                 "2: midi: pads already are x, y and touch",
             ],
         ),
+        (  # in one item of a list, beside another that is wrong
+            "osc:\n  messages:\n  - {address: '/a[', x: 0, y: 0}\n  - {address: /b, x: 0, y: 1, untagged: f}",
+            [
+                "4: osc.messages[0].address: found '/a['; matches no address",
+                "4: osc.messages[0]: x and y are both argument 0",
+                "5: osc.messages[1]: untagged has 1 letter, too few for y: 1",
+            ],
+        ),
+        (  # beside a list of which nothing is right
+            "osc: {messages: [{address: /a, x: 0, y: 0, finger: [a, b]}]}",
+            [
+                "2: osc.messages[0].finger[0]: found 'a'",
+                "2: osc.messages[0].finger[1]: found 'b'",
+                "2: osc.messages[0]: x and y are both argument 0",
+            ],
+        ),
         # What a wrong value hides is not guessed.
         ("midi: {x: {cc: 70, bits: 12}, y: {cc: 1}}", ["2: midi.x.bits: found 12"]),
         ("midi: {x: 7, y: {cc: 1, relative: twos-complement}}", ["2: midi.x: found 7"]),

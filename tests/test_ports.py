@@ -49,7 +49,7 @@ def test_a_running_daemon_is_asked_where_it_listens(
 
         def answer() -> None:
             _, sender = daemon.recvfrom(1000)
-            facts = {"listen": "0.0.0.0:8123", "allow": ["10.0.0.0/8"]}
+            facts = {"version": "0", "listen": "0.0.0.0:8123", "allow": ["10.0.0.0/8"]}
             daemon.sendto(osc.write("/latentd/status", json.dumps(facts)), sender)
 
         if usual:

@@ -80,7 +80,7 @@ class OscMessage(Strict):
 class OscSection(Strict):
     """`osc:`, messages of one device."""
 
-    messages: list[OscMessage] = Field(min_length=1, max_length=32)
+    messages: list[OscMessage] = Field(min_length=1, max_length=32, examples=[[{"address": "/xy", "x": 0, "y": 1}]])
     relative: bool = Field(default=False, description="x and y are movements, not positions")
     step: float = Field(default=1.0, gt=0.0, le=1e6, description="pad widths for a movement of 1")
     lead: Literal["first", "newest"] = Field(default="first", description="which of several fingers leads")
