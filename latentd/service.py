@@ -21,7 +21,7 @@ from latentd.engine import Engine
 from latentd.errors import LatentdError
 from latentd.gesture import Gesture, GestureSettings
 from latentd.inputs.mapping import load_mapping
-from latentd.inputs.receiver import Inputs
+from latentd.inputs.receiver import JACK_PORT, Inputs
 from latentd.monitors import Monitors
 from latentd.peers import Allowed, Feedback, Sender, listen, overrun
 from latentd.status import Status
@@ -298,7 +298,7 @@ class Service:
     def _on_ways(self, now: float) -> None:
         self.ways.wake()
         for data, _arrived in self.ways.take_midi():
-            self._midi(data, "latentd:midi_in", now)
+            self._midi(data, JACK_PORT, now)
 
     def _on_alsa(self, now: float) -> None:
         assert self._alsa_in is not None

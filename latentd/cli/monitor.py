@@ -19,6 +19,7 @@ from latentd.config import Config, load_config
 from latentd.errors import LatentdError
 from latentd.explain import Explainer, Heard
 from latentd.inputs.mapping import DeviceMapping, load_mapping, load_mappings
+from latentd.inputs.receiver import JACK_PORT
 from latentd.monitors import ADDRESS, LASTS_S
 from latentd.peers import Allowed, listen
 from latentd.terminal import ends_quietly, says_end, single_keys
@@ -194,7 +195,7 @@ def _alone(config: Config, names: tuple[str, ...], midi: bool, show: Show, keys:
                     for heard in _explained(explainer, kind, source, data, now):
                         show(source, heard)
                 for data, _arrived in port.take_midi() if port is not None else ():
-                    show("latentd:midi_in", explainer.midi(data, "latentd:midi_in", now))
+                    show(JACK_PORT, explainer.midi(data, JACK_PORT, now))
         finally:
             if port is not None:
                 port.close()

@@ -25,6 +25,9 @@ from latentd.status import Counters
 _Hear = Callable[[Message, float], bool]
 _Reader = MidiReader | MpeReader | LinnStrumentReader
 
+# What is connected to it in JACK comes mixed, and nothing says whose it is: mappings of any port hear it.
+JACK_PORT = "latentd:midi_in"
+
 # Addresses whose readers are known. Cleared when full, so that made-up addresses cannot grow it.
 _MAX_KNOWN = 1_024
 # Names that one part of a mapping's address may stand for to be found by incoming patterns: it bounds a search's time.
@@ -64,8 +67,8 @@ class Inputs:
 
     def midi(self, data: bytes, port: str, now: float) -> bool:
         """Use one MIDI event, or several in a row, that came in on `port`. True when some mapping wanted it."""
-        port = port.lower()
-        readers = [reader for wanted, reader in self._midi if wanted is None or wanted in port]
+        mixed, port = port == JACK_PORT, port.lower()
+        readers = [reader for wanted, reader in self._midi if mixed or wanted is None or wanted in port]
         used = False
         try:
             for message in parse(data):
