@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,29 +53,6 @@ def test_a_machine_that_has_everything_is_all_green(tmp_path: Path) -> None:
     checks = look(tmp_path, 0)
     assert {name for name, check in checks.items() if check.state != "ok"} == set()
     assert len(checks) == 1 + len(doctor.examine(Config()))  # the configuration
-
-
-@pytest.mark.parametrize(
-    ("ways", "state", "text"),
-    [
-        ({}, "ok", "no latentd runs here yet"),
-        ({"osc": {"connected": True}, "jack": {"running": True, "connected": True}}, "ok", "by osc and jack"),
-        (
-            {"osc": {"connected": True}, "jack": {"running": True, "connected": False}},
-            "weak",
-            "is not on latentd's JACK",
-        ),
-        ({"osc": {"connected": False}, "jack": {"running": True, "connected": False}}, "weak", "waits for a synth"),
-    ],
-)
-def test_a_running_rig_whose_parts_do_not_reach_each_other_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ways: dict[str, Any], state: str, text: str
-) -> None:
-    monkeypatch.setattr(doctor, "_ways", lambda _config: ways)
-    rig = look(tmp_path, 0)["rig"]
-    assert rig.state == state
-    assert text in rig.found
-    assert bool(rig.step) == (state == "weak")
 
 
 def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,41 +105,60 @@ def test_a_port_that_a_stranger_holds_keeps_us_from_playing(tmp_path: Path) -> N
     assert str(port) in check.step
 
 
-def test_a_port_that_latentd_holds_is_as_it_should_be(tmp_path: Path) -> None:
+@contextlib.contextmanager
+def a_daemon(ways: dict[str, Any]) -> Iterator[str]:
+    """What answers like a latentd with these ways into the synth; yields its address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
         daemon.bind(("127.0.0.1", 0))
-        daemon.settimeout(30)
+        status = json.dumps({"version": "0", "ways": ways})
 
         def answer() -> None:
-            datagram, sender = daemon.recvfrom(1000)
-            assert osc.read(datagram)[0].address == "/latentd/ping"
-            daemon.sendto(osc.write("/latentd/pong"), sender)
+            while (datagram := daemon.recvfrom(1000))[0]:
+                asked = osc.read(datagram[0])[0].address
+                answered = ("/latentd/status", status) if asked == "/latentd/status" else ("/latentd/pong",)
+                daemon.sendto(osc.write(*answered), datagram[1])
 
         thread = threading.Thread(target=answer)
         thread.start()
-        check = look(tmp_path, 0, listen=f"127.0.0.1:{daemon.getsockname()[1]}")["OSC port"]
+        yield f"127.0.0.1:{daemon.getsockname()[1]}"
+        daemon.sendto(b"", daemon.getsockname())
         thread.join()
+
+
+def test_a_port_that_latentd_holds_is_as_it_should_be(tmp_path: Path) -> None:
+    with a_daemon({}) as address:
+        check = look(tmp_path, 0, listen=address)["OSC port"]
     assert check.found.startswith("a latentd is running")
 
 
 def test_a_daemon_on_a_private_server_shows_that_jack_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
-        daemon.bind(("127.0.0.1", 0))
-        daemon.settimeout(30)
-
-        def answer() -> None:
-            for _ in range(2):
-                datagram, sender = daemon.recvfrom(1000)
-                asked = osc.read(datagram)[0].address == "/latentd/status"
-                facts = ('{"version": "0", "ways": {"jack": {"running": true}}}',)
-                daemon.sendto(osc.write(*(("/latentd/status", *facts) if asked else ("/latentd/pong",))), sender)
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        check = look(tmp_path, 0, listen=f"127.0.0.1:{daemon.getsockname()[1]}")["JACK"]
-        thread.join()
+    with a_daemon({"jack": {"running": True}}) as address:
+        check = look(tmp_path, 0, listen=address)["JACK"]
     assert (check.state, "the running latentd plays on one" in check.found) == ("ok", True)
+
+
+@pytest.mark.parametrize(
+    ("ways", "state", "text"),
+    [
+        ({}, "ok", "no latentd runs here yet"),
+        ({"osc": {"connected": True}, "jack": {"running": True, "connected": True}}, "ok", "by osc and jack"),
+        (
+            {"osc": {"connected": True}, "jack": {"running": True, "connected": False}},
+            "weak",
+            "is not on latentd's JACK",
+        ),
+        ({"osc": {"connected": False}, "jack": {"running": True, "connected": False}}, "weak", "waits for a synth"),
+    ],
+)
+def test_a_running_rig_whose_parts_do_not_reach_each_other_is_named(
+    tmp_path: Path, ways: dict[str, Any], state: str, text: str
+) -> None:
+    with a_daemon(ways) as address:
+        rig = look(tmp_path, 0, listen=address)["rig"]
+    assert rig.state == state
+    assert text in rig.found
+    assert bool(rig.step) == (state == "weak")
 
 
 def test_a_map_that_misses_parameters_is_told_from_a_whole_one(tmp_path: Path) -> None:

@@ -156,8 +156,8 @@ def test_incoming_patterns_reach_the_few_addresses_that_a_mappings_own_pattern_s
     assert bool(Inputs([loaded(mapping)], Counters())._find(pattern)) is reached
 
 
-@pytest.mark.parametrize("mine", ["/a[1", "/{a,b", "/[!a][!a][!a]", "/[]"])
-def test_a_mappings_pattern_that_stands_for_nothing_or_too_much_is_passed_over(mine: str) -> None:
+@pytest.mark.parametrize("mine", ["/[!a][!a][!a]"])
+def test_a_mappings_pattern_that_stands_for_too_much_is_passed_over(mine: str) -> None:
     hearing = Hearing(text=f'osc: {{messages: [{{address: "{mine}", x: 0, y: 1}}]}}')
     assert not hearing.osc("/*", 0.1, 0.2)
 

@@ -79,11 +79,12 @@ def _configuration(file: Path | None) -> tuple[Config, Check]:
 
 def examine(config: Config) -> list[Check]:
     """All checks, the ones that nothing works without first."""
+    ways = _ways(config)
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("Python", _python),
         ("amSynth", _amsynth),
-        ("JACK", lambda: _jack(config)),
-        ("rig", lambda: _rig(config)),
+        ("JACK", lambda: _jack(ways)),
+        ("rig", lambda: _rig(ways)),
         ("model", lambda: _model(config)),
         ("mappings", lambda: _mappings(config)),
         ("OSC port", lambda: _port(config)),
@@ -118,25 +119,20 @@ def _amsynth() -> Check:
     return Check("amSynth", "ok", version or "does not say its version")
 
 
-def _jack(config: Config) -> Check:
+def _jack(ways: dict[str, Any]) -> Check:
     if machine.libjack() is None:
         return Check("JACK", "bad", "no libjack", "sudo apt install jackd2")
     answer = machine.ask_jack()
     if isinstance(answer, machine.JackFacts):
         priority = "real-time" if answer.realtime else "without real-time priority"
         return Check("JACK", "ok", f"{answer.version}: {answer.frames} frames at {answer.rate_hz} Hz, {priority}")
-    if _plays_on_jack(config):
+    if ways.get("jack", {}).get("running"):
         return Check("JACK", "ok", f"{answer} by the usual name, but the running latentd plays on one (a demo's own?)")
     if machine.jack_is_pipewire() and shutil.which("pw-jack"):
         return Check("JACK", "weak", f"{answer}, but PipeWire is", "Start JACK programs as: pw-jack latentd run")
     if shutil.which("jackd") is None:
         return Check("JACK", "bad", f"{answer}, and no jackd to start", "sudo apt install jackd2")
     return Check("JACK", "weak", answer, "`latentd demo` starts one; ./setup.sh install keeps one running")
-
-
-def _plays_on_jack(config: Config) -> bool:
-    """True when the daemon that runs here has a JACK server."""
-    return bool(_ways(config).get("jack", {}).get("running"))
 
 
 def _ways(config: Config) -> dict[str, Any]:
@@ -147,9 +143,8 @@ def _ways(config: Config) -> dict[str, Any]:
     return {}
 
 
-def _rig(config: Config) -> Check:
+def _rig(ways: dict[str, Any]) -> Check:
     """Do the daemon and the synth that run here reach each other?"""
-    ways = _ways(config)
     jack, synth = ways.get("jack", {}), ways.get("osc", {})
     if not ways:
         return Check("rig", "ok", "no latentd runs here yet")
