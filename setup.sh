@@ -158,6 +158,18 @@ need_minimal_venv() {
 # A hanging test is interrupted as by Ctrl-C, so that it still ends the programs it started.
 limited() { timeout --foreground --signal=INT --kill-after=60 1800 "$@"; }
 
+# The pure tests in both environments side by side: each keeps one core busy.
+pure_tests() {
+    local log=build/minimal.log minimal failures=0
+    limited .venv-minimal/bin/python -m pytest -q -m "not real and not offline" > "$log" 2>&1 &
+    minimal=$!
+    limited .venv/bin/python -m pytest -q -m "not real and not offline" || failures=1
+    wait "$minimal" || failures=1
+    say "The same on the minimal install"
+    cat "$log"
+    return "$failures"
+}
+
 run_tests() {
     local start=$SECONDS python=.venv/bin/python
     need_test_tools
@@ -167,10 +179,9 @@ run_tests() {
     stage "Format" $python -m ruff format --check .
     stage "Types" $python -m mypy
     stage "Shell scripts" shellcheck setup.sh .ci/run
-    stage "Pure tests" limited $python -m pytest -q -m "not real and not offline"
+    stage "Pure tests, here and on the minimal install" pure_tests
     stage "Tests on the real synth" limited $python -m pytest -q -m real
     stage "Offline tests" limited $python -m pytest -q -m offline
-    stage "Pure tests on the minimal install" limited .venv-minimal/bin/python -m pytest -q -m "not real and not offline"
     printf '\n'
     printf '%s\n' "${times[@]}"
     if [ "${#failed[@]}" -gt 0 ]; then die "failed: $(printf '%s; ' "${failed[@]}")see above"; fi
