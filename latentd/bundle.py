@@ -42,6 +42,7 @@ LANDMARKS_FILE = "landmarks.json"
 SOUNDS_FILE = "sounds.safetensors"
 HASHED = (DECODER_FILE, ENCODER_FILE, LANDMARKS_FILE)
 CARD_FILE = "README.md"
+_GREATEST = 1e6  # of a weight or a corner: a network's sums stay finite in float32
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -312,6 +313,8 @@ def _sounds(manifest: Manifest, folder: Path) -> Sounds | None:
     if shapes != fits or size < 2 or size**2 != points or tensors["levels"].dtype != np.uint8:
         raise BundleError(f"{path}: {shapes} is not the sound of a square of points", "Copy the bundle again")
     descriptors, lufs = (tensors[name].astype(np.float64) for name in ("descriptors", "lufs"))
+    if not (np.isfinite(descriptors).all(axis=1) & np.isfinite(lufs)).any():
+        raise BundleError(f"{path}: no point of the pad is heard", "Train again")
     return Sounds(descriptors, lufs, tensors["levels"])
 
 
@@ -327,15 +330,17 @@ def _tensor(tensors: Mapping[str, Any], name: str, path: Path) -> Array:
     if name not in tensors:
         raise BundleError(f"{path}: no tensor {name}")
     tensor: Array = np.ascontiguousarray(tensors[name], dtype=np.float64)
-    if not np.isfinite(tensor).all():
-        raise BundleError(f"{path}: {name} holds a number that is not finite", "Train again")
+    if not (np.abs(tensor) <= _GREATEST).all():  # NaN among them
+        raise BundleError(f"{path}: {name} holds a number that is not finite, or beyond {_GREATEST:g}", "Train again")
     return tensor
 
 
 def _box(box: Box, path: Path) -> Array:
     corners = np.array([box.low, box.high])
-    if not (np.isfinite(corners).all() and (corners[0] < corners[1]).all()):
-        raise BundleError(f"{path}: box: found {box.low}..{box.high}, each low must lie below its high")
+    if not ((np.abs(corners) <= _GREATEST).all() and (corners[0] < corners[1]).all()):
+        raise BundleError(
+            f"{path}: box: found {box.low}..{box.high}, each low must lie below its high, none beyond {_GREATEST:g}"
+        )
     return corners
 
 

@@ -143,6 +143,7 @@ def _put(key: str, value: object) -> Callable[[dict[str, Any]], object]:
         (_drop("format"), "format None"),
         (_drop("box"), "box: Field required"),
         (_put("more", 1), "more: Extra inputs"),
+        (_put("box", {"low": [-1e300, 0], "high": [1e300, 1], "how": ""}), "none beyond 1e+06"),
         (_put("name", "../escape"), "name: "),
         (_put("name", "a\x1b[31m"), "name: "),
         (_put("margin", -1), "margin: "),

@@ -71,18 +71,22 @@ def command(
 
 
 def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None, dask: str | None) -> None:
-    need("Rendering", "soundfile")
-    import soundfile
+    need("Rendering", "scipy")
+    from scipy.io import wavfile
 
     from latentd.offline.progress import counted
     from latentd.offline.render import render
     from latentd.offline.take import RATE
 
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out}: {error.strerror or error}", "Choose another --out") from error
     clips = render([patch for _, patch in patches], take, jobs, dask)
     with counted(len(patches), "rendering") as count:
         for (name, _), audio in zip(patches, clips, strict=True):
-            soundfile.write(out / f"{name}.wav", audio, RATE, subtype="FLOAT")
+            # Not libsndfile, which puts the time into the file: the same patch shall give the same bytes.
+            wavfile.write(out / f"{name}.wav", RATE, audio.astype(np.float32))
             count.done(str(out / f"{name}.wav"))
 
 
@@ -94,11 +98,24 @@ def _from_files(sources: Sequence[str]) -> list[Named]:
         found += [
             (_file_name(f"{stem}_{n:03d}_{preset.name}"), preset.patch()) for n, preset in enumerate(banks.read(file))
         ]
-    return found
+    return _told_apart(found)
+
+
+def _told_apart(found: Sequence[Named]) -> list[Named]:
+    """No name twice: of two banks that share one, the later presets are numbered on."""
+    seen: dict[str, int] = {}
+    apart = []
+    for name, patch in found:
+        seen[name] = times = seen.get(name, 0) + 1
+        apart.append((name if times == 1 else f"{name}_{times}", patch))
+    return apart
+
+
+_LONGEST_NAME = 60  # letters: four bytes each still make a file name
 
 
 def _file_name(name: str) -> str:
-    return re.sub(r"[^\w.+-]+", "_", name).strip("_.") or "preset"
+    return re.sub(r"[^\w.+-]+", "_", name).strip("_.")[:_LONGEST_NAME] or "preset"
 
 
 def _from_pad(points: Sequence[XY], name: str) -> list[Named]:

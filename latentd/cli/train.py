@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -52,9 +53,16 @@ EPILOG = """Examples:
     help="timbre: trained by ear, on rendered patches; vae: an auto-encoder, trained by ear too; paper: the published "
     "auto-encoder, on the presets' numbers.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), help="Processes that render.  [timbre, vae; default: one a core]")
-@click.option("--cache", type=click.Path(path_type=Path), help="Folder of what was rendered before.  [timbre, vae]")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes that render.  [default: one a core]")
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder of what was rendered before.  [the user's]")
 @dask
+@click.option(
+    "--grid",
+    type=click.IntRange(0, 500),
+    default=50,
+    show_default=True,
+    help="Points a side of the map and of what is measured for the card; 0 leaves both out.",
+)
 @click.option("--side", type=click.IntRange(4, 40), help="Presets a side of the atlas to start from.  [timbre: 14]")
 @click.option(
     "--rounds",
@@ -80,25 +88,32 @@ EPILOG = """Examples:
 @click.option("--latent", type=click.IntRange(2, 64), help="Dimensions; the pad shows two of more.  [paper, vae: 2]")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="The same seed gives the same model.  [0]")
 def command(
-    sources: tuple[Path, ...], name: str | None, out: Path | None, aside: tuple[Path, ...], recipe: str, **changes: Any
+    sources: tuple[Path, ...],
+    name: str | None,
+    out: Path | None,
+    aside: tuple[Path, ...],
+    recipe: str,
+    grid: int,
+    **changes: Any,
 ) -> None:
     """Make a model from preset banks (files, or folders of them).
 
     Without BANKS it trains on the 2,586 presets that the paper used, from the banks that amSynth installs, and measures
     on the seven banks that the paper never saw. Of your own banks a tenth of the presets is kept aside to measure on,
-    unless --hold-out names whole banks. What has been rendered once is kept, so an interrupted run goes on quickly.
+    unless --hold-out names whole banks. In the end the pad and what was kept aside are rendered and measured, for the
+    map, the pictures and the figures of the card. What was rendered is kept, so an interrupted run goes on quickly.
     """
-    need("Training", "torch", "numba", "scipy", "pyloudnorm")
+    need("Training", "torch", "numba", "scipy", "pyloudnorm", *(("matplotlib",) if grid else ()))
     rendering = _Rendering(changes.pop("jobs"), changes.pop("cache"), changes.pop("dask"))
     chosen = _recipe(recipe, changes)
-    if recipe == "paper":
-        for option, value in rendering._asdict().items():
-            if value is not None:
-                raise _foreign(option, recipe)
+    from latentd.offline.export import check_place
+
     rows, kept_aside = _corpora(sources, aside, chosen.seed)
     model_name, parent = _name(name or ("mine" if sources else chosen.name)), out or bundle.user_folder()
+    check_place(parent, model_name)
     folder = _made(rows, kept_aside, chosen, rendering, model_name, parent)
-    bundle.load(str(folder.resolve()))
+    if grid:
+        _measure(folder, kept_aside, rows, rendering, grid)
     click.echo(f"{folder}: made from {len(rows.rows)} presets. Play it: latentd run --model {_hint(folder, out)}")
 
 
@@ -118,27 +133,39 @@ def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:
     given = {key: value for key, value in changes.items() if value not in (None, ())}
     for key in given:
         if not hasattr(chosen, key):
-            raise _foreign("weight" if key == "weights" else key.replace("_", "-"), name)
+            option = "weight" if key == "weights" else key.replace("_", "-")
+            raise UserError(f"--{option} is not an option of the recipe {name}", "Leave it out")
+        if isinstance(given[key], float) and not math.isfinite(given[key]):
+            raise UserError(f"--{key.replace('_', '-')}: found {given[key]}, a number is needed", "Give another")
     if isinstance(chosen, HearingRecipe | TimbreRecipe):
         given["weights"] = changed(chosen.weights, changes["weights"])
     return replace(chosen, **given)
-
-
-def _foreign(option: str, recipe: str) -> UserError:
-    return UserError(f"--{option} is not an option of the recipe {recipe}", "Leave it out")
 
 
 def _corpora(sources: tuple[Path, ...], aside: tuple[Path, ...], seed: int) -> tuple[Corpus, Corpus]:
     """Rows to train on and rows to measure on."""
     from latentd.offline import corpus
 
-    if not sources:
-        rows, kept_aside = corpus.paper(banks.system_folder())
-    else:
-        rows = corpus.read(sources)
-        if not aside:
-            return corpus.split(rows, seed)
-    return rows, corpus.read(aside) if aside else kept_aside
+    if sources and not aside:
+        return corpus.split(corpus.read(sources), seed)
+    system = banks.system_folder()
+    files = corpus.without(sources or [system / name for name in corpus.PAPER_BANKS], aside)
+    unseen = [] if aside else [system / name for name in corpus.UNSEEN_BANKS]
+    return corpus.read(files), corpus.read([*aside, *unseen])
+
+
+def _measure(folder: Path, kept_aside: Corpus, rows: Corpus, rendering: _Rendering, grid: int) -> None:
+    """Map, quality and pictures into the new bundle; a model that cannot be measured is kept as it is."""
+    from latentd.offline import finish
+    from latentd.offline.evaluate import evaluate
+    from latentd.offline.watched import measurer
+
+    model = bundle.load(str(folder.resolve()))
+    measure = measurer(rendering.jobs, rendering.cache, rendering.dask)
+    try:
+        finish.save(model, evaluate(model, kept_aside, measure, grid, rows), measure, kept_aside, grid)
+    except UserError as error:
+        click.echo(f"Not measured: {error}. `latentd evaluate {folder} --save` does it later", err=True)
 
 
 def _name(name: str) -> str:

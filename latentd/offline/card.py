@@ -8,6 +8,7 @@ from typing import Any
 from latentd.bundle import Manifest
 from latentd.offline.corpus import PAPER_BANKS
 from latentd.offline.goals import GOALS
+from latentd.offline.metrics import GRID
 
 PATCH_ERROR = "p95_patch_error"
 _PICTURES = {
@@ -58,7 +59,7 @@ A model for {manifest.synth}: {_dimensions(manifest)}, made by `{_command(manife
 Kept aside, only looked at for the figures below: {_corpus(corpus["kept_aside"])}
 
 The presets belong to their authors. Those that come with amSynth are published with it under the GNU General Public
-License, version 2 or later; this model is shipped under the licence of latentd, GPL-3.0-or-later.
+License, version 2 or later{_licence(manifest)}.
 
 ## Columns
 
@@ -88,7 +89,7 @@ def _constants(constants: Mapping[str, float]) -> str:
 def _command(manifest: Manifest) -> str:
     """What makes it; the settings that it was given are in the table below."""
     recipe, name = manifest.training["name"], manifest.name
-    of_your_own = set(manifest.corpus["trained_on"]["banks"]) != set(PAPER_BANKS)
+    of_your_own = _of_your_own(manifest)
     words = ["latentd train"]
     words += ["BANKS…"] if of_your_own else []
     words += [f"--recipe {recipe}"] if recipe != "timbre" else []
@@ -97,6 +98,15 @@ def _command(manifest: Manifest) -> str:
     ]
     words += [f"--name {name}"] if name != recipe or of_your_own else []
     return " ".join(words)
+
+
+def _of_your_own(manifest: Manifest) -> bool:
+    return set(manifest.corpus["trained_on"]["banks"]) != set(PAPER_BANKS)
+
+
+def _licence(manifest: Manifest) -> str:
+    shipped = "; this model is shipped under the licence of latentd, GPL-3.0-or-later"
+    return "; what you may do with this model follows from your presets" if _of_your_own(manifest) else shipped
 
 
 def _dimensions(manifest: Manifest) -> str:
@@ -131,7 +141,8 @@ def _instrument(manifest: Manifest, paper: Mapping[str, Any] | None) -> str:
         "## Quality",
         "",
         f"Measured by `latentd evaluate {manifest.name}` on {facts['distinct']} presets of {len(facts['banks'])} banks "
-        f"({', '.join(facts['banks'])}). Brackets: bootstrap 90 % interval.",
+        f"({', '.join(facts['banks'])}){_grid(facts)}. Brackets: bootstrap 90 % interval.",
+        *_careful(facts),
         "",
         f"| quality | {manifest.name} |{' paper |' if compared else ''} must | aim |",
         f"|---|---|{'---|' if compared else ''}---|---|",
@@ -145,6 +156,17 @@ def _instrument(manifest: Manifest, paper: Mapping[str, Any] | None) -> str:
             f"| {goal.title} (`{name}`) | {row['value']:.4g}{interval} |{other} {sign} {goal.must:g} | {goal.aim:g} |"
         )
     return "\n".join([*lines, "", ""])
+
+
+def _grid(facts: Mapping[str, Any]) -> str:
+    """The size of the grid over the pad, where it is not that of the protocol."""
+    size = facts.get("grid", GRID)
+    return "" if size == GRID else f", over a grid of {size} x {size} points, where the rows ask for {GRID} x {GRID}"
+
+
+def _careful(facts: Mapping[str, Any]) -> list[str]:
+    seen = facts.get("seen_in_training")
+    return [f"**Careful: it was trained on some of these banks: {', '.join(seen)}.**"] if seen else []
 
 
 def _pictures(files: Collection[str]) -> str:
@@ -185,6 +207,14 @@ def _measured(rows: Mapping[str, Any], extra: Mapping[str, float]) -> list[str]:
             f"- Loudness differs over the pad: its loudest 5 % are {high - low:.1f} LU or more above its quietest 5 % "
             f"({low:.1f} and\n  {high:.1f} LUFS).\n"
         )
+    if "timbre_by_parameters_without_twins" in extra:
+        heard, placed = (extra[f"timbre_by_{way}_without_twins"] for way in ("sound", "parameters"))
+        lines.append(
+            "- Presets that a bank it was trained on holds as well help the figures. The timbre error of the\n"
+            f"  {extra['not_in_training']:g} others is {heard:.3g} by sound and {placed:.3g} by parameters.\n"
+        )
+    if "dead_steps" in extra:
+        lines.append(f"- Dead zones: over {extra['dead_steps']:.1%} of the grid's steps the timbre stays as it is.\n")
     if "way_back" in extra:
         lines.append(
             "- The way back is approximate: encoding the patch of a pad point gives a point that is, on average,\n"

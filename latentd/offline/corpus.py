@@ -93,8 +93,25 @@ def paper(folder: Path) -> tuple[Corpus, Corpus]:
     return read(folder / name for name in PAPER_BANKS), read(folder / name for name in UNSEEN_BANKS)
 
 
+def without(paths: Iterable[Path], aside: Iterable[Path]) -> list[Path]:
+    """The bank and preset files that these paths stand for, but for those that are held out.
+
+    Raises:
+        UserError: nothing is left.
+    """
+    held_out = {path.resolve() for path in banks.bank_files(aside)}
+    left = [path for path in banks.bank_files(paths) if path.resolve() not in held_out]
+    if not left:
+        raise UserError("All banks are held out, none is left to train on", "Name more banks")
+    return left
+
+
 def split(corpus: Corpus, seed: int, share: float = 0.1) -> tuple[Corpus, Corpus]:
-    """Train on most presets, keep a random share aside: for banks of one's own, too few to hold out whole ones."""
-    order = np.random.default_rng(seed).permutation(len(corpus.rows))
-    kept = round(len(order) * share)
-    return corpus.take(sorted(order[kept:].tolist())), corpus.take(sorted(order[:kept].tolist()))
+    """Train on most presets, keep a random share aside: for banks of one's own, too few to hold out whole ones.
+
+    Equal presets stay together, so that none is trained on and measured.
+    """
+    group = np.unique(corpus.params, axis=0, return_inverse=True)[1].ravel()
+    order = np.random.default_rng(seed).permutation(group.max() + 1)
+    kept = np.isin(group, order[: round(len(order) * share)])
+    return corpus.take(np.flatnonzero(~kept).tolist()), corpus.take(np.flatnonzero(kept).tolist())

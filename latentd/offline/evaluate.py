@@ -17,7 +17,7 @@ from latentd import amsynth
 from latentd.amsynth import Array
 from latentd.bundle import Model
 from latentd.decoder import Indices
-from latentd.errors import LatentdError
+from latentd.errors import LatentdError, UserError
 from latentd.offline import metrics
 from latentd.offline.corpus import Corpus, paper_layout
 from latentd.offline.goals import GOALS, Goal
@@ -26,6 +26,7 @@ from latentd.offline.metrics import Sounds
 from latentd.offline.timbre import DESCRIPTORS
 
 HALVES_SEED = 0
+FEWEST = 2  # presets: each half needs one
 _SILENCE_LUFS = -70.0  # the absolute gate of ITU-R BS.1770: nothing fainter has a loudness
 _HALVES = "n1 is the first half of the distinct patches in a random order that never changes, n2 the rest"
 _INTERVALS = (
@@ -82,6 +83,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure all rows.
 
+    Raises:
+        UserError: too few presets that are heard.
+
     Args:
         held_out: presets that the model has not seen; equal ones count once.
         measure: renders and describes patches, for instance `partial(measure.measure, cache=…)`.
@@ -96,6 +100,8 @@ def evaluate(
     by_sound = metrics.timbre_errors(real.descriptors, grid.descriptors[nearest])
     by_parameters = metrics.timbre_errors(real.descriptors, encoded.descriptors)
     heard = np.flatnonzero(~np.isnan(real.descriptors).any(axis=1))
+    if len(heard) < FEWEST:
+        raise UserError(f"{len(heard)} of the presets are heard, {FEWEST} are needed", "Name more banks to measure on")
     kept = metrics.range_kept(grid.descriptors, real.descriptors)
     rows, extra = _pad_rows(model, grid, real, size)
     rows |= _patch_rows(by_sound[heard], by_parameters[heard], distances[heard])
@@ -104,7 +110,11 @@ def evaluate(
     extra["silent_by_parameters"] = int(metrics.silent(encoded)[heard].sum())
     if known:
         fresh = heard[~_among(params[heard], known.params)]
-        extra |= {"not_in_training": len(fresh), "timbre_by_sound_without_twins": _mean(by_sound[fresh])}
+        extra |= {
+            "not_in_training": len(fresh),
+            "timbre_by_sound_without_twins": _mean(by_sound[fresh]),
+            "timbre_by_parameters_without_twins": _mean(by_parameters[fresh]),
+        }
     by_descriptor = {
         "timbre_by_sound": np.nanmean(by_sound, axis=0),
         "timbre_by_parameters": np.nanmean(by_parameters, axis=0),
@@ -114,7 +124,7 @@ def evaluate(
         model=model.name,
         rows={name: rows[name] for name in GOALS},
         by_descriptor={k: dict(zip(DESCRIPTORS, v.tolist(), strict=True)) for k, v in by_descriptor.items()},
-        held_out=_facts(model, held_out, params, heard),
+        held_out=_facts(model, held_out, params, heard) | {"grid": size},
         extra=extra,
     )
 
@@ -190,6 +200,7 @@ def _pad_rows(model: Model, grid: Sounds, real: Sounds, size: int) -> tuple[dict
         "p5_lufs": float(quiet),
         "p95_lufs": float(loud),
         "way_back": _mean(_ways_back(model, size)),
+        "dead_steps": metrics.dead_steps(change.mean),
     }
     return rows, extra
 

@@ -58,22 +58,39 @@ def write(files: Mapping[str, bytes], name: str, parent: Path) -> Path:
 
     Raises:
         UserError: the folder holds something that is not a bundle, or cannot be written.
+        BundleError: these files make no bundle that can be loaded; an older one stays.
     """
-    folder = parent / name
-    if folder.exists() and not (folder / bundle.MODEL_FILE).is_file():
-        raise UserError(f"{folder}: exists and is not a model", "Choose another --name or --out")
-    aside = parent / f".{name}.{os.getpid()}"
+    folder = check_place(parent, name)
+    aside, replaced = (parent / f".{name}.{os.getpid()}.{what}" for what in ("new", "old"))
     try:
         aside.mkdir(parents=True)
         for file, data in files.items():
             (aside / file).write_bytes(data)
+        bundle.load(str(aside.resolve()))
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(replaced)
         aside.rename(folder)
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror or error}", "Choose another --out") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+    return folder
+
+
+def check_place(parent: Path, name: str) -> Path:
+    """The folder that the bundle will have, before any work for it begins.
+
+    Raises:
+        UserError: it holds something that is not a bundle, or cannot be written.
+    """
+    folder = parent / name
+    if folder.exists() and not (folder / bundle.MODEL_FILE).is_file():
+        raise UserError(f"{folder}: exists and is not a model", "Choose another --name or --out")
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{parent}: {error.strerror or error}", "Choose another --out") from error
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def save(model: Model, result: Evaluation, measure: Measure, held_out: Corpus, s
     manifest.quality["instrument"] = _stored(result)
     manifest.sha256[maps.DATA_FILE] = bundle.digest(files[maps.DATA_FILE])
     files[bundle.MODEL_FILE] = (json.dumps(manifest.model_dump(), indent=1, ensure_ascii=False) + "\n").encode()
-    files[bundle.CARD_FILE] = card.text(manifest, reference(), files).encode()
+    files[bundle.CARD_FILE] = card.text(manifest, reference(result.held_out), files).encode()
     try:
         for name, data in files.items():
             (model.folder / name).write_bytes(data)
@@ -43,13 +44,15 @@ def save(model: Model, result: Evaluation, measure: Measure, held_out: Corpus, s
         raise UserError(f"{model.folder}: {error.strerror or error}", "Copy the model to a folder of yours") from error
 
 
-def reference() -> dict[str, dict[str, float]] | None:
-    """The measured rows of the model `paper`; None where there are none."""
+def reference(held_out: Mapping[str, object]) -> dict[str, dict[str, float]] | None:
+    """The measured rows of the model `paper`; None where there are none, or they were measured on something else."""
     try:
-        rows: dict[str, dict[str, float]] = bundle.load(REFERENCE).manifest.quality["instrument"]["rows"]
+        instrument = bundle.load(REFERENCE).manifest.quality["instrument"]
     except (LatentdError, KeyError):
         return None
-    return rows
+    alike = instrument["held_out"]["banks"] == held_out["banks"] and held_out.get("grid", metrics.GRID) == metrics.GRID
+    rows: dict[str, dict[str, float]] = instrument["rows"]
+    return rows if alike else None
 
 
 def _stored(result: Evaluation) -> dict[str, object]:

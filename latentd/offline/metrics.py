@@ -24,6 +24,7 @@ FAINT_LUFS = -45.0
 UNIT = 13.5  # what a descriptor's difference is divided by in a look-up: about what random pairs differ by
 MEL_WEIGHT = 0.25  # a descriptor unit per dB
 RESAMPLES = 1000
+DEAD = 0.1  # mean of the seven |differences|: nobody hears it
 
 CATEGORIES = tuple(i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.CATEGORY)
 PITCHES = tuple(i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.STEPS)
@@ -137,6 +138,11 @@ def p95_jump(worst: Array) -> float:
 def evenness_cv(mean: Array) -> float:
     """Coefficient of variation (standard deviation / mean) of the timbral change per grid step."""
     return float(np.nanstd(mean) / np.nanmean(mean))
+
+
+def dead_steps(mean: Array) -> float:
+    """Share of the grid's steps over which the sound stays as it is: their timbral change is below DEAD."""
+    return float((mean[~np.isnan(mean)] < DEAD).mean())
 
 
 def range_kept(made: Array, real: Array) -> Array:

@@ -25,6 +25,7 @@ So warmth means little below 44.1 kHz, and at 8 kHz only depth and boominess mea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +76,8 @@ class Description(NamedTuple):
     """What `describe` says about a clip.
 
     The seven descriptors are as the regressions give them, around 0..100 but not clipped to it, and NaN where the sum
-    of the channels is silent. Boominess is +inf where nothing is heard below 7 Bark.
+    of the channels is silent. A single one is NaN where its model has nothing to go by, as the attack of a constant or
+    the partials of a click. Boominess is +inf where nothing is heard below 7 Bark.
 
     Attributes:
         lufs: loudness after EBU R 128; -inf for silence.
@@ -115,6 +117,7 @@ def describe(samples: NDArray[np.floating], rate: int) -> Description:
     return measure(samples, rate)[0]
 
 
+@np.errstate(divide="ignore", invalid="ignore")  # NaN and infinity are answers here
 def measure(samples: NDArray[np.floating], rate: int) -> tuple[Description, Array32]:
     """`describe`, and the clip's log-mel picture for `mel.distance` (empty where the descriptors are NaN)."""
     channels = _checked(samples, rate)
@@ -176,16 +179,25 @@ def _analysed(x: Array, rate: int) -> _Analysis:
     audible = filters.above(x, 20.0, rate)
     audible /= np.abs(audible).max()
     percussion = percussive.ratio(x, spectrum, power)
-    seven = {
-        "hardness": hardness.value(x, single, held, rate, sound.weighted(70, 140), percussion),
-        "depth": depth.value(audible, rate),
-        "brightness": brightness.value(audible, rate),
-        "roughness": roughness.value(single, rate),
-        "warmth": warmth.value(x, starts, rate, sound.mean(10, 40), sound.weighted(80, 240)),
-        "sharpness": bark.sharpness(sound),
-        "boominess": bark.boominess(sound),
+    models: dict[str, Callable[[], float]] = {
+        "hardness": lambda: hardness.value(x, single, held, rate, sound.weighted(70, 140), percussion),
+        "depth": lambda: depth.value(audible, rate),
+        "brightness": lambda: brightness.value(audible, rate),
+        "roughness": lambda: roughness.value(single, rate),
+        "warmth": lambda: warmth.value(x, starts, rate, sound.mean(10, 40), sound.weighted(80, 240)),
+        "sharpness": lambda: bark.sharpness(sound),
+        "boominess": lambda: bark.boominess(sound),
     }
+    seven = {name: _defined(model) for name, model in models.items()}
     return seven, [start / rate for start in starts], mel.picture(power, rate)
+
+
+def _defined(model: Callable[[], float]) -> float:
+    """What a model says of a sound; NaN where it has nothing to go by, as in a constant, a click or one sample."""
+    try:
+        return model()
+    except (ZeroDivisionError, ValueError, IndexError):
+        return float("nan")
 
 
 def _extent(channels: Array, rate: int) -> tuple[float, float]:

@@ -33,7 +33,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     banks.write(folder / "learned.bank", Bank(shipped[:30]))
     banks.write(folder / "other.bank", Bank(shipped[40:46]))
     learned = str(folder / "learned.bank")
-    _run("train", learned, "--recipe", "paper", "--epochs", "3", "--name", "tiny", "--out", str(folder))
+    options = ["--recipe", "paper", "--epochs", "3", "--name", "tiny", "--out", str(folder), "--grid", "0"]
+    _run("train", learned, *options)
     return folder
 
 
@@ -55,6 +56,30 @@ def result(place: Path) -> dict[str, Any]:
     """What `latentd evaluate --json` says of that model."""
     found: dict[str, Any] = json.loads(_evaluate(place, "--json"))
     return found
+
+
+def test_one_command_trains_measures_and_maps(place: Path) -> None:
+    options = ["--recipe", "paper", "--epochs", "3", "--grid", "4", "--cache", str(place / "cache"), "--jobs", "1"]
+    _run("train", str(place / "learned.bank"), *options, "--name", "whole", "--out", str(place))
+    model = bundle.load(str(place / "whole"))
+    assert (model.folder / "map.safetensors").is_file()
+    assert all((model.folder / name).read_bytes().startswith(PNG) for name in ("map.png", "coordinates.png"))
+    instrument = model.manifest.quality["instrument"]
+    assert instrument["held_out"]["distinct"] == model.manifest.corpus["kept_aside"]["distinct"]
+    card = (model.folder / bundle.CARD_FILE).read_text(encoding="utf-8")
+    assert "over a grid of 4 x 4 points" in card
+    assert "- Dead zones: " in card
+    assert "| paper |" not in card  # measured on something else
+
+
+def test_too_few_presets_to_measure_on_are_the_user_s_mistake(place: Path) -> None:
+    first = banks.read_bank(place / "other.bank").presets[:1]
+    banks.write(place / "one.bank", Bank(first))
+    command = [sys.executable, "-m", "latentd", "evaluate", str(place / "tiny"), "--grid", "4", "--jobs", "1"]
+    more = ["--banks", str(place / "one.bank"), "--cache", str(place / "cache")]
+    done = subprocess.run([*command, *more], capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 2
+    assert "1 of the presets are heard, 2 are needed" in done.stderr
 
 
 def test_every_row_is_measured_with_its_protocol(result: dict[str, Any]) -> None:

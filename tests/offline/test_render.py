@@ -105,6 +105,13 @@ def test_the_command_writes_a_bank_as_float_files(tmp_path: Path) -> None:
     files = sorted((tmp_path / "out").iterdir())
     assert [file.name for file in files] == ["my_000_a_b.wav", "my_001.wav"]
     assert soundfile.info(files[0]).subtype == "FLOAT" and soundfile.info(files[0]).frames == 24000
+    written = [file.read_bytes() for file in files]
+    bank = str(tmp_path / "my.bank")
+    done = CliRunner().invoke(command, [bank, bank, "--out", str(tmp_path / "out"), "--length", "0.5"])
+    assert done.exit_code == 0, done.output
+    assert [file.read_bytes() for file in files] == written  # the same files, to the bit
+    twins = [file.with_name(f"{file.stem}_2.wav") for file in files]
+    assert [file.read_bytes() for file in twins] == written
 
 
 def test_the_command_goes_along_a_path(tmp_path: Path) -> None:

@@ -176,3 +176,24 @@ def test_the_command_names_each_file_it_cannot_read_and_goes_on(tmp_path: Path) 
     done = CliRunner().invoke(command, [*files, "--json"])
     assert done.exit_code == 2 and len(done.stdout.splitlines()) == 1
     assert "text.wav" in done.stderr and "missing.wav" in done.stderr and len(done.stderr.splitlines()) == 2
+
+
+SECOND = np.zeros(48_000)
+STRANGE = {
+    "a constant": np.full(48_000, 0.5),
+    "a click at the end": np.r_[SECOND[:-1], 0.9],
+    "a late burst": np.r_[SECOND, SECOND[:-200], np.random.default_rng(1).normal(0.0, 0.2, 200)],
+    "one sample": np.array([0.5]),
+    "an impulse": np.r_[1.0, SECOND],
+    "a tone at half the rate": 0.3 * (-1.0) ** np.arange(48_000),
+    "a low tone": 0.5 * np.sin(2.0 * np.pi * 30.0 * np.arange(48_000) / 48_000),
+    "full scale": np.sign(np.sin(2.0 * np.pi * 100.0 * np.arange(48_000) / 48_000)),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_strange_sounds_are_described_as_far_as_they_go(name: str) -> None:
+    described = timbre.describe(STRANGE[name], 48_000)
+    assert described.peak == pytest.approx(np.abs(STRANGE[name]).max())
+    seven = [getattr(described, descriptor) for descriptor in timbre.DESCRIPTORS]
+    assert any(np.isfinite(seven)) or described.silent

@@ -19,7 +19,7 @@ from latentd.banks import Bank, Preset
 from latentd.decoder import Decoder, Layout
 from latentd.offline import corpus, plane
 from latentd.offline.corpus import PAPER_CONSTANTS, Corpus, paper_layout
-from latentd.offline.export import SNAPSHOTS_FILE, export, networks
+from latentd.offline.export import SNAPSHOTS_FILE, export, networks, write
 from latentd.offline.train import Epoch, Recipe, Trained, train
 from latentd.offline.vae import VAE
 from latentd.offline.weights import HearingWeights, Weights
@@ -142,7 +142,11 @@ def test_a_small_layout_trains_too(rows: Corpus) -> None:
 
 def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "latentd", "train", *arguments], capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-m", "latentd", "train", "--grid", "0", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
 
 
@@ -181,8 +185,8 @@ def test_the_command_measures_on_banks_held_out(tmp_path: Path) -> None:
         (["--weight", "techer=0"], "there is no weight 'techer'. Did you mean teacher"),
         (["--recipe", "vae", "--weight", "teacher=0"], "There are: descriptors, loudness, mel, doubt"),
         (["--recipe", "paper", "--weight", "step=0"], "--weight is not an option of the recipe paper. Leave it out"),
-        (["--recipe", "paper", "--jobs", "2"], "--jobs is not an option of the recipe paper. Leave it out"),
-        (["--recipe", "paper", "--cache", "clips"], "--cache is not an option of the recipe paper. Leave it out"),
+        (["--recipe", "paper", "--beta", "nan"], "--beta: found nan, a number is needed"),
+        (["--out", "/proc/nowhere"], "/proc/nowhere: No such file or directory. Choose another --out"),
         (["--latent", "3"], "--latent is not an option of the recipe timbre. Leave it out"),
     ],
 )
@@ -191,6 +195,38 @@ def test_the_command_names_a_mistake_in_one_line(arguments: list[str], message: 
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_what_is_held_out_of_a_folder_is_not_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "banks").mkdir()
+    _bank(tmp_path / "banks", "a.bank", 20, 1)
+    held_out = _bank(tmp_path / "banks", "b.bank", 20, 2)
+    options = ["--hold-out", str(held_out), "--recipe", "paper", "--epochs", "1", "--out", str(tmp_path), "--name", "m"]
+    assert _command(str(tmp_path / "banks"), *options).returncode == 0
+    facts = bundle.load(str(tmp_path / "m")).manifest.corpus
+    assert facts["trained_on"]["banks"] == {"a.bank": 20}
+    assert facts["kept_aside"]["banks"] == {"b.bank": 20}
+    nothing = _command(str(held_out), *options)
+    assert nothing.returncode == 2
+    assert "none is left to train on" in nothing.stderr
+
+
+def test_equal_presets_are_kept_aside_together(rows: Corpus) -> None:
+    twice = rows.take([*range(len(rows.rows)), *range(len(rows.rows))])
+    trained, aside = corpus.split(twice, 3)
+    assert len(trained.rows) + len(aside.rows) == len(twice.rows)
+    assert 0 < len(aside.rows) < len(twice.rows) / 4
+    known = {row.tobytes() for row in trained.params}
+    assert not any(row.tobytes() in known for row in aside.params)
+
+
+def test_files_that_make_no_model_leave_the_older_one_in_its_place(rows: Corpus, tmp_path: Path) -> None:
+    _, model = _made(rows, TINY, tmp_path)
+    files = {path.name: path.read_bytes() for path in model.folder.iterdir()}
+    with pytest.raises(bundle.BundleError):
+        write(files | {bundle.DECODER_FILE: b"cut off"}, model.folder.name, tmp_path)
+    assert {path.name: path.read_bytes() for path in model.folder.iterdir()} == files
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_the_command_replaces_no_folder_that_is_not_a_model(tmp_path: Path) -> None:
