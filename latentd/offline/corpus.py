@@ -111,7 +111,12 @@ def split(corpus: Corpus, seed: int, share: float = 0.1) -> tuple[Corpus, Corpus
 
     Equal presets stay together, so that none is trained on and measured.
     """
-    group = np.unique(corpus.params, axis=0, return_inverse=True)[1].ravel()
-    order = np.random.default_rng(seed).permutation(group.max() + 1)
-    kept = np.isin(group, order[: round(len(order) * share)])
+    _, group, counts = np.unique(corpus.params, axis=0, return_inverse=True, return_counts=True)
+    left = round(len(corpus.rows) * share)
+    aside = []
+    for one in np.random.default_rng(seed).permutation(len(counts)):
+        if counts[one] <= left:
+            aside.append(one)
+            left -= counts[one]
+    kept = np.isin(group.ravel(), aside)
     return corpus.take(np.flatnonzero(~kept).tolist()), corpus.take(np.flatnonzero(kept).tolist())
