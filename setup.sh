@@ -213,11 +213,11 @@ write_settings() {
         say "Kept your settings in $SETTINGS"
         return
     fi
-    card=$(.venv/bin/python -c 'from latentd.machine import best_card; print(best_card() or "")')
+    card=$(.venv/bin/python -c 'from latentd.system.machine import best_card; print(best_card() or "")')
     [ -z "$card" ] || driver="alsa -d hw:$card -r 48000 -p 128 -n 2"
     mkdir -p "$(dirname "$SETTINGS")"
     sed "s|^JACKD_OPTIONS=.*|JACKD_OPTIONS=-R -P 70 -d $driver|" systemd/rig.env > "$SETTINGS"
-    if [ "$(.venv/bin/python -c 'from latentd.machine import jack_is_pipewire; print(jack_is_pipewire())')" = True ]; then
+    if [ "$(.venv/bin/python -c 'from latentd.system.machine import jack_is_pipewire; print(jack_is_pipewire())')" = True ]; then
         jack=pipewire
         sed -i -e 's|^LATENTD_JACK=.*|LATENTD_JACK=pipewire|' -e 's|^#LD_LIBRARY_PATH|LD_LIBRARY_PATH|' "$SETTINGS"
     fi

@@ -27,14 +27,6 @@ HEAVY = {
     "sklearn",
 }
 
-# What these modules may import from latentd: nothing above them. `documents` explains faults in YAML files.
-GROUND = {"errors", "amsynth", "point", "shipped", "documents", "faults", "hidden"}
-FACTS = {"banks", "status"}
-# The straight line's stages know nothing of who runs them.
-STAGES = {"inputs", "gesture", "pad", "decoder", "shaping", "outputs"}
-RUNNERS = {"engine", "control", "service", "ways", "peers", "client", "background", "config", "cli", "offline"}
-OFFLINE_MAY = GROUND | {"banks", "decoder", "sounds", "bundle", "offline", "pad", "osc", "children"}
-
 
 def _modules() -> dict[str, Path]:
     """Dotted name below `latentd` -> file."""
@@ -74,26 +66,6 @@ def _part(module: str) -> str:
 def test_no_module_imports_itself_through_others() -> None:
     graph = {name: _ours(path, top_level=True) - {name} for name, path in _modules().items()}
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, naming the circle
-
-
-def test_each_layer_imports_only_what_lies_below_it() -> None:
-    wrong = []
-    for name, path in _modules().items():
-        part, parts = _part(name), {_part(other) for other in _ours(path)}
-        if part in GROUND:
-            wrong += [(name, other) for other in parts - GROUND]
-        elif part in FACTS:
-            wrong += [(name, other) for other in parts - GROUND - FACTS]
-        elif part in STAGES:
-            wrong += [(name, other) for other in parts & RUNNERS]
-        elif part == "engine":
-            wrong += [(name, other) for other in parts & {"cli", "offline"}]
-    assert not wrong
-
-
-def test_offline_imports_only_what_it_needs_of_the_daemon() -> None:
-    offline = {name: path for name, path in _modules().items() if _part(name) == "offline"}
-    assert {_part(other) for path in offline.values() for other in _ours(path)} <= OFFLINE_MAY
 
 
 def test_only_the_commands_of_the_offline_half_import_it_and_only_when_they_run() -> None:

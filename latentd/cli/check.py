@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from latentd import named
-from latentd.config import Config, default_file, found_file
-from latentd.documents import parse_document, read_text
+from latentd.config import references
+from latentd.config.config import Config, default_file, found_file
 from latentd.inputs.mapping import load_mapping, schema, shipped_mappings
+from latentd.schema.documents import parse_document, read_text
 
 
 @click.command(epilog="Example:  latentd check my-pad.yaml --config ~/.config/latentd/config.yaml")
@@ -36,7 +36,7 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, de
     chosen = list(files) or ([] if config else shipped_mappings())
     if not files:
         config = config or found_file()
-    results = [(path, named.faults(partial(load_mapping, str(path)))) for path in chosen]
+    results = [(path, references.faults(partial(load_mapping, str(path)))) for path in chosen]
     if config:
         results.append((config, _config_faults(config)))
     for path, faults in results:
@@ -47,8 +47,8 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, de
 def _config_faults(path: Path) -> list[str]:
     """What is wrong in the file and in what it names, in the order of its lines."""
     folder = path.absolute().parent.resolve()
-    look = partial(named.mistakes, folder=folder)
-    return named.faults(lambda: parse_document(read_text(path), str(path), Config, look))
+    look = partial(references.mistakes, folder=folder)
+    return references.faults(lambda: parse_document(read_text(path), str(path), Config, look))
 
 
 def _report(path: Path, faults: list[str], as_json: bool) -> None:

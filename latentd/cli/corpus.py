@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latentd import banks
 from latentd.errors import UserError
+from latentd.synth import banks
 
 if TYPE_CHECKING:
-    from latentd.offline.corpus import Corpus
-    from latentd.offline.survey import Survey
+    from latentd.offline.corpus.corpus import Corpus
+    from latentd.offline.corpus.survey import Survey
 
 EPILOG = """Examples:
 
@@ -40,7 +40,7 @@ def command(
     amSynth's own defaults. The tables have the paper's 56 columns: 27 values 0..1 in the synth's ranges, 7 switches
     one-hot.
     """
-    from latentd.offline import survey
+    from latentd.offline.corpus import survey
 
     files = _files(sources, paper)
     names = survey.held_out(files, [*aside, *(_unseen() if paper else ())])
@@ -54,13 +54,13 @@ def command(
 
 
 def _unseen() -> tuple[str, ...]:
-    from latentd.offline.corpus import UNSEEN_BANKS
+    from latentd.offline.corpus.corpus import UNSEEN_BANKS
 
     return UNSEEN_BANKS
 
 
 def _files(sources: tuple[Path, ...], paper: bool) -> list[Path]:
-    from latentd.offline.corpus import PAPER_BANKS
+    from latentd.offline.corpus.corpus import PAPER_BANKS
 
     if paper:
         if sources:
@@ -74,13 +74,13 @@ def _files(sources: tuple[Path, ...], paper: bool) -> list[Path]:
 
 
 def _read(files: list[Path]) -> Corpus:
-    from latentd.offline import corpus
+    from latentd.offline.corpus import corpus
 
     return corpus.read(files)
 
 
 def _write(out: Path, rows: Corpus, kept_aside: Corpus, facts: dict[str, object]) -> None:
-    from latentd.offline import survey
+    from latentd.offline.corpus import survey
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def _write(out: Path, rows: Corpus, kept_aside: Corpus, facts: dict[str, object]
 
 
 def _report(corpus: Corpus, found: Survey, rows: Corpus, kept_aside: Corpus, whole: bool) -> str:
-    from latentd.offline.survey import NEAR_BUT, NEAR_WITHIN, label
+    from latentd.offline.corpus.survey import NEAR_BUT, NEAR_WITHIN, label
 
     lines = [f"{file.name:32}{file.presets:5} presets{_filled(file.filled, file.presets)}" for file in found.files]
     lines += [

@@ -13,11 +13,12 @@ from typing import TextIO
 import click
 import numpy as np
 
-from latentd import amsynth, banks, bundle
-from latentd.amsynth import Array
-from latentd.bundle import Model
 from latentd.errors import UserError
-from latentd.pad import XY, Pad
+from latentd.instrument.pad import XY, Pad
+from latentd.model import bundle
+from latentd.model.bundle import Model
+from latentd.synth import amsynth, banks
+from latentd.synth.amsynth import Array
 
 EPILOG = """Examples:
 

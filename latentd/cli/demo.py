@@ -15,15 +15,16 @@ from typing import Any
 
 import click
 
-from latentd import bundle, machine
-from latentd.children import Children
-from latentd.client import Client
-from latentd.config import Config, load_config
+from latentd.config.config import Config, load_config
 from latentd.demo.performance import Performance, Show
 from latentd.demo.stage import Server, Wishes, free_port, set_up
 from latentd.demo.view import Picture, Setting, screen, status_line
 from latentd.errors import LatentdError, UserError
-from latentd.terminal import ends_quietly, single_keys
+from latentd.model import bundle
+from latentd.osc.client import Client
+from latentd.system import machine
+from latentd.system.processes import Children
+from latentd.system.terminal import ends_quietly, single_keys
 
 _ANY = "0.0.0.0"  # noqa: S104 - only on request (--phone)
 _LOOPBACK = "127.0.0.1"

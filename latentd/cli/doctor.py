@@ -17,12 +17,15 @@ from typing import Any, Literal, NamedTuple
 
 import click
 
-from latentd import bundle, machine, midimap, osc
-from latentd.client import Client
-from latentd.config import Config, found_file, load_config
-from latentd.documents import DocumentErrors
+from latentd.config.config import Config, found_file, load_config
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mappings
+from latentd.model import bundle
+from latentd.osc import packets
+from latentd.osc.client import Client
+from latentd.schema.documents import DocumentErrors
+from latentd.synth import midimap
+from latentd.system import machine
 
 State = Literal["ok", "weak", "bad"]  # bad: cannot play; weak: plays, but not as well as it could
 _ANSWER_S = 1.0
@@ -186,7 +189,7 @@ def _port(config: Config) -> Check:
 
 def _port_taken(config: Config, error: OSError) -> Check:
     port = config.address[1]
-    with contextlib.suppress(LatentdError, OSError, osc.Malformed), Client(config.listen) as client:
+    with contextlib.suppress(LatentdError, OSError, packets.Malformed), Client(config.listen) as client:
         if client.ask("/latentd/ping", limit_s=_ANSWER_S).address == "/latentd/pong":
             return Check("OSC port", "ok", f"a latentd is running on {config.listen}")
     step = f"Find its owner (sudo ss -ulpn 'sport = :{port}'), or give latentd another port: listen: 127.0.0.1:8001"

@@ -9,14 +9,15 @@ from pathlib import Path
 import click
 import numpy as np
 
-from latentd import amsynth, banks, bundle
-from latentd.amsynth import Array
-from latentd.banks import Preset
-from latentd.bundle import Model
-from latentd.cli.needs import need
+from latentd.cli.requirements import need
 from latentd.errors import UserError
-from latentd.pad import Pad, clip
-from latentd.sounds import small
+from latentd.instrument.pad import Pad, clip
+from latentd.model import bundle
+from latentd.model.bundle import Model
+from latentd.model.pad_sounds import small
+from latentd.synth import amsynth, banks
+from latentd.synth.amsynth import Array
+from latentd.synth.banks import Preset
 
 Place = Callable[[Array], list[tuple[float, float]]]  # patches (n, 41) in the synth's units to pad points
 
@@ -62,7 +63,8 @@ def _by_sound(model: Model) -> Place:
     if sounds is None:
         raise UserError(f"The model {model.name} has no sound encoder", "Use --by parameters, or another --model")
     need("Rendering", "scipy", "pyloudnorm")
-    from latentd.offline import clip_cache, measure
+    from latentd.offline.render import clip_cache
+    from latentd.offline.timbre import measure
 
     def place(patches: Array) -> list[tuple[float, float]]:
         heard = measure.measure(patches, cache=clip_cache.folder())

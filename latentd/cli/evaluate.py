@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latentd import banks, bundle
-from latentd.cli.needs import dask, need
+from latentd.cli.requirements import dask, need
+from latentd.model import bundle
+from latentd.synth import banks
 
 if TYPE_CHECKING:
-    from latentd.offline.corpus import Corpus
-    from latentd.offline.evaluate import Evaluation
+    from latentd.offline.corpus.corpus import Corpus
+    from latentd.offline.evaluation.evaluate import Evaluation
 
 EPILOG = """Examples:
 
@@ -50,8 +51,8 @@ def command(
     interrupted run goes on where it was.
     """
     need("Measuring", "scipy", "pyloudnorm", *(("matplotlib",) if save or figures else ()))
-    from latentd.offline.evaluate import evaluate
-    from latentd.offline.watched import measurer
+    from latentd.offline.evaluation.evaluate import evaluate
+    from latentd.offline.timbre.measure_with_progress import measurer
 
     loaded = bundle.load(model)
     held_out, known = _held_out(sources)
@@ -59,12 +60,12 @@ def command(
     result = evaluate(loaded, held_out, measure, grid, known)
     click.echo(json.dumps(result.to_json(), indent=1) if as_json else _table(result))
     if save:
-        from latentd.offline import finish
+        from latentd.offline.publish.save import save as save_results
 
-        finish.save(loaded, result, measure, held_out, grid)
+        save_results(loaded, result, measure, held_out, grid)
         click.echo(f"Saved in {loaded.folder}", err=True)
     if figures:
-        from latentd.offline import reproduce
+        from latentd.offline.evaluation import reproduce
 
         reproduce.draw(loaded, measure, figures, grid)
         click.echo(f"Figures: {figures}", err=True)
@@ -72,7 +73,7 @@ def command(
 
 def _held_out(sources: tuple[Path, ...]) -> tuple[Corpus, Corpus | None]:
     """Presets to measure on, and those that the shipped models were trained on."""
-    from latentd.offline import corpus
+    from latentd.offline.corpus import corpus
 
     if sources:
         return corpus.read(sources), None
@@ -81,7 +82,7 @@ def _held_out(sources: tuple[Path, ...]) -> tuple[Corpus, Corpus | None]:
 
 
 def _table(result: Evaluation) -> str:
-    from latentd.offline.goals import GOALS
+    from latentd.offline.evaluation.criteria import GOALS
 
     facts = result.held_out
     lines = [

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from latentd import bundle
-from latentd.cli.needs import dask, need
+from latentd.cli.requirements import dask, need
+from latentd.model import bundle
 
 EPILOG = """Examples:
 
@@ -30,8 +30,8 @@ def command(model: str, out: Path | None, grid: int, jobs: int | None, cache: Pa
     on where it was, and `latentd evaluate` uses the same clips.
     """
     need("Mapping", "scipy", "pyloudnorm", "matplotlib")
-    from latentd.offline import maps
-    from latentd.offline.watched import measurer
+    from latentd.offline.evaluation import maps
+    from latentd.offline.timbre.measure_with_progress import measurer
 
     loaded = bundle.load(model)
     pad = maps.measured(loaded, measurer(jobs, cache, dask), grid)

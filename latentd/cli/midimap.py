@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from latentd import amsynth, midimap
 from latentd.errors import LatentdError
+from latentd.synth import amsynth, midimap
 
 
 @click.command(

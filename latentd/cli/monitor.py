@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from latentd import osc
-from latentd.client import Client, read_facts
-from latentd.config import Config, load_config
+from latentd.config.config import Config, load_config
+from latentd.daemon.monitor import ADDRESS, LASTS_S
+from latentd.daemon.network import Allowed, listen
 from latentd.errors import LatentdError
-from latentd.explain import Explainer, Heard
 from latentd.inputs.mapping import DeviceMapping, load_mapping, load_mappings
 from latentd.inputs.receiver import JACK_PORT
-from latentd.monitors import ADDRESS, LASTS_S
-from latentd.peers import Allowed, listen
-from latentd.terminal import ends_quietly, says_end, single_keys
+from latentd.inputs.trace import Explainer, Heard
+from latentd.osc import packets
+from latentd.osc.client import Client, read_facts
+from latentd.system.terminal import ends_quietly, says_end, single_keys
 
 if TYPE_CHECKING:
-    from latentd.outputs.jack import JackPort
+    from latentd.outputs.jack.port import JackPort
 
 _RENEW_S = LASTS_S / 4
 _ASK_S = 0.5
@@ -111,7 +111,7 @@ class Copy(NamedTuple):
     withheld: int
 
 
-def copy(message: osc.Message) -> Copy | None:
+def copy(message: packets.Message) -> Copy | None:
     """The copy that a message brings; None for any other message."""
     if message.address != ADDRESS or len(message.args) != 4:
         return None
@@ -202,8 +202,8 @@ def _alone(config: Config, names: tuple[str, ...], midi: bool, show: Show, keys:
 
 
 def _jack_port(config: Config) -> JackPort:
-    from latentd import midimap
-    from latentd.outputs.jack import JackPort
+    from latentd.outputs.jack.port import JackPort
+    from latentd.synth import midimap
 
     nowhere = r"(?!)"  # matches no port: nothing is played
     return JackPort(midimap.OURS, config.jack.client, nowhere, config.jack.sources)

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import click
 
-from latentd import machine
-from latentd.client import Client
-from latentd.config import Config, load_config, split_address
+from latentd.config.config import Config, load_config, split_address
 from latentd.errors import LatentdError
+from latentd.osc.client import Client
+from latentd.system import machine
 
 _ANY = "0.0.0.0"  # noqa: S104 - what the configuration says, compared here and bound nowhere
 _ANSWER_S = 1.0

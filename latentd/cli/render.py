@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from latentd import amsynth, banks, bundle
-from latentd.cli.needs import dask, need
+from latentd.cli.requirements import dask, need
 from latentd.errors import UserError
-from latentd.pad import XY, Pad
+from latentd.instrument.pad import XY, Pad
+from latentd.model import bundle
+from latentd.synth import amsynth, banks
 
 if TYPE_CHECKING:
-    from latentd.offline.take import Take
+    from latentd.offline.render.clip_spec import Take
 
 EPILOG = """Examples:
 
@@ -60,7 +61,7 @@ def command(
 
     FILEs are preset or bank files of amSynth, or folders of them. The same patch gives the same file, to the bit.
     """
-    from latentd.offline.take import Take
+    from latentd.offline.render.clip_spec import Take
 
     if points and path:
         raise UserError("--points and --path exclude each other")
@@ -75,8 +76,8 @@ def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None, da
     from scipy.io import wavfile
 
     from latentd.offline.progress import counted
-    from latentd.offline.render import render
-    from latentd.offline.take import RATE
+    from latentd.offline.render.clip_spec import RATE
+    from latentd.offline.render.synths import render
 
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from latentd.config import Config, OutputName, load_config
+from latentd.config.config import Config, OutputName, load_config
 from latentd.errors import LatentdError, UserError
 from latentd.status import start_log
 
 if TYPE_CHECKING:
-    from latentd.service import Service
+    from latentd.daemon.service import Service
 
 
 @click.command(
@@ -61,9 +61,9 @@ def _opened(load: Callable[..., Config]) -> Service:
         DocumentErrors: all mistakes of the configuration and of what it names, as `latentd check` lists them.
         LatentdError: something else is in the way.
     """
+    from latentd.daemon.network import say_alone
+    from latentd.daemon.service import Service
     from latentd.inputs.mapping import alike
-    from latentd.peers import say_alone
-    from latentd.service import Service
 
     try:
         chosen = load()
@@ -71,9 +71,9 @@ def _opened(load: Callable[..., Config]) -> Service:
             raise UserError(fault)
         service = Service(chosen)
     except LatentdError:
-        from latentd import named
+        from latentd.config import references
 
-        load(look=named.mistakes)  # takes longer: reads all that is named
+        load(look=references.mistakes)  # takes longer: reads all that is named
         raise
     say_alone(chosen.address[0], chosen.allow)
     return service

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from latentd.amsynth import INDEX, PARAMETERS
-from latentd.client import Client
-from latentd.config import load_config
+from latentd.config.config import load_config
+from latentd.osc.client import Client
+from latentd.synth.amsynth import INDEX, PARAMETERS
 
 _WIDTH, _KEY_WIDTH = 80, 9
 # What a way counts when something goes wrong or is mended; the rest of its counters is for those who change latentd.

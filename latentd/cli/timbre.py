@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentd.cli.needs import need
+from latentd.cli.requirements import need
 from latentd.errors import LatentdError, UserError
 
 if TYPE_CHECKING:
-    from latentd.offline.timbre import Description
+    from latentd.offline.timbre.describe import Description
 
 EPILOG = """Examples:
 
@@ -52,7 +52,7 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
 def _facts(file: Path) -> dict[str, Any]:
     import soundfile
 
-    from latentd.offline import timbre
+    from latentd.offline.timbre import describe
 
     if not file.is_file():
         raise UserError(f"{file}: no such file", "Check the file's name")
@@ -61,8 +61,8 @@ def _facts(file: Path) -> dict[str, Any]:
     except (OSError, soundfile.SoundFileError) as error:
         raise UserError(f"{file}: not an audio file that can be read", "Use WAV, FLAC or AIFF") from error
     try:
-        found: Description = timbre.describe(samples, rate)
-    except timbre.Undescribable as error:
+        found: Description = describe.describe(samples, rate)
+    except describe.Undescribable as error:
         raise UserError(f"{file}: {error.message[0].lower()}{error.message[1:]}", error.hint) from error
     return {"file": str(file)} | {key: _plain(value) for key, value in found._asdict().items()}
 

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from latentd import banks, bundle
-from latentd.cli.needs import dask, need
+from latentd.cli.requirements import dask, need
 from latentd.errors import UserError
+from latentd.model import bundle
+from latentd.synth import banks
 
 if TYPE_CHECKING:
-    from latentd.amsynth import Array
-    from latentd.offline.corpus import Corpus
-    from latentd.offline.timbral import Measure, Report, TimbreRecipe
-    from latentd.offline.train import Recipe, Trained
+    from latentd.offline.corpus.corpus import Corpus
+    from latentd.offline.recipes.paper import Recipe, Trained
+    from latentd.offline.recipes.timbre import Measure, Report, TimbreRecipe
+    from latentd.synth.amsynth import Array
 
 
 class _Rendering(NamedTuple):
@@ -106,7 +107,7 @@ def command(
     need("Training", "torch", "numba", "scipy", "pyloudnorm", *(("matplotlib",) if grid else ()))
     rendering = _Rendering(changes.pop("jobs"), changes.pop("cache"), changes.pop("dask"))
     chosen = _recipe(recipe, changes)
-    from latentd.offline.export import check_place
+    from latentd.offline.publish.export import check_place
 
     rows, kept_aside = _corpora(sources, aside, chosen.seed)
     model_name, parent = _name(name or ("mine" if sources else chosen.name)), out or bundle.user_folder()
@@ -123,10 +124,10 @@ def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:
     Raises:
         UserError: an option of another recipe, or a weight that there is not.
     """
-    from latentd.offline.hearing_vae import HearingRecipe
-    from latentd.offline.timbral import TimbreRecipe
-    from latentd.offline.train import Recipe
-    from latentd.offline.weights import changed
+    from latentd.offline.recipes.loss_weights import changed
+    from latentd.offline.recipes.paper import Recipe
+    from latentd.offline.recipes.timbre import TimbreRecipe
+    from latentd.offline.recipes.vae import HearingRecipe
 
     recipes: dict[str, Recipe | TimbreRecipe] = {"paper": Recipe(), "vae": HearingRecipe(), "timbre": TimbreRecipe()}
     chosen = recipes[name]
@@ -144,7 +145,7 @@ def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:
 
 def _corpora(sources: tuple[Path, ...], aside: tuple[Path, ...], seed: int) -> tuple[Corpus, Corpus]:
     """Rows to train on and rows to measure on."""
-    from latentd.offline import corpus
+    from latentd.offline.corpus import corpus
 
     if sources and not aside:
         return corpus.split(corpus.read(sources), seed)
@@ -156,14 +157,14 @@ def _corpora(sources: tuple[Path, ...], aside: tuple[Path, ...], seed: int) -> t
 
 def _measure(folder: Path, kept_aside: Corpus, rows: Corpus, rendering: _Rendering, grid: int) -> None:
     """Map, quality and pictures into the new bundle; a model that cannot be measured is kept as it is."""
-    from latentd.offline import finish
-    from latentd.offline.evaluate import evaluate
-    from latentd.offline.watched import measurer
+    from latentd.offline.evaluation.evaluate import evaluate
+    from latentd.offline.publish import save
+    from latentd.offline.timbre.measure_with_progress import measurer
 
     model = bundle.load(str(folder.resolve()))
     measure = measurer(rendering.jobs, rendering.cache, rendering.dask)
     try:
-        finish.save(model, evaluate(model, kept_aside, measure, grid, rows), measure, kept_aside, grid)
+        save.save(model, evaluate(model, kept_aside, measure, grid, rows), measure, kept_aside, grid)
     except UserError as error:
         click.echo(f"Not measured: {error}. `latentd evaluate {folder} --save` does it later", err=True)
 
@@ -178,25 +179,26 @@ def _made(
     rows: Corpus, aside: Corpus, recipe: Recipe | TimbreRecipe, rendering: _Rendering, name: str, parent: Path
 ) -> Path:
     """Train, and write the bundle."""
-    from latentd.offline import hearing_vae, timbral, timbral_export
-    from latentd.offline.export import export
+    from latentd.offline.publish import export_timbre
+    from latentd.offline.publish.export import export
+    from latentd.offline.recipes import timbre, vae
 
-    if isinstance(recipe, timbral.TimbreRecipe):
+    if isinstance(recipe, timbre.TimbreRecipe):
         with _heard(rendering) as (measure, report):
-            made = timbral.make(rows, recipe, measure, report)
-        return timbral_export.export(made, recipe, rows, aside, name, parent)
-    if isinstance(recipe, hearing_vae.HearingRecipe):
+            made = timbre.make(rows, recipe, measure, report)
+        return export_timbre.export(made, recipe, rows, aside, name, parent)
+    if isinstance(recipe, vae.HearingRecipe):
         with _heard(rendering) as (measure, report):
-            trained = hearing_vae.make(rows, recipe, measure, report)
-        return export(trained, recipe, rows, aside, name, parent, hearing_vae.MARGIN)
+            trained = vae.make(rows, recipe, measure, report)
+        return export(trained, recipe, rows, aside, name, parent, vae.MARGIN)
     return export(_trained(rows, aside, recipe), recipe, rows, aside, name, parent)
 
 
 def _trained(rows: Corpus, kept_aside: Corpus, recipe: Recipe) -> Trained:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from latentd.offline.corpus import paper_layout
-    from latentd.offline.train import Epoch, train
+    from latentd.offline.corpus.corpus import paper_layout
+    from latentd.offline.recipes.paper import Epoch, train
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[losses]}")) as progress:
@@ -215,8 +217,9 @@ def _heard(rendering: _Rendering) -> Iterator[tuple[Measure, Report]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from latentd.offline import clip_cache, measure
-    from latentd.offline.measure import Measured
+    from latentd.offline.render import clip_cache
+    from latentd.offline.timbre import measure
+    from latentd.offline.timbre.measure import Measured
 
     columns = (TextColumn("{task.description:40}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:

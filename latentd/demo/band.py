@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from latentd.amsynth import Array
 from latentd.demo import phrase
+from latentd.synth.amsynth import Array
 
 REPORT_S = 0.1
 _LOOK_S = 0.2

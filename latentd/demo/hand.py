@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from latentd.demo.phrase import BEATS_A_MINUTE
-from latentd.pad import XY
+from latentd.instrument.pad import XY
 
 # The source's name: that of the mapping file which lets the daemon hear this hand.
 SOURCE = "demo"

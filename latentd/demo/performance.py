@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from latentd.children import Child, Children
-from latentd.client import Client
 from latentd.demo.hand import ADDRESS, Hand
 from latentd.demo.view import Picture, Setting
-from latentd.pad import XY
-from latentd.terminal import says_end
+from latentd.instrument.pad import XY
+from latentd.osc.client import Client
+from latentd.system.processes import Child, Children
+from latentd.system.terminal import says_end
 
 _MOVE_S = 1.0 / 60.0
 _ASK_S = 1.0 / 20.0

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from latentd import machine
-from latentd.children import Child, Children, need
-from latentd.client import Client
-from latentd.config import Config
+from latentd.config.config import Config
 from latentd.demo import hand
 from latentd.errors import LatentdError
-from latentd.machine import JackFacts
+from latentd.osc.client import Client
+from latentd.system import machine
+from latentd.system.machine import JackFacts
+from latentd.system.processes import Child, Children, need
 
 # For anything to come up; only a broken or very slow machine meets it.
 _LIMIT_S = 20.0

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from rich.text import Text
 
-from latentd.amsynth import INDEX, NAMES, PARAMETERS
-from latentd.pad import XY
+from latentd.instrument.pad import XY
+from latentd.synth.amsynth import INDEX, NAMES, PARAMETERS
 
 # Shown side by side as one hears them: what makes the tone, what shapes it, what moves it, what follows.
 ORDER = (

@@ -9,8 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from latentd import alsa
-from latentd.alert import roaming
+from latentd.system import alsa
+from latentd.system.keep_warm import roaming
 
 log = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, field_validator
 
-from latentd import shipped
-from latentd.documents import DocumentErrors, Strict, parse_document, read_text
 from latentd.errors import LatentdError, UserError
-from latentd.faults import Clash, Keys
-from latentd.gesture import GestureSettings
-from latentd.inputs.controls import Bend, Cc, Control, Difference, Nrpn, Pressure
-from latentd.osc_patterns import can_match
-from latentd.shipped import is_name
+from latentd.inputs.midi_spec import Bend, Cc, Control, Difference, Nrpn, Pressure
+from latentd.instrument.gesture import GestureSettings
+from latentd.osc.patterns import can_match
+from latentd.schema.documents import DocumentErrors, Strict, parse_document, read_text
+from latentd.schema.messages import Clash, Keys
+from latentd.system import resources
+from latentd.system.resources import is_name
 
 Index = Annotated[int, Field(ge=0, le=1023, strict=True, description="position of an argument, counted from 0")]
 Note = Annotated[int, Field(ge=0, le=127, strict=True)]
@@ -250,7 +250,7 @@ class DeviceMapping:
 
 def shipped_mappings() -> list[Path]:
     """The mapping files that come with latentd, by name."""
-    return sorted(shipped.folder("mappings").glob("*.yaml"))
+    return sorted(resources.folder("mappings").glob("*.yaml"))
 
 
 def schema() -> dict[str, Any]:

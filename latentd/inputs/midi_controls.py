@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from latentd.inputs import midi
-from latentd.inputs.controls import CODINGS, Bend, Cc, Control, Difference, Halves, Nrpn, Pressure, bend_position
 from latentd.inputs.mapping import MidiSection, MidiTouch, Pads
 from latentd.inputs.midi import ChannelMessage, Entry, Registers
+from latentd.inputs.midi_spec import CODINGS, Bend, Cc, Control, Difference, Halves, Nrpn, Pressure, bend_position
 from latentd.inputs.source import Fingers, Source
 
 # Takes the rest of a message (channel already right): kind-specific data bytes and the time.

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from latentd.inputs.mapping import OscMessage, OscSection
 from latentd.inputs.source import ABSURD, Fingers, Source
-from latentd.osc import Malformed, Message, read_untagged
+from latentd.osc.packets import Malformed, Message, read_untagged
 from latentd.status import Counters
 
 

@@ -8,18 +8,18 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
-from latentd import osc
-from latentd.inputs.controls import HALF_WAITS_S
 from latentd.inputs.linnstrument import LinnStrumentReader
 from latentd.inputs.mapping import DeviceMapping
 from latentd.inputs.midi import BadMidi, parse
 from latentd.inputs.midi_controls import MidiReader
+from latentd.inputs.midi_spec import HALF_WAITS_S
 from latentd.inputs.mpe import MpeReader
 from latentd.inputs.osc_messages import OscReader
 from latentd.inputs.source import Fingers, Source
 from latentd.inputs.tuio import Tuio11, Tuio20
-from latentd.osc import Message
-from latentd.point import Point
+from latentd.instrument.point import Point
+from latentd.osc import packets
+from latentd.osc.packets import Message
 from latentd.status import Counters
 
 _Hear = Callable[[Message, float], bool]
@@ -95,7 +95,7 @@ class Inputs:
 
     def _find(self, address: str) -> tuple[_Hear, ...]:
         """Who reads this address: our wildcards name incoming addresses, incoming patterns those that we read."""
-        meet = _meet if osc.is_pattern(address) else _names
+        meet = _meet if packets.is_pattern(address) else _names
         readers = tuple(hear for mine, hear in self._routes if meet(mine, address))
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
@@ -130,7 +130,7 @@ class Inputs:
 
 def _names(mine: str, address: str) -> bool:
     """Does a mapping's address name this literal one?"""
-    return mine == address or osc.matches(mine, address)
+    return mine == address or packets.matches(mine, address)
 
 
 def _meet(mine: str, pattern: str) -> bool:
@@ -144,9 +144,9 @@ def _meet(mine: str, pattern: str) -> bool:
 
 
 def _parts_meet(ours: str, theirs: str) -> bool:
-    if not osc.is_pattern(theirs):
-        return osc.matches(ours, theirs)
-    return any(osc.matches(theirs, name) for name in _literals(ours))
+    if not packets.is_pattern(theirs):
+        return packets.matches(ours, theirs)
+    return any(packets.matches(theirs, name) for name in _literals(ours))
 
 
 @functools.lru_cache(maxsize=256)
@@ -158,11 +158,11 @@ def _literals(part: str) -> tuple[str, ...]:
     if math.prod(map(len, pieces)) > _MAX_LITERALS:
         return ()
     names = map("".join, itertools.product(*pieces))
-    return tuple(name for name in names if osc.matches(part, name))  # none, if a bracket does not close
+    return tuple(name for name in names if packets.matches(part, name))  # none, if a bracket does not close
 
 
 def _choices(piece: str) -> list[str]:
     """What a piece between brackets stands for; any other piece stands for itself."""
     if piece.startswith("["):
-        return [char for char in _NAME_CHARS if osc.matches(piece, char)]
+        return [char for char in _NAME_CHARS if packets.matches(piece, char)]
     return piece[1:-1].split(",") if piece.startswith("{") else [piece]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from latentd.point import Point
+from latentd.instrument.point import Point
 from latentd.status import Counters
 
 # A number beyond this is a mistake of the sender: no device measures it, and arithmetic on it would overflow.

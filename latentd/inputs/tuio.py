@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 
 from latentd.inputs.osc_messages import Unusable, number
 from latentd.inputs.source import MAX_FINGERS, Fingers, Source
-from latentd.osc import Message
+from latentd.osc.packets import Message
 from latentd.status import Counters
 
 # Frame numbers that fall back by more than a reordered network explains, or after a silence, come from a new sender.

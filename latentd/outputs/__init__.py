@@ -9,7 +9,7 @@ if TYPE_CHECKING:  # the JACK port's process imports this package and shall stay
     import numpy as np
     from numpy.typing import NDArray
 
-    from latentd.amsynth import Array
+    from latentd.synth.amsynth import Array
 
 
 class Change(NamedTuple):

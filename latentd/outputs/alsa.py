@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from latentd import alsa, amsynth
-from latentd.amsynth import Array
-from latentd.midimap import Midimap
 from latentd.outputs import Change
 from latentd.outputs.notes import Notes
+from latentd.synth import amsynth
+from latentd.synth.amsynth import Array
+from latentd.synth.midimap import Midimap
+from latentd.system import alsa
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import TextIO
 
 import numpy as np
 
-from latentd.amsynth import COUNT, MINIMUM, NAMES, SPAN, Array
 from latentd.outputs import Change
+from latentd.synth.amsynth import COUNT, MINIMUM, NAMES, SPAN, Array
 
 # Lines that wait for a slow reader; further ones are lost and counted.
 _MOST_WAITING = 256

@@ -14,8 +14,8 @@ import time
 from types import TracebackType
 
 from tests.bench.report import Figure, run, spread
-from tests.daemon import Daemon, free_port, latentd
-from tests.rig import LIMIT_S, amsynth, jackd, wait_for
+from tests.support.daemon import Daemon, free_port, latentd
+from tests.support.rig import LIMIT_S, amsynth, jackd, wait_for
 
 POINTS = 150
 QUIET_S = 0.25

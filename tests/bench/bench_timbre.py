@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from latentd import banks
-from latentd.offline import timbre
-from latentd.offline.render import render
+from latentd.offline.render.synths import render
+from latentd.offline.timbre import describe
+from latentd.synth import banks
 
 # The last versions that the package ran with, on Python 3.11.
 PINS = (
@@ -58,7 +58,7 @@ def main() -> None:
     print(f"{len(files)} clips of 4 s, stereo, 48 kHz; processor time of one core")
     print(f"latentd         median {np.median(our_s):.3f} s, worst {max(our_s):.3f} s a clip")
     print(f"timbral_models  median {np.median(their_s):.3f} s, worst {max(their_s):.3f} s a clip")
-    for name, column in zip(timbre.DESCRIPTORS, apart.T, strict=True):
+    for name, column in zip(describe.DESCRIPTORS, apart.T, strict=True):
         print(f"{name:<11} apart: median {np.median(column):.6f}, worst {column.max():.4f}")
 
 
@@ -83,11 +83,11 @@ def _clips(folder: Path, count: int) -> list[Path]:
 
 def _ours(files: list[Path]) -> tuple[np.ndarray, list[float]]:
     clips = [soundfile.read(file) for file in files]
-    timbre.describe(*clips[0])
+    describe.describe(*clips[0])
     values, seconds = [], []
     for clip in clips:
         start = time.process_time()
-        values.append(timbre.describe(*clip)[:7])
+        values.append(describe.describe(*clip)[:7])
         seconds.append(time.process_time() - start)
     return np.array(values), seconds
 

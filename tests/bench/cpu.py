@@ -6,11 +6,11 @@ import math
 import socket
 import time
 
-from latentd import osc
+from latentd.osc import packets
 from tests.bench import usage
 from tests.bench.report import Figure, run
-from tests.daemon import Daemon, free_port, latentd, mapped
-from tests.rig import Server, amsynth, jackd, wait_for
+from tests.support.daemon import Daemon, free_port, latentd, mapped
+from tests.support.rig import Server, amsynth, jackd, wait_for
 
 IDLE_S, PLAY_S = 20.0, 15.0
 RATE_HZ = 250.0
@@ -28,7 +28,7 @@ def play(port: int, seconds: float, rate_hz: float = RATE_HZ) -> float:
         count = 0
         while (now := time.monotonic()) < start + seconds:
             angle = 2.0 * math.pi * (now - start) / 4.0
-            sender.send(osc.write("/xy", 0.5 + 0.45 * math.cos(angle), 0.5 + 0.45 * math.sin(1.3 * angle)))
+            sender.send(packets.write("/xy", 0.5 + 0.45 * math.cos(angle), 0.5 + 0.45 * math.sin(1.3 * angle)))
             count += 1
             time.sleep(max(start + count / rate_hz - time.monotonic(), 0.0))
         return count / (time.monotonic() - start)

@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from latentd import osc
-from latentd.client import Client
+from latentd.osc import packets
+from latentd.osc.client import Client
 from tests.bench import usage
 from tests.bench.report import Figure, run
-from tests.daemon import Daemon, free_port, latentd
-from tests.rig import amsynth, jackd, wait_for
+from tests.support.daemon import Daemon, free_port, latentd
+from tests.support.rig import amsynth, jackd, wait_for
 
 RATE_HZ, SECONDS = 20_000, 10.0
 BURSTS, BURST_S = 20, 0.3
@@ -32,7 +32,7 @@ _LAST = (0.125, 0.875)
 
 def send(port: int, seconds: float) -> dict[str, float]:
     """The flood and the wait for its last point: datagrams sent, the seconds they took, milliseconds waited."""
-    datagrams = [osc.write(_ADDRESS, i / 4096.0, 1.0 - i / 4096.0) for i in range(4096)]
+    datagrams = [packets.write(_ADDRESS, i / 4096.0, 1.0 - i / 4096.0) for i in range(4096)]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, Client(f"127.0.0.1:{port}") as client:
         sender.connect(("127.0.0.1", port))
         start = time.monotonic()
@@ -42,7 +42,7 @@ def send(port: int, seconds: float) -> dict[str, float]:
                 sender.send(datagrams[sent & 4095])
                 sent += 1
             time.sleep(_TICK_S)
-        sender.send(osc.write(_ADDRESS, *_LAST))
+        sender.send(packets.write(_ADDRESS, *_LAST))
         end = time.monotonic()
         while True:
             asked += 1

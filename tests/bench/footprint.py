@@ -11,14 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 
-from latentd import osc
+from latentd.osc import packets
 from tests.bench import usage
 from tests.bench.acknowledged import Relay
 from tests.bench.cpu import play
 from tests.bench.probe import PORT, Probe
 from tests.bench.report import Figure, run
-from tests.daemon import Daemon, free_port, latentd, mapped
-from tests.rig import LIMIT_S, Program, Server, amsynth, jackd, wait_for
+from tests.support.daemon import Daemon, free_port, latentd, mapped
+from tests.support.rig import LIMIT_S, Program, Server, amsynth, jackd, wait_for
 
 STARTS = 7
 HEAVY = ("torch", "scipy", "pandas", "matplotlib")
@@ -27,7 +27,7 @@ HEAVY = ("torch", "scipy", "pandas", "matplotlib")
 def _heavy_imports() -> int:
     """How many of the libraries that the daemon must not pull are loaded with it."""
     code = (
-        "import json, sys, latentd.service, latentd.cli.run, latentd.outputs.jack_child\n"
+        "import json, sys, latentd.daemon.service, latentd.cli.run, latentd.outputs.jack.child\n"
         "print(json.dumps([name.partition('.')[0] for name in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=LIMIT_S)
@@ -43,7 +43,7 @@ def _pointing(daemon: Daemon) -> Iterator[None]:
         count = 0
         while not done.wait(0.005):
             count += 1
-            daemon.send_bytes(osc.write("/xy", count % 97 / 97.0, count % 89 / 89.0))
+            daemon.send_bytes(packets.write("/xy", count % 97 / 97.0, count % 89 / 89.0))
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -13,10 +13,10 @@ import struct
 import sys
 import time
 
-from latentd import midimap
-from latentd.amsynth import INDEX
 from latentd.outputs import Change
-from latentd.outputs.jack import JackPort
+from latentd.outputs.jack.port import JackPort
+from latentd.synth import midimap
+from latentd.synth.amsynth import INDEX
 
 _POLL_S = 0.25
 _TWO_FLOATS = struct.Struct(">ff")

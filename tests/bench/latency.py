@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from tests.bench.probe import PORT, Probe
 from tests.bench.report import Figure, run, spread
-from tests.daemon import free_port, latentd, mapped
-from tests.rig import Server, jackd, wait_for
+from tests.support.daemon import free_port, latentd, mapped
+from tests.support.rig import Server, jackd, wait_for
 
 PERIOD = 64
 # An answer that is written at a random moment waits half a period for the next cycle, on average.

@@ -24,9 +24,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from latentd import osc
-from tests.apart import Apart
-from tests.rig import LIMIT_S, Server, wait_for
+from latentd.osc import packets
+from tests.support.helper_process import Apart
+from tests.support.rig import LIMIT_S, Server, wait_for
 
 PORT = "probe:in"
 _GIVE_UP_S = 1.0
@@ -108,7 +108,7 @@ def _answers(ear: _Ear, command: dict[str, Any]) -> list[float | None]:
         for x, y in command["points"]:
             ear.wait_for_quiet(command["quiet_s"])
             time.sleep(random.uniform(0.0, 0.005))
-            datagram = osc.write(command["address"], x, y)
+            datagram = packets.write(command["address"], x, y)
             ear.listen()
             start_ns = time.monotonic_ns()
             sender.send(datagram)

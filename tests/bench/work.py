@@ -12,22 +12,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from latentd import bundle, midimap, osc
-from latentd.amsynth import COUNT
-from latentd.engine import Engine
-from latentd.gesture import Gesture, GestureSettings
+from latentd.daemon.engine import Engine
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import Inputs
-from latentd.osc import Message
+from latentd.instrument.gesture import Gesture, GestureSettings
+from latentd.instrument.point import Point
+from latentd.instrument.shaping import ShapingSettings
+from latentd.model import bundle
+from latentd.osc import packets
+from latentd.osc.packets import Message
 from latentd.outputs import Output
-from latentd.outputs.amsynth_osc import AmsynthOsc
-from latentd.outputs.jack import JackPort
-from latentd.outputs.patch_folder import runtime_folder
-from latentd.point import Point
-from latentd.shaping import ShapingSettings
+from latentd.outputs.amsynth_osc.output import AmsynthOsc
+from latentd.outputs.amsynth_osc.patch_folder import runtime_folder
+from latentd.outputs.jack.port import JackPort
 from latentd.status import Status
+from latentd.synth import midimap
+from latentd.synth.amsynth import COUNT
 from tests.bench.report import Figure, quantile, run
-from tests.daemon import free_port
+from tests.support.daemon import free_port
 
 POINTS = 5_000
 # Between two points on the engine's clock: enough for the MIDI budget to hold 41 messages again.
@@ -53,7 +55,7 @@ def _own_point(x: float, y: float) -> Point:
 
 
 def _datagram(x: float, y: float) -> bytes:
-    return osc.write("/xy", x, y)
+    return packets.write("/xy", x, y)
 
 
 def _hear(engine: Engine, point: Point, now: float) -> None:
@@ -64,7 +66,7 @@ def _hear(engine: Engine, point: Point, now: float) -> None:
 
 def _receive(engine: Engine, datagram: bytes, now: float) -> None:
     """A controller's message on its whole way: read, mapped, filtered, decoded, shaped, what moved handed over."""
-    for message in osc.read(datagram):
+    for message in packets.read(datagram):
         engine.inputs.osc(message, now)
     engine.tick(now)
 

@@ -10,20 +10,24 @@ import pytest
 
 _MEASURING = ("scipy", "soundfile", "pyloudnorm")
 _NEEDS = {
-    "test_timbre.py": _MEASURING,
-    "test_render.py": _MEASURING,
-    "test_render_jack.py": _MEASURING,
     "test_progress.py": (),
-    "test_interrupt.py": _MEASURING,
-    "test_cluster.py": (*_MEASURING, "torch", "matplotlib", "distributed"),
-    "test_train.py": ("torch",),
-    "test_evaluate.py": (*_MEASURING, "torch", "matplotlib"),
-    "test_shipped_models.py": (*_MEASURING, "matplotlib"),
-    "test_timbral.py": (*_MEASURING, "torch", "numba"),
-    "test_hearing_vae.py": (*_MEASURING, "torch", "numba"),
+    "corpus/test_corpus.py": (),
+    "evaluation/test_metrics.py": (),
+    "evaluation/test_evaluate.py": (*_MEASURING, "torch", "matplotlib"),
+    "publish/test_card.py": (),
+    "publish/test_shipped_models.py": (*_MEASURING, "matplotlib"),
+    "recipes/test_paper.py": ("torch",),
+    "recipes/test_timbre.py": (*_MEASURING, "torch", "numba"),
+    "recipes/test_vae.py": (*_MEASURING, "torch", "numba"),
+    "render/test_dask_cluster.py": (*_MEASURING, "torch", "matplotlib", "distributed"),
+    "render/test_interrupt.py": _MEASURING,
+    "render/test_jack.py": _MEASURING,
+    "render/test_render.py": _MEASURING,
+    "timbre/test_describe.py": _MEASURING,
 }
+_HERE = Path(__file__).parent
 # A file that is not named above is an error here.
-_FILES = [file.name for file in Path(__file__).parent.glob("test_*.py")]
+_FILES = [str(file.relative_to(_HERE)) for file in _HERE.rglob("test_*.py")]
 _MISSING = {file: [name for name in _NEEDS[file] if not find_spec(name)] for file in _FILES}
 collect_ignore = [file for file, missing in _MISSING.items() if missing]
 

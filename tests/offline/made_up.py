@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from latentd import amsynth
-from latentd.amsynth import Array
-from latentd.offline.corpus import Corpus, Row
-from latentd.offline.measure import Measured
+from latentd.offline.corpus.corpus import Corpus, Row
+from latentd.offline.timbre.measure import Measured
+from latentd.synth import amsynth
+from latentd.synth.amsynth import Array
 
 
 def presets(count: int = 90) -> Corpus:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from latentd import amsynth
-from latentd.offline import timbre
+from latentd.offline.timbre import describe
+from latentd.synth import amsynth
 
 _FILE = Path(__file__).parent.parent / "data" / "timbre.csv"
 
@@ -24,4 +24,4 @@ def patches() -> list[amsynth.Array]:
 
 def values() -> amsynth.Array:
     """Their descriptors (clip, 7), in the order of `timbre.DESCRIPTORS`."""
-    return np.array([[float(row[name]) for name in timbre.DESCRIPTORS] for row in _rows()])
+    return np.array([[float(row[name]) for name in describe.DESCRIPTORS] for row in _rows()])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.rig import Server, jackd, pipewire
+from tests.support.rig import Server, jackd, pipewire
 
 
 @pytest.fixture

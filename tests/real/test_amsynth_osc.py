@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentd import amsynth as table
-from latentd import osc
-from latentd.amsynth import Array
+from latentd.osc import packets
 from latentd.outputs import Change
-from latentd.outputs.amsynth_osc import AmsynthOsc
-from latentd.outputs.synth_address import running
-from tests.oracle import Oracle, message, read_beside, udp_port
-from tests.rig import LIMIT_S, Server, Synth, amsynth
+from latentd.outputs.amsynth_osc.discovery import running
+from latentd.outputs.amsynth_osc.output import AmsynthOsc
+from latentd.synth import amsynth as table
+from latentd.synth.amsynth import Array
+from tests.support.oracle import Oracle, message, read_beside, udp_port
+from tests.support.rig import LIMIT_S, Server, Synth, amsynth
 
 pytestmark = pytest.mark.real
 
@@ -56,7 +56,7 @@ class Host:
         wait_s = limit_s if following is None else min(limit_s, max(0.0, following - now))
         if select.select([self.socket], [], [], wait_s)[0]:
             datagram, sender = self.socket.recvfrom(65536)
-            for heard in osc.read(datagram):
+            for heard in packets.read(datagram):
                 self.output.receive(heard, sender, time.monotonic())
 
     def until(self, condition: Callable[[], object], what: str) -> float:
@@ -254,7 +254,7 @@ def test_another_programs_announcement_is_answered_and_changes_nothing(host: Hos
         host.send(params)
         host.settle()
         host.turn()
-        (answer,) = osc.read(stranger.recv(65536))
+        (answer,) = packets.read(stranger.recv(65536))
         assert answer.address == "/error"
         assert answer.args[0] == "/nsm/server/announce"
     assert host.output.facts()["address"] == f"127.0.0.1:{udp_port(synth.pid)}"

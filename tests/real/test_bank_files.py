@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentd import amsynth, banks
-from latentd.amsynth import Array
-from latentd.banks import Bank, Preset
-from latentd.client import Client
-from tests import rig
-from tests.daemon import decoded, latentd
-from tests.oracle import Oracle
+from latentd.osc.client import Client
+from latentd.synth import amsynth, banks
+from latentd.synth.amsynth import Array
+from latentd.synth.banks import Bank, Preset
+from tests.support import rig
+from tests.support.daemon import decoded, latentd
+from tests.support.oracle import Oracle
 
 pytestmark = pytest.mark.real
 

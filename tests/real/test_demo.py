@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from latentd import osc
-from latentd.amsynth import Array
-from tests.daemon import free_port
-from tests.oracle import read_beside, udp_port
-from tests.rig import LIMIT_S, Server, jackd, need, pipewire, wait_for
+from latentd.osc import packets
+from latentd.synth.amsynth import Array
+from tests.support.daemon import free_port
+from tests.support.oracle import read_beside, udp_port
+from tests.support.rig import LIMIT_S, Server, jackd, need, pipewire, wait_for
 
 pytestmark = pytest.mark.real
 Servers = Callable[[], contextlib.AbstractContextManager[Server]]
@@ -155,7 +155,7 @@ def test_another_hand_takes_over_and_the_demo_goes_on_when_it_is_let_alone(tmp_p
     with demo(tmp_path, "--seconds", "60", "--no-notes") as running, socket.socket(type=socket.SOCK_DGRAM) as phone:
         running.until("source", "demo")
         for i in range(20):
-            phone.sendto(osc.write("/xy", 0.9, 0.1 + 0.01 * i), ("127.0.0.1", running.port))
+            phone.sendto(packets.write("/xy", 0.9, 0.1 + 0.01 * i), ("127.0.0.1", running.port))
             time.sleep(0.02)
         line = running.until("source", "xy")
         assert line["xy"] == pytest.approx([0.9, 0.29], abs=0.02)

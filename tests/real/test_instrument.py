@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
-from latentd import midimap
-from latentd.amsynth import PARAMETERS
-from tests.daemon import Daemon, decoded, free_port, latentd, mapped, wait_s
-from tests.oracle import Oracle, read_beside, udp_port
-from tests.rig import LIMIT_S, Server, Synth, amsynth, jackd, pipewire, wait_for
+from latentd.synth import midimap
+from latentd.synth.amsynth import PARAMETERS
+from tests.support.daemon import Daemon, decoded, free_port, latentd, mapped, wait_s
+from tests.support.oracle import Oracle, read_beside, udp_port
+from tests.support.rig import LIMIT_S, Server, Synth, amsynth, jackd, pipewire, wait_for
 
 pytestmark = pytest.mark.real
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentd import amsynth, midimap
 from latentd.outputs import Change
-from latentd.outputs.jack import JackPort
-from tests.listener import Listener
-from tests.oracle import Oracle
-from tests.rig import LIMIT_S, Server, Synth, jackd, pipewire, wait_for
-from tests.rig import amsynth as run_amsynth
-from tests.test_jack_cycle import check_limits
+from latentd.outputs.jack.port import JackPort
+from latentd.synth import amsynth, midimap
+from tests.outputs.jack.test_cycle import check_limits
+from tests.support.listener import Listener
+from tests.support.oracle import Oracle
+from tests.support.rig import LIMIT_S, Server, Synth, jackd, pipewire, wait_for
+from tests.support.rig import amsynth as run_amsynth
 
 pytestmark = pytest.mark.real
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from latentd import machine
-from tests import rig
+from latentd.system import machine
+from tests.support import rig
 
 pytestmark = pytest.mark.real
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from latentd import osc
-from tests.daemon import free_port, latentd, wait_s
-from tests.listener import Listener
-from tests.rig import LIMIT_S, jackd, wait_for
+from latentd.osc import packets
+from tests.support.daemon import free_port, latentd, wait_s
+from tests.support.listener import Listener
+from tests.support.rig import LIMIT_S, jackd, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -117,7 +117,7 @@ def test_without_a_daemon_it_listens_in_its_place(tmp_path: Path) -> None:
     with monitor(tmp_path, "--listen", f"127.0.0.1:{port}", "--mapping", "xy") as watching:
         assert "no latentd" in watching.said
         with socket.socket(type=socket.SOCK_DGRAM) as phone:
-            phone.sendto(osc.write("/xy", 0.5, 0.25), ("127.0.0.1", port))
+            phone.sendto(packets.write("/xy", 0.5, 0.25), ("127.0.0.1", port))
         assert watching.shows("/xy 0.5 0.25")["points"][0]["y"] == 0.25
 
 

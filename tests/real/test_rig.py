@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rig import Missing, Server, amsynth, need, wait_for
+from tests.support.rig import Missing, Server, amsynth, need, wait_for
 
 pytestmark = pytest.mark.real
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import need
+from tests.support.rig import need
 
 pytestmark = pytest.mark.real
 TOP = Path(__file__).resolve().parents[2]

@@ -1,0 +1,259 @@
+"""The configuration: one complete file of defaults that is its documentation, a user's file, and --set on top."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, Field, field_validator
+
+from latentd.errors import UserError
+from latentd.instrument.shaping import ShapingSettings
+from latentd.schema.documents import DocumentErrors, Strict, parse_document, read_text
+from latentd.schema.messages import Keys
+from latentd.system.resources import is_name
+
+OutputName = Literal["auto", "osc", "jack", "alsa", "print"]
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"{text} is no network such as 192.168.1.0/24") from None
+    return text
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression ({error}); write \\( and \\) for brackets in a name") from None
+    return text
+
+
+def _part(text: str) -> str:
+    _pattern(f"x|{text}")  # it is looked for as plain text as well: see alsa.matcher
+    return text
+
+
+def _no_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty; `latentd ports` lists the ports")
+    return text
+
+
+JackPattern = Annotated[str, AfterValidator(_pattern)]
+AlsaPattern = Annotated[JackPattern, AfterValidator(_part)]
+
+
+class JackSettings(Strict):
+    """The `jack:` section."""
+
+    client: str = Field(default="latentd", min_length=1, max_length=60, description="name of the JACK client")
+    playback: JackPattern = Field(default="amsynth:midi_in", description="port that latentd:midi_out connects to")
+    sources: list[JackPattern] = Field(
+        default_factory=list, description="ports to connect to latentd:midi_in, as patterns"
+    )
+
+
+class AlsaSettings(Strict):
+    """The `alsa:` section."""
+
+    out: AlsaPattern = Field(default="", description="part of the name of the ALSA port to play into")
+    inputs: list[Annotated[AlsaPattern, AfterValidator(_no_blank)]] = Field(
+        default_factory=list, description="parts of the names of ALSA ports to listen to"
+    )
+
+
+class Config(Strict):
+    """Everything that can be set. latentd/config/defaults.yaml says what each key is for."""
+
+    listen: str = "127.0.0.1:8000"
+    allow: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
+    feedback_port: int = Field(default=9000, ge=1, le=65535)
+    model: str = "timbre"
+    mappings: list[str] = Field(default_factory=lambda: ["xy", "touchosc-mk2", "tuio"])
+    output: OutputName = "auto"
+    controllers: str = ""
+    state: str = ""
+    jack: JackSettings = Field(default_factory=JackSettings)
+    alsa: AlsaSettings = Field(default_factory=AlsaSettings)
+    shaping: ShapingSettings = Field(default_factory=ShapingSettings)
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        split_address(value)
+        return value
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and UDP port to listen on."""
+        return split_address(self.listen)
+
+    @property
+    def state_folder(self) -> Path:
+        """Where landmarks, saved patches and the synth's remembered address are kept."""
+        if self.state:
+            return Path(self.state).expanduser()
+        base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+        return Path(base).expanduser() / "latentd"
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """`HOST:PORT` as a pair; the host is an IPv4 address or `localhost`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    host, _, port = text.rpartition(":")
+    host = "127.0.0.1" if host in ("", "localhost") else host
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("an address is HOST:PORT, for example 127.0.0.1:8000")
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        raise ValueError("the host is an IPv4 address such as 0.0.0.0 or 127.0.0.1") from None
+    return host, int(port)
+
+
+def default_file() -> str:
+    """The text of the complete configuration with every default and its explanation."""
+    return resources.files("latentd.config").joinpath("defaults.yaml").read_text(encoding="utf-8")
+
+
+def user_file() -> Path:
+    """Where a configuration is looked for when none is named."""
+    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser() / "latentd" / "config.yaml"
+
+
+def found_file() -> Path | None:
+    """The configuration that counts when none is named, if there is one."""
+    return user_file() if user_file().exists() else None
+
+
+# Finds more in the plain data of a configuration in a folder: the place of each mistake, and what it is.
+LookIn = Callable[[Any, Path], Iterable[tuple[Keys, str]]]
+
+
+def load_config(path: Path | None, settings: Sequence[str] = (), look: LookIn | None = None, **options: Any) -> Config:
+    """Defaults, then the file (`path`, else the user's own if there is one), then `key.path=value`, then options.
+
+    Relative paths in the file start from its folder, others from the present one; what comes back is absolute.
+    What `look` finds is listed among the other mistakes.
+
+    Raises:
+        DocumentErrors: every mistake of the file, the settings and the options.
+        UserError: the file named cannot be read.
+    """
+    wrong: list[str] = []
+    config = Config()
+    data: dict[str, Any] = {}
+    path = path or found_file()
+    extra = {key: value for key, value in options.items() if value not in (None, (), [])}
+    given = {*extra, *(re.split("[.=]", setting, maxsplit=1)[0] for setting in settings)}
+    if path is not None:
+        try:
+            config, data = _from_file(path, _only(look, lambda key: key not in given))
+        except DocumentErrors as error:
+            wrong += error.faults
+    for setting in settings:
+        try:
+            _set(data, setting)
+        except UserError as error:
+            wrong.append(str(error))
+    if given:
+        here = _only(look, lambda key: key in given)
+        try:
+            text = yaml.safe_dump(data | extra)
+            config = _anchored(parse_document(text, "options", Config, lambda data: here(data, Path.cwd())), Path.cwd())
+        except DocumentErrors as error:  # the file alone was found right, or is left out
+            wrong += [_as_option(fault, extra) for fault in error.faults]
+    if wrong:
+        raise DocumentErrors(wrong)
+    return config
+
+
+def _only(look: LookIn | None, wanted: Callable[[str | int], bool]) -> LookIn:
+    """What `look` finds below the wanted keys."""
+
+    def narrowed(data: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
+        if look is not None:
+            yield from ((at, what) for at, what in look(data, folder) if wanted(at[0]))
+
+    return narrowed
+
+
+def _from_file(path: Path, look: LookIn) -> tuple[Config, dict[str, Any]]:
+    """What a file says, and the plain data of it, both with absolute paths."""
+    text = read_text(path)
+    folder = path.absolute().parent.resolve()
+    config = _anchored(parse_document(text, str(path), Config, lambda data: look(data, folder)), folder)
+    data: dict[str, Any] = yaml.safe_load(text) or {}
+    return config, data | {key: getattr(config, key) for key in _PATHS if key in data}
+
+
+_PATHS = ("mappings", "model", "controllers", "state")
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """The same with absolute paths; names of models and mappings stay as they are."""
+
+    def absolute(path: str) -> str:
+        return str(folder / Path(path).expanduser())
+
+    return config.model_copy(
+        update={
+            "mappings": [mapping_at(name, folder) for name in config.mappings],
+            "model": model_at(config.model, folder),
+            "controllers": config.controllers and absolute(config.controllers),
+            "state": config.state and absolute(config.state),
+        }
+    )
+
+
+def mapping_at(text: str, folder: Path) -> str:
+    """A mapping as a file in `folder` names it: its name, or its absolute path."""
+    return text if is_name(text) else str(folder / Path(text).expanduser())
+
+
+def model_at(text: str, folder: Path) -> str:
+    """A model as a file in `folder` names it: its name, or its absolute path."""
+    return str(folder / Path(text).expanduser()) if "/" in text or text in (".", "..") else text
+
+
+def _as_option(fault: str, options: Mapping[str, Any]) -> str:
+    """`options:3: listen: …` as the user gave it: `--listen: …`, else `--set KEY: …`."""
+    what = fault.split(": ", 1)[1]
+    key = re.split(r"[.\[:]", what, maxsplit=1)[0]
+    if key not in options:
+        return f"--set {what}"
+    return f"--{key.removesuffix('s') if key == 'mappings' else key}{what[len(key) :]}"
+
+
+def _set(data: dict[str, Any], setting: str) -> None:
+    path, equals, value = setting.partition("=")
+    if not equals or not path:
+        raise UserError(f"--set {setting!r} is not KEY=VALUE", "For example --set shaping.timbre_s=0.2")
+    *folders, key = path.split(".")
+    section = data
+    for depth, folder in enumerate(folders):
+        if depth == 0 and folder not in Config.model_fields:  # what is inside a section is checked with all the rest
+            near = difflib.get_close_matches(folder, Config.model_fields, n=1)
+            raise UserError(f"--set {setting!r}: no section {folder!r}", f"Did you mean {near[0]!r}?" if near else "")
+        section = section.setdefault(folder, {})
+        if not isinstance(section, dict):
+            raise UserError(f"--set {setting!r}: {folder!r} holds a value, not keys", "Set it as a whole")
+    try:
+        section[key] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {setting!r}: the value is not valid YAML", "Quote it") from error

@@ -1,0 +1,1 @@
+"""What runs: the service loop, the engine, its control interface and the link to the synth."""

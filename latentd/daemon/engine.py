@@ -1,0 +1,173 @@
+"""The straight line: input -> gesture -> pad -> decoder -> shaping -> output, once a tick."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from latentd.inputs.receiver import Inputs
+from latentd.instrument.gesture import Gesture
+from latentd.instrument.pad import XY, Glide, Motion, Pad, Take
+from latentd.instrument.point import Point
+from latentd.instrument.shaping import Shaping, ShapingSettings
+from latentd.model.bundle import Model
+from latentd.outputs import Output
+from latentd.status import Status
+from latentd.synth.amsynth import Array, to_patch
+from latentd.system.keep_warm import WARM_S
+
+# The pad's point is followed at this interval while something other than a hand moves it. Ramps smooth what is between.
+# Slower than a hand's, because it may go on for months and amSynth 1.13 never frees 32 bytes of each patch it is told.
+_MOTION_S = 0.02
+
+
+class Engine:
+    """Owns all state between input and output. One thread; time is an argument; nothing here waits."""
+
+    def __init__(
+        self, inputs: Inputs, gesture: Gesture, model: Model, shaping: ShapingSettings, output: Output, status: Status
+    ) -> None:
+        self.inputs = inputs
+        self.gesture = gesture
+        self.output = output
+        self.status = status
+        self.frozen = False
+        self.motion: Motion | None = None
+        self.take: Take | None = None  # the recording under way
+        self.xy: XY | None = None  # None until somebody points somewhere
+        self.point_t: float | None = None  # arrival of the newest point not yet answered by an output
+        self._own_point: Point | None = None
+        self._settings = shaping
+        self._still = True
+        self._decoded: tuple[XY, bool] | None = None
+        self._decoded_t = -math.inf
+        self._ticked = -math.inf
+        self._target: list[float] | None = None
+        self.model = model
+        self.shaping = self._new_shaping()
+        self.use_model(model)
+
+    def tick(self, now: float) -> float | None:
+        """Answer the newest input. Returns when the next tick is due without any; None when all rests."""
+        self._ticked = now
+        self.catch_up(now)
+        if self.xy is None:
+            return self.next_tick(now)
+        target = self._decode(self.xy, now)
+        changes = self.shaping.step(target, self._still, now)
+        if changes:
+            self.output.send(changes, now)
+            self.status.counters.sent += len(changes)
+        self.status.counters.withheld += self.shaping.withheld
+        return self.next_tick(now)
+
+    def rehearse(self) -> None:
+        """The last tick once more, as if no time had passed: nothing moves and nothing is sent. For `Alert`."""
+        self._decoded = None
+        self.tick(self._ticked)
+
+    def catch_up(self, now: float) -> None:
+        """Input and gesture: move the pad's point to where the newest input puts it."""
+        points = self.inputs.take(now)
+        if self._own_point is not None:
+            points.append(self._own_point)
+            self._own_point = None
+        if self.frozen:
+            self.gesture.overhear(points)
+            self._still = True
+            return
+        if points:
+            self.point_t = points[0].t if len(points) == 1 else max(point.t for point in points)
+        moved = self.gesture.step(points, now)
+        if moved:
+            self.motion = None
+            self.status.counters.used += bool(points)  # without one the filter closes in on the last
+        if self.motion is not None:
+            xy = self.motion.at(now)
+            self._still = self.motion.done(now)
+            if self._still:
+                self.motion = None
+            self.gesture.settle_at(xy, now)
+            self.xy = xy
+        elif moved or (self.xy is None and self.gesture.leader):
+            self.xy, self._still = self.gesture.xy, self.gesture.still
+        elif self.xy is not None:
+            self._still = self.gesture.still
+        if self.take is not None and self.xy is not None:
+            self.take.add(self.xy, now)
+
+    def _decode(self, xy: XY, now: float) -> list[float]:
+        """Pad and decoder: the patch wanted here. At rest without the switches' hysteresis: the plain decoded patch."""
+        if self._target is None or self._decoded != (xy, self._still) or now >= self._decoded_t + WARM_S:
+            self._decoded_t = now
+            held = None if self._still else self.shaping.held
+            target = self.model.decoder.decode(self.pad.to_z(xy), held)
+            if math.isfinite(sum(target)):  # one bad value is enough
+                self._target, self._decoded = target, (xy, self._still)
+            else:
+                self.status.counters.faults += 1
+                self._target = self._target or [value if 0.0 <= value <= 1.0 else 0.0 for value in target]
+        return self._target
+
+    def next_tick(self, now: float) -> float | None:
+        """When the next tick is due without input; None when all rests."""
+        wakes = [self.inputs.due(), self.shaping.next_step()]
+        if self._own_point is not None:
+            wakes.append(now)
+        if not self.frozen:
+            wakes.append(self.gesture.next_step(now))
+            if self.motion is not None:
+                wakes.append(now + max(_MOTION_S, self.output.interval_s))
+        return min((t for t in wakes if t is not None), default=None)
+
+    def hear(self, point: Point) -> None:
+        """The newest point of the control interface, for the next tick."""
+        if self._own_point is not None:
+            self.status.counters.superseded += 1
+        self._own_point = point
+
+    def use_model(self, model: Model) -> None:
+        """Decode with another model from the next tick on; the point on the pad stays where it is."""
+        self.model = model
+        self.pad = Pad(model.box, model.landmarks)
+        self._target = None
+        self.shaping.use_categories(model.decoder.categories)
+
+    def use_output(self, output: Output) -> None:
+        """Play into another output, which is told everything at once; locks and tweaks stay."""
+        own = self.shaping.own_values()
+        self.output = output
+        self.shaping = self._new_shaping()
+        self.shaping.take_own(own)
+
+    def _new_shaping(self) -> Shaping:
+        out = self.output
+        return Shaping(
+            self._settings,
+            out.resolution,
+            out.reachable,
+            out.interval_s,
+            self.model.decoder.categories,
+            out.budget_per_s,
+        )
+
+    def go_to(self, xy: XY, glide_s: float, now: float) -> None:
+        """Move the pad's point by itself, over `glide_s` seconds."""
+        self.begin(Glide(self.xy if self.xy is not None else xy, xy, now, glide_s), now)
+
+    def begin(self, motion: Motion, now: float) -> None:
+        """Let something other than a hand move the point from now on, even if a filter still follows a hand."""
+        self.motion = motion
+        self.gesture.settle_at(self.xy if self.xy is not None else motion.at(now), now)
+
+    def patch(self) -> Array | None:
+        """What the synth has been told, in its own units (41,); None before the first point.
+
+        A parameter that it has not been told (no CC reaches it, or the budget holds it back) is as it would be told.
+        """
+        value = self.shaping.value
+        if value is None:
+            return None
+        told = self.shaping.params
+        return to_patch(np.where(np.isnan(told), value, told))

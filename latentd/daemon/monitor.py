@@ -1,0 +1,78 @@
+"""Copies of what arrives for those who asked with `/latentd/monitor 1`; nothing is done while nobody did."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from latentd.daemon.network import Sender
+from latentd.osc import packets
+
+ADDRESS = "/latentd/monitor"
+# Who does not ask again in this time is forgotten.
+LASTS_S = 10.0
+MOST_A_SECOND = 200
+_MOST_MONITORS = 4
+# Longer datagrams are copied up to here: enough to see whose they are.
+LONGEST = 8192
+_CUT = 64
+# Questions that move nothing, and what amSynth acknowledges: with them in between one sees nothing else.
+_UNINTERESTING = tuple(f"{a}\0".encode() for a in (ADDRESS, "/latentd/status", "/latentd/ping", "/reply"))
+
+
+class Monitors:
+    """Runs on the engine's thread.
+
+    A copy is `/latentd/monitor ssbi`: kind (`osc`, `refused`, `long` or `midi`), where it came from (`HOST:PORT`, or
+    the name of a MIDI port), the bytes (nil where there are none), and how many copies the limit of a second has
+    withheld so far.
+
+    Args:
+        send: takes one OSC packet and an address.
+
+    Attributes:
+        any: somebody asked; to be looked at before anything else is called.
+    """
+
+    def __init__(self, send: Callable[[bytes, Sender], None]) -> None:
+        self.any = False
+        self._send = send
+        self._until: dict[Sender, float] = {}
+        self._second_ends = 0.0
+        self._copies = 0  # in this second
+        self._withheld = 0
+
+    def subscribe(self, sender: Sender, on: bool, now: float) -> None:
+        """Begin, renew or end copying to `sender`; of too many the oldest is forgotten."""
+        self._until.pop(sender, None)
+        if on:
+            if len(self._until) >= _MOST_MONITORS:
+                self._until.pop(next(iter(self._until)))
+            self._until[sender] = now + LASTS_S
+        self.any = bool(self._until)
+
+    def datagram(self, data: bytes, sender: Sender, allowed: bool, now: float) -> None:
+        """One datagram as it came in; `allowed` tells whether it was looked at."""
+        if data.startswith(_UNINTERESTING):
+            return
+        kind = "refused" if not allowed else "long" if len(data) > LONGEST else "osc"
+        self._copy(kind, f"{sender[0]}:{sender[1]}", data[:_CUT] if len(data) > LONGEST else data, now)
+
+    def midi(self, data: bytes, port: str, now: float) -> None:
+        """MIDI bytes as they came in."""
+        self._copy("midi", port, data[:LONGEST], now)
+
+    def _copy(self, kind: str, source: str, data: bytes, now: float) -> None:
+        if now >= self._second_ends:
+            self._second_ends, self._copies = now + 1.0, 0
+        if self._copies >= MOST_A_SECOND:
+            self._withheld += 1
+            return
+        self._copies += 1
+        packet = packets.write(ADDRESS, kind, source, data or None, self._withheld)  # an empty blob cannot be built
+        for monitor, until in list(self._until.items()):
+            if now > until:
+                self.subscribe(monitor, False, now)
+                continue
+            with contextlib.suppress(OSError):  # it is gone, and will not ask again
+                self._send(packet, monitor)

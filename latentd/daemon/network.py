@@ -1,0 +1,138 @@
+"""Where the daemon listens, who may speak to it, and who wants to hear from it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import logging
+import math
+import os
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from latentd.errors import LatentdError, UserError
+from latentd.instrument.pad import XY
+from latentd.osc import packets
+
+# Verdicts and subscribers are remembered for so many hosts; a hostile network cannot make either grow.
+_MOST_HOSTS = 256
+_FEEDBACK_S = 1.0 / 30.0
+_RECEIVE_BUFFER = 1 << 20
+_REFUSED_S = 60.0
+
+Sender = tuple[str, int]
+
+log = logging.getLogger(__name__)
+
+
+def listen(address: Sender) -> socket.socket:
+    """A UDP socket for everything that speaks OSC to us; it does not block.
+
+    Raises:
+        LatentdError: somebody listens there already.
+        UserError: it is no address of this machine.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listening.setblocking(False)
+    # A full buffer loses the newest datagram, so it is as large as the system allows: some 500 small ones.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    try:
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        host, port = address
+        if error.errno == errno.EADDRINUSE:
+            hint = f"Another daemon may run: `latentd status --to {host}:{port}`; or choose another with --listen"
+            raise LatentdError(f"UDP port {port} is taken", hint) from error
+        raise UserError(f"cannot listen on {host}:{port}: {error.strerror}", "Choose another with --listen") from error
+    return listening
+
+
+class Allowed:
+    """This machine, and the networks of `allow:`."""
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        self._networks = [ipaddress.ip_network(n, strict=False) for n in ("127.0.0.0/8", *networks)]
+        self._known: dict[str, bool] = {}
+        self._said = -math.inf
+
+    def __contains__(self, host: str) -> bool:
+        verdict = self._known.get(host)
+        if verdict is None:
+            address = ipaddress.ip_address(host)
+            verdict = any(address in network for network in self._networks)
+            if len(self._known) >= _MOST_HOSTS:
+                self._known.clear()
+            self._known[host] = verdict
+        return verdict
+
+    def say_refused(self, host: str, now: float) -> None:
+        """Tell who is not heard, at most once a minute: a phone that is refused looks just like one that is off."""
+        if now - self._said >= _REFUSED_S:
+            self._said = now
+            log.warning("%s is not heard: `allow:` does not name its network. %s", host, _advice())
+
+
+def say_alone(host: str, networks: Sequence[str]) -> None:
+    """Tell at the start that nobody else will be heard, where `host` asks for others and `networks` lets none in."""
+    alone = all(ipaddress.ip_network(network, strict=False).is_loopback for network in networks)
+    if alone and not ipaddress.ip_address(host).is_loopback:
+        log.warning("No other machine will be heard on %s: `allow:` names no network. %s", host, _advice())
+
+
+def _advice() -> str:
+    """How to let this machine's own networks in."""
+    from latentd.system.machine import networks  # asks the system; needed only here
+
+    return f"For this network: --set 'allow=[{', '.join(networks()) or '192.168.1.0/24'}]'"
+
+
+class Feedback:
+    """Tells subscribers where the point is, at most 30 times a second and only when it moved.
+
+    Args:
+        send: takes one OSC packet and an address.
+        port: the UDP port on the subscribers' hosts.
+    """
+
+    def __init__(self, send: Callable[[bytes, tuple[str, int]], None], port: int) -> None:
+        self._send = send
+        self._port = port
+        self._hosts: dict[str, None] = {}
+        self._told: XY | None = None
+        self._t = -_FEEDBACK_S
+
+    def subscribe(self, host: str, on: bool) -> None:
+        """Begin or end telling `host`; a new one is told at once."""
+        self._hosts.pop(host, None)
+        if on:
+            if len(self._hosts) >= _MOST_HOSTS:
+                self._hosts.pop(next(iter(self._hosts)))
+            self._hosts[host] = None
+            self._told = None
+
+    def step(self, xy: XY | None, now: float) -> float | None:
+        """Tell where the point is; returns when to call again, None when there is nothing left to tell."""
+        if not self._hosts or xy is None or xy == self._told:
+            return None
+        if now < self._t + _FEEDBACK_S:
+            return self._t + _FEEDBACK_S
+        self._told, self._t = xy, now
+        packet = packets.write("/latentd/xy", *xy)
+        for host in self._hosts:
+            with contextlib.suppress(OSError):  # its network is gone; it hears again once that is back
+                self._send(packet, (host, self._port))
+        return None
+
+
+def overrun(listening: socket.socket) -> int:
+    """Datagrams that the system dropped because the socket's buffer was full: the last column of /proc/net/udp."""
+    inode = str(os.fstat(listening.fileno()).st_ino)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/net/udp").read_text(encoding="ascii").splitlines():
+            fields = line.split()
+            if fields[9] == inode:
+                return int(fields[12])
+    return 0

@@ -1,0 +1,195 @@
+"""The ways into the synth that are open, and which of them plays. One is the output; the others carry notes or wait."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from latentd.config.config import Config
+from latentd.daemon.network import Sender
+from latentd.errors import LatentdError
+from latentd.osc.packets import Message
+from latentd.outputs import Output
+from latentd.outputs.amsynth_osc.output import AmsynthOsc, Submit
+from latentd.outputs.amsynth_osc.patch_folder import runtime_folder
+from latentd.outputs.jack.port import BUDGET_PER_S, JackPort
+from latentd.synth import midimap
+from latentd.synth.midimap import Midimap
+
+log = logging.getLogger(__name__)
+
+_NOT_STARTED_FOR_US = "MIDI through JACK, until an amSynth comes that was started for us with NSM_URL={url}"
+_ANSWERS = "amSynth answers on its own OSC interface"
+_SILENT = "amSynth does not answer on its OSC interface, but its MIDI port is there"
+
+
+# A synth's MIDI port comes a moment before or behind its announcement.
+_MUTE_S = 5.0
+
+
+class Ways:
+    """Opens what the configuration asks for, and with `auto` follows what the synth offers.
+
+    Attributes:
+        output: the way that plays now.
+        why: the reason, for people.
+    """
+
+    def __init__(self, config: Config, send: Callable[[bytes, Sender], None], submit: Submit) -> None:
+        wanted = config.output
+        self._auto = wanted == "auto"
+        reached = cc_map(config)
+        alone = _alone(config, reached)
+        # With `osc` the JACK port still carries MIDI from controllers, and notes to the synth.
+        self.jack = (
+            JackPort(
+                reached,
+                config.jack.client,
+                config.jack.playback,
+                config.jack.sources,
+                config.shaping.budget_per_s or BUDGET_PER_S,
+            )
+            if wanted in ("auto", "osc", "jack")
+            else None
+        )
+        # Last, because its folder would be left behind if another way refused its settings.
+        self.osc = _amsynth_osc(config, send, submit) if wanted in ("auto", "osc") else None
+        open_ways: tuple[Output | None, ...] = (self.osc, self.jack, alone)
+        self._all = [way for way in open_ways if way is not None]
+        self._jack_due = -math.inf
+        self._mute_since: float | None = None  # infinite once it has been said
+        self.output = self._all[0]
+        self.why = "as configured"
+        if self._auto and self.jack is not None and self.osc is not None:
+            known = self.osc.address is not None
+            self.output = self._all[0 if known else 1]
+            url = f"osc.udp://127.0.0.1:{config.address[1]}/"
+            self.why = "amSynth announced itself here before" if known else _NOT_STARTED_FOR_US.format(url=url)
+
+    def wake(self) -> None:
+        """One of the descriptors is readable, so the next `poll` looks at everything."""
+        self._jack_due = -math.inf
+
+    def poll(self, now: float) -> float | None:
+        """Housekeeping of every way; with `auto` also the choice of `output`. Returns when to call again."""
+        wakes = [t for t in (way.poll(now) for way in self._all if way is not self.jack) if t is not None]
+        if self.jack is not None:
+            if now >= self._jack_due:  # a look costs several system calls
+                self._jack_due = self.jack.poll(now) or math.inf
+            wakes.append(self._jack_due)
+        if self._auto:
+            self._choose()
+        self._notice_mute(now)
+        return min(wakes, default=None)
+
+    @property
+    def mute(self) -> bool:
+        """amSynth answers on its own interface, but its MIDI port is not on the JACK server that runs."""
+        osc, jack = self.osc, self.jack
+        return osc is not None and jack is not None and osc.connected and jack.running and not jack.connected
+
+    def _notice_mute(self, now: float) -> None:
+        """Say it once: an amSynth that outlived its JACK server, or was there before it, obeys and is not heard."""
+        if not self.mute:
+            self._mute_since = None
+        elif self._mute_since is None:
+            self._mute_since = now
+        elif self._mute_since + _MUTE_S < now < math.inf:
+            self._mute_since = math.inf
+            log.warning(
+                "amSynth answers, but its MIDI port is not on this JACK server: if you do not hear it, start it again"
+            )
+
+    def _choose(self) -> None:
+        """Prefer amSynth's own interface while it answers; fall back to MIDI while only that reaches the synth."""
+        osc, jack = self.osc, self.jack
+        assert osc is not None and jack is not None
+        if self.output is not osc and osc.connected:
+            self.output, self.why = osc, _ANSWERS
+            jack.release()
+        elif self.output is osc and not osc.connected and jack.connected and osc.gone:
+            self.output, self.why = jack, _SILENT
+
+    def receive(self, message: Message, sender: Sender, now: float) -> bool:
+        """A message from the synth; False when it is none."""
+        return self.osc is not None and self.osc.receive(message, sender, now)
+
+    def take_midi(self) -> list[tuple[bytes, float]]:
+        """What arrived at latentd:midi_in, with monotonic arrival times."""
+        return self.jack.take_midi() if self.jack is not None else []
+
+    @property
+    def carries_notes(self) -> bool:
+        """A way that carries notes is connected to the synth."""
+        return any(way.facts().get("connected") for way in self._all if way is not self.osc)
+
+    def note(self, status: int, data1: int, data2: int) -> bool:
+        """Send a note or channel message by the first way that carries any."""
+        return any(way.note(status, data1, data2) for way in self._all)
+
+    def filenos(self) -> list[int]:
+        """Descriptors to watch; readable means `take_midi` and `poll`."""
+        return [fd for way in self._all for fd in way.filenos()]
+
+    def counts(self) -> dict[str, int]:
+        """What the ways have counted together: synths and servers that came back, whole patches sent again."""
+        facts = [way.facts() for way in self._all]
+        connections = [_number(way, "connections") for way in facts]
+        return {
+            "reconnects": sum(max(n - 1, 0) for n in connections),
+            "resent": sum(max(_number(way, "resent"), 0) for way in facts),
+        }
+
+    def facts(self) -> dict[str, object]:
+        """Each open way by name, for status."""
+        return {way.name: way.facts() for way in self._all}
+
+    def close(self) -> None:
+        """Close every way, the last opened first."""
+        for way in reversed(self._all):
+            way.close()
+
+
+def _number(facts: dict[str, object], name: str) -> int:
+    value = facts.get(name, 0)
+    return value if isinstance(value, int) else 0
+
+
+def cc_map(config: Config) -> Midimap:
+    """What the running amSynth's CCs reach, as far as its file tells.
+
+    A damaged file that amSynth finds by itself is said and passed over: other ways than MIDI do not need it.
+
+    Raises:
+        LatentdError: the file that the configuration names is missing, damaged or cannot be read.
+    """
+    if config.controllers:
+        return midimap.named(Path(config.controllers).expanduser())
+    if config.output == "print":
+        return midimap.BUILT_IN
+    try:
+        return midimap.installed()
+    except LatentdError as error:
+        log.warning("going on with the few CCs that amSynth maps by itself: %s", error)
+        return midimap.BUILT_IN
+
+
+def _alone(config: Config, reached: Midimap) -> Output | None:
+    """The outputs that play alone; imported only when chosen."""
+    if config.output == "alsa":
+        from latentd.outputs.alsa import AlsaOut
+
+        return AlsaOut(config.alsa.out, reached)
+    if config.output == "print":
+        from latentd.outputs.print import Print
+
+        return Print(sys.stdout)
+    return None
+
+
+def _amsynth_osc(config: Config, send: Callable[[bytes, Sender], None], submit: Submit) -> AmsynthOsc:
+    port = config.address[1]
+    return AmsynthOsc(send, runtime_folder(port), config.state_folder / f"amsynth-{port}.json", submit, port)

@@ -1,0 +1,359 @@
+"""Model bundles: a folder of numbers that the daemon loads, checked to the last one before anything uses it.
+
+    models/NAME/model.json           what it is: parameters, columns, latent box, training, quality, hashes
+    models/NAME/decoder.safetensors  tensors `0.weight`, `0.bias`, `1.weight`, …
+    models/NAME/encoder.safetensors  the same, from columns to the mean of the latent point
+    models/NAME/sounds.safetensors   what the pad sounds like, of a model that encodes by sound
+    models/NAME/landmarks.json       the corpus presets and their pad points
+    models/NAME/README.md            the model card
+
+Only JSON and safetensors are read: nothing in a bundle can run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors import numpy as tensor_files
+
+from latentd.errors import LatentdError, UserError
+from latentd.model.decoder import Decoder, Encoder, Layout, Network, SoundEncoder
+from latentd.model.pad_sounds import DESCRIPTORS, PICTURE, Sounds
+from latentd.schema.documents import Strict
+from latentd.synth import amsynth
+from latentd.synth.amsynth import Array
+from latentd.system import resources
+
+DEFAULT = "timbre"
+FORMAT = 1
+MODEL_FILE = "model.json"
+DECODER_FILE = "decoder.safetensors"
+ENCODER_FILE = "encoder.safetensors"
+LANDMARKS_FILE = "landmarks.json"
+SOUNDS_FILE = "sounds.safetensors"
+HASHED = (DECODER_FILE, ENCODER_FILE, LANDMARKS_FILE)
+CARD_FILE = "README.md"
+_GREATEST = 1e6  # of a weight or a corner: a network's sums stay finite in float32
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class BundleError(LatentdError):
+    """A bundle that is incomplete, damaged, or not for this synth."""
+
+
+class ParameterFacts(Strict):
+    """The rows of `amsynth.PARAMETERS` that the model was made for, so that a changed table cannot go unseen."""
+
+    name: str
+    minimum: float
+    maximum: float
+    step: float
+
+
+class Columns(Strict):
+    """What the networks see: a column for each continuous parameter, then one a class for each category."""
+
+    continuous: list[str]
+    one_hot: dict[str, int]
+
+
+def columns_of(layout: Layout) -> Columns:
+    """A layout, as a manifest notes it."""
+    return Columns(
+        continuous=[amsynth.NAMES[i] for i in layout.continuous],
+        one_hot={amsynth.NAMES[i]: n for i, n in zip(layout.categories, layout.classes, strict=True)},
+    )
+
+
+class Net(Strict):
+    """How the tensors make a network; other kinds may join."""
+
+    kind: Literal["mlp", "waves"] = Field(
+        default="mlp", description="waves: the decoder sees a point as sines and cosines"
+    )
+    encoder: Literal["point", "sound"] = Field(default="point", description="what the encoder's network gives")
+    slope: float = Field(ge=0.0, le=1.0, description="of the leaky ReLU below zero")
+
+
+class Box(Strict):
+    """The part of the latent space that the pad shows."""
+
+    low: tuple[float, float]
+    high: tuple[float, float]
+    how: str
+
+
+class Manifest(Strict):
+    """`model.json`."""
+
+    format: int
+    name: str = Field(pattern=r"^\w[\w .+-]{0,63}$", description="becomes a part of file names")
+    synth: str
+    parameters: list[ParameterFacts]
+    columns: Columns
+    constants: dict[str, float] = Field(description="what is not learned, in the synth's units")
+    network: Net
+    margin: float = Field(ge=0.0, description="logits by which another class must beat the held one")
+    box: Box
+    training: dict[str, Any]
+    corpus: dict[str, Any]
+    quality: dict[str, Any]
+    sha256: dict[str, str]
+
+
+class LandmarkRow(Strict):
+    """One preset of the corpus."""
+
+    name: str
+    bank: str
+    index: int = Field(ge=0)
+    x: float = Field(ge=0.0, le=1.0)
+    y: float = Field(ge=0.0, le=1.0)
+
+
+class Landmarks(Strict):
+    """`landmarks.json`."""
+
+    landmarks: list[LandmarkRow]
+
+
+class Landmark(NamedTuple):
+    """A named pad point, 0..1."""
+
+    name: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded bundle. `box` is [[left, bottom], [right, top]] in latent units."""
+
+    name: str
+    decoder: Decoder
+    encoder: Encoder | SoundEncoder
+    box: Array
+    landmarks: list[Landmark]
+    manifest: Manifest
+    folder: Path
+    sounds: Sounds | None = None
+
+
+def user_folder() -> Path:
+    """Where `latentd train` puts models: `$XDG_DATA_HOME/latentd/models`."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "latentd" / "models"
+
+
+def find(name_or_path: str) -> Path:
+    """The folder of a bundle: a path if it holds a slash, else the name of the user's own or a shipped model.
+
+    Raises:
+        UserError: there is none.
+    """
+    if os.sep in name_or_path or name_or_path in (".", ".."):
+        folder = Path(name_or_path)
+        if (folder / MODEL_FILE).is_file():
+            return folder
+        if folder.is_dir():
+            raise UserError(f"{name_or_path}: no model folder: no {MODEL_FILE} in it", "Give the folder of a model")
+        raise UserError(f"{name_or_path}: no such folder", "Give a model's name, or the path of its folder")
+    folders = [user_folder(), resources.folder("models")]
+    for folder in folders:
+        if name_or_path and (folder / name_or_path / MODEL_FILE).is_file():
+            return folder / name_or_path
+    known = sorted({p.parent.name for folder in folders for p in folder.glob(f"*/{MODEL_FILE}")})
+    near = difflib.get_close_matches(name_or_path, known, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    raise UserError(f"No model named {name_or_path!r}", f"{meant}There are: {', '.join(known) or 'none'}")
+
+
+def load(name_or_path: str = DEFAULT) -> Model:
+    """Load a bundle and check all of it: shapes, numbers, hashes, and that it fits our table of parameters.
+
+    Raises:
+        UserError: no such model.
+        BundleError: naming the file and what is wrong in it.
+    """
+    folder = find(name_or_path)
+    manifest = _manifest(folder / MODEL_FILE)
+    data = {name: _checked(folder / name, manifest.sha256.get(name)) for name in HASHED}
+    layout = _layout(manifest, folder / MODEL_FILE)
+    constants = _constants(manifest, layout, folder / MODEL_FILE)
+    slope, waves = manifest.network.slope, manifest.network.kind == "waves"
+    decoder = _network(data[DECODER_FILE], folder / DECODER_FILE, (2, layout.width), slope, waves)
+    box, sounds = _box(manifest.box, folder / MODEL_FILE), _sounds(manifest, folder)
+    heard = 2 if sounds is None else DESCRIPTORS + PICTURE[0] * PICTURE[1]
+    encoder = _network(data[ENCODER_FILE], folder / ENCODER_FILE, (layout.width, heard), slope)
+    marks = _validated(Landmarks, data[LANDMARKS_FILE], folder / LANDMARKS_FILE)
+    return Model(
+        name=manifest.name,
+        decoder=Decoder(layout, decoder, constants, manifest.margin),
+        encoder=Encoder(layout, encoder) if sounds is None else SoundEncoder(layout, encoder, sounds, box),
+        box=box,
+        landmarks=[Landmark(m.name, m.x, m.y) for m in marks.landmarks],
+        manifest=manifest,
+        folder=folder,
+        sounds=sounds,
+    )
+
+
+def digest(data: bytes) -> str:
+    """SHA-256, as `model.json` notes it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def parameter_facts() -> list[ParameterFacts]:
+    """Our table, as a manifest notes it."""
+    return [ParameterFacts(name=p.name, minimum=p.minimum, maximum=p.maximum, step=p.step) for p in amsynth.PARAMETERS]
+
+
+def _manifest(path: Path) -> Manifest:
+    data = _bytes(path)
+    try:
+        version = json.loads(data).get("format")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BundleError(f"{path}: not a JSON object", "Copy the bundle again") from error
+    if version != FORMAT:
+        raise BundleError(f"{path}: format {version!r}, this latentd reads {FORMAT}", "Update latentd, or train again")
+    manifest = _validated(Manifest, data, path)
+    for ours, theirs in zip(parameter_facts(), manifest.parameters, strict=False):
+        if ours != theirs:
+            raise BundleError(f"{path}: parameters: {theirs} where this latentd has {ours}", "Train again")
+    if len(manifest.parameters) != amsynth.COUNT:
+        raise BundleError(f"{path}: parameters: found {len(manifest.parameters)}, amSynth has {amsynth.COUNT}")
+    return manifest
+
+
+def _validated(model: type[T], data: bytes, path: Path) -> T:
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise BundleError(f"{path}: {where}: {first['msg']}", "Copy the bundle again, or train again") from error
+
+
+def _layout(manifest: Manifest, path: Path) -> Layout:
+    columns = manifest.columns
+    for name in (*columns.continuous, *columns.one_hot, *manifest.constants):
+        if name not in amsynth.INDEX:
+            raise BundleError(f"{path}: columns: amSynth has no parameter {name!r}")
+    try:
+        layout = Layout(
+            continuous=tuple(amsynth.INDEX[name] for name in columns.continuous),
+            categories=tuple(amsynth.INDEX[name] for name in columns.one_hot),
+        )
+    except ValueError as error:
+        raise BundleError(f"{path}: columns: {error}") from error
+    for (name, found), classes in zip(columns.one_hot.items(), layout.classes, strict=True):
+        if found != classes:
+            raise BundleError(f"{path}: columns: {name} has {found} classes, amSynth has {classes}")
+    return layout
+
+
+def _constants(manifest: Manifest, layout: Layout, path: Path) -> Array:
+    """Params (41,): the constants in their places, the synth's defaults elsewhere."""
+    left = {amsynth.NAMES[i] for i in range(amsynth.COUNT) if i not in layout.continuous + layout.categories}
+    if left != manifest.constants.keys():
+        odd = ", ".join(sorted(left ^ manifest.constants.keys()))
+        raise BundleError(f"{path}: constants: each parameter is learned or constant, one of the two: {odd}")
+    patch = amsynth.DEFAULT.copy()
+    for name, value in manifest.constants.items():
+        parameter = amsynth.PARAMETERS[amsynth.INDEX[name]]
+        if not parameter.minimum <= value <= parameter.maximum:
+            allowed = f"{parameter.minimum:g}..{parameter.maximum:g}"
+            raise BundleError(f"{path}: constants: {name}: found {value}, allowed {allowed}")
+        patch[amsynth.INDEX[name]] = value
+    return amsynth.round_steps(amsynth.to_params(patch))
+
+
+def _network(data: bytes, path: Path, widths: tuple[int, int], slope: float, lifted: bool = False) -> Network:
+    """A network of so many inputs and outputs. `lifted`: its first layer sees the waves of the tensor `waves`."""
+    tensors = _tensors(data, path)
+    width, outputs = widths
+    waves = _tensor(tensors, "waves", path) if lifted else None
+    if waves is not None:
+        if waves.ndim != 2 or waves.shape[1] != width or not len(waves):
+            raise BundleError(f"{path}: waves: {waves.shape} does not fit {width} inputs")
+        width += 2 * len(waves)
+    layers = []
+    count = len(tensors) - lifted
+    for i in range(count // 2):
+        weight, bias = _tensor(tensors, f"{i}.weight", path), _tensor(tensors, f"{i}.bias", path)
+        if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
+            raise BundleError(f"{path}: layer {i}: {weight.shape} and {bias.shape} do not fit {width} inputs")
+        layers.append((weight, bias))
+        width = len(bias)
+    if not layers or count % 2 or width != outputs:
+        raise BundleError(f"{path}: {len(tensors)} tensors ending in {width} values, expected {outputs}")
+    return Network(tuple(layers), slope, waves)
+
+
+def _sounds(manifest: Manifest, folder: Path) -> Sounds | None:
+    """What the pad sounds like, if the encoder goes by it."""
+    if manifest.network.encoder != "sound":
+        return None
+    path = folder / SOUNDS_FILE
+    tensors = _tensors(_checked(path, manifest.sha256.get(SOUNDS_FILE)), path)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    points = shapes.get("lufs", (0,))[0]
+    size = round(points**0.5)
+    fits = {"descriptors": (points, DESCRIPTORS), "lufs": (points,), "levels": (points, PICTURE[0] * PICTURE[1])}
+    if shapes != fits or size < 2 or size**2 != points or tensors["levels"].dtype != np.uint8:
+        raise BundleError(f"{path}: {shapes} is not the sound of a square of points", "Copy the bundle again")
+    descriptors, lufs = (tensors[name].astype(np.float64) for name in ("descriptors", "lufs"))
+    if not (np.isfinite(descriptors).all(axis=1) & np.isfinite(lufs)).any():
+        raise BundleError(f"{path}: no point of the pad is heard", "Train again")
+    return Sounds(descriptors, lufs, tensors["levels"])
+
+
+def _tensors(data: bytes, path: Path) -> dict[str, Any]:
+    try:
+        tensors: dict[str, Any] = tensor_files.load(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise BundleError(f"{path}: not a safetensors file: {error}", "Copy the bundle again") from error
+    return tensors
+
+
+def _tensor(tensors: Mapping[str, Any], name: str, path: Path) -> Array:
+    if name not in tensors:
+        raise BundleError(f"{path}: no tensor {name}")
+    tensor: Array = np.ascontiguousarray(tensors[name], dtype=np.float64)
+    if not (np.abs(tensor) <= _GREATEST).all():  # NaN among them
+        raise BundleError(f"{path}: {name} holds a number that is not finite, or beyond {_GREATEST:g}", "Train again")
+    return tensor
+
+
+def _box(box: Box, path: Path) -> Array:
+    corners = np.array([box.low, box.high])
+    if not ((np.abs(corners) <= _GREATEST).all() and (corners[0] < corners[1]).all()):
+        raise BundleError(
+            f"{path}: box: found {box.low}..{box.high}, each low must lie below its high, none beyond {_GREATEST:g}"
+        )
+    return corners
+
+
+def _checked(path: Path, expected: str | None) -> bytes:
+    data = _bytes(path)
+    if digest(data) != expected:
+        raise BundleError(f"{path}: its SHA-256 is not the one in {MODEL_FILE}", "Copy the bundle again")
+    return data
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror or error}", "The bundle is incomplete: copy it again") from error

@@ -1,0 +1,221 @@
+"""From a latent point to a patch and back: two small networks and the layout of their columns. numpy only. Pure.
+
+A patch is learned as columns: first one for each continuous parameter (its value 0..1 in the synth's range), then for
+each category one column a class (one-hot). Parameters that are not learned have constants.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentd.model.pad_sounds import DESCRIPTORS, PICTURE, Sounds
+from latentd.synth import amsynth
+from latentd.synth.amsynth import Array, Kind
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which parameter each column stands for, as indices into `amsynth.PARAMETERS`.
+
+    Ordered steps may stand on either side: as a value, or step by step like the classes of a category.
+
+    Raises:
+        ValueError: a parameter twice, or one of the wrong kind for its place.
+    """
+
+    continuous: tuple[int, ...]
+    categories: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        learned = self.continuous + self.categories
+        if len(set(learned)) != len(learned):
+            raise ValueError("a parameter has two places in the columns")
+        for i in learned:
+            parameter = amsynth.PARAMETERS[i]
+            if parameter.kind is (Kind.CONTINUOUS if i in self.categories else Kind.CATEGORY):
+                raise ValueError(f"{parameter.name} is {parameter.kind.value}, which its columns do not fit")
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Number of classes of each category."""
+        return tuple(amsynth.PARAMETERS[i].count for i in self.categories)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """First column of each category."""
+        ends = np.cumsum([len(self.continuous), *self.classes])
+        return tuple(int(end) for end in ends[:-1])
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return len(self.continuous) + sum(self.classes)
+
+    def slices(self) -> list[slice]:
+        """The columns of each category."""
+        return [slice(start, start + n) for start, n in zip(self.starts, self.classes, strict=True)]
+
+    def class_of(self, params: Array) -> Indices:
+        """The class (..., categories) of each category in params (..., 41)."""
+        chosen = list(self.categories)
+        return np.rint(params[..., chosen] / amsynth.PARAMS_STEP[chosen]).astype(np.intp)
+
+    def encode(self, params: Array) -> Array:
+        """Params (n, 41) as columns (n, width): values 0..1, then one-hot."""
+        columns = np.zeros((len(params), self.width))
+        columns[:, : len(self.continuous)] = params[:, list(self.continuous)]
+        rows = np.arange(len(params))[:, None]
+        columns[rows, np.array(self.starts, dtype=np.intp) + self.class_of(params)] = 1.0
+        return columns
+
+
+@dataclass(frozen=True)
+class Network:
+    """Dense layers with a leaky ReLU between them: each `(weight (out, in), bias (out,))`.
+
+    With `waves` (k, 2) the first layer sees a point as the sines and cosines of k plane waves over it, and the point
+    itself: from these a network learns fine detail of a plane that it would not learn from two numbers.
+    """
+
+    layers: tuple[tuple[Array, Array], ...]
+    slope: float  # of the leaky ReLU below zero, 0..1
+    waves: Array | None = None
+
+    @property
+    def inputs(self) -> int:
+        """Width of the input."""
+        return int(self.layers[0][0].shape[1]) if self.waves is None else int(self.waves.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """Width of the last layer's output."""
+        return int(self.layers[-1][0].shape[0])
+
+    def __call__(self, x: Array) -> Array:
+        """(n, inputs) to (n, outputs); nothing squashes the output."""
+        *hidden, (weight, bias) = self.layers
+        if self.waves is not None:
+            phase = x @ self.waves.T
+            x = np.concatenate([np.sin(phase), np.cos(phase), x], axis=1)
+        for w, b in hidden:
+            x = x @ w.T + b
+            x = np.maximum(x, self.slope * x)
+        return x @ weight.T + bias
+
+
+class Encoder:
+    """Places patches in the latent space by their parameters alone."""
+
+    def __init__(self, layout: Layout, network: Network) -> None:
+        self.layout = layout
+        self._network = network
+
+    def encode(self, params: Array) -> Array:
+        """Params (n, 41) to latent points (n, 2)."""
+        return self._network(self.layout.encode(params))
+
+
+class SoundEncoder:
+    """Places patches where the pad sounds most like them, by what a network expects their parameters to sound like."""
+
+    def __init__(self, layout: Layout, network: Network, sounds: Sounds, box: Array) -> None:
+        """`network`: columns to seven descriptors and a small picture of 8 x 32 levels in dB."""
+        self.layout = layout
+        self._network = network
+        self._sounds = sounds
+        self._box = box
+
+    def encode(self, params: Array) -> Array:
+        """Params (n, 41) to latent points (n, 2), all of them on the pad."""
+        heard = self._network(self.layout.encode(params))
+        pictures = heard[:, DESCRIPTORS:].reshape(-1, *PICTURE)
+        places = self._sounds.places(heard[:, :DESCRIPTORS], pictures)
+        points: Array = self._box[0] + places * (self._box[1] - self._box[0])
+        return points
+
+
+class Decoder:
+    """Turns latent points into params. One thread at a time: `decode` works in buffers of its own.
+
+    Attributes:
+        categories: the category parameters it chooses, as indices into `amsynth.PARAMETERS`: the order of `held`.
+        margin: by how much (in logits) another class must beat the held one, so that jitter at a border flips nothing.
+    """
+
+    def __init__(self, layout: Layout, network: Network, constants: Array, margin: float) -> None:
+        """`constants`: params (41,); only the places that `layout` leaves out are used."""
+        self.layout = layout
+        self.categories = layout.categories
+        self.margin = margin
+        self._network = network
+        self._constants: list[float] = constants.tolist()
+        self._classes = [
+            (i, float(amsynth.PARAMS_STEP[i]), columns.start, columns.stop)
+            for i, columns in zip(layout.categories, layout.slices(), strict=True)
+        ]
+        self._plan(network)
+
+    def _plan(self, network: Network) -> None:
+        """The network once more, in the few wide steps that `decode` takes: after a rest each call costs far more cold
+        code than arithmetic. Biases are a last column (each vector ends with 1), a cosine is a sine a quarter turn on,
+        and continuous columns come out halved, as their hyperbolic tangent wants them.
+        """
+        waves = np.empty((0, 2)) if network.waves is None else network.waves
+        phases = 2 * len(waves)
+        turns = np.repeat([0.0, np.pi / 2], len(waves))
+        self._waves = np.column_stack([np.concatenate([waves, waves]), turns]).astype(np.float32)
+        self._lifted = np.ones(phases + 3, np.float32)
+        self._z, self._phases = self._lifted[phases:], self._lifted[:phases]
+        weights = [np.column_stack([weight, bias]).astype(np.float32) for weight, bias in network.layers]
+        vectors = [np.ones(len(weight) + 1, np.float32) for weight in weights[:-1]]
+        inputs = [self._lifted, *vectors]
+        self._hidden = [
+            (weight, x, vector[:-1], np.empty(len(weight), np.float32))
+            for weight, x, vector in zip(weights[:-1], inputs, vectors, strict=False)
+        ]
+        weights[-1][: len(self.layout.continuous)] *= 0.5
+        self._last, self._last_input = weights[-1], inputs[-1]
+        self._scores = np.empty(self.layout.width, np.float32)
+        self._slope = np.float32(network.slope)
+
+    def decode(self, z: Sequence[float] | Array, held: Sequence[int] | Indices | None = None) -> list[float]:
+        """One latent point (2,) to params (41,), a new list; 10 to 25 us.
+
+        Categories lie exactly on a class, other stepped parameters are left unrounded, continuous ones are within 0..1.
+        `held`: the present class of each category, in the order of `categories`; it is kept unless beaten by `margin`.
+        """
+        self._z[0], self._z[1] = z
+        if len(self._phases):
+            np.dot(self._waves, self._z, out=self._phases)
+            np.sin(self._phases, out=self._phases)
+        for weight, x, hidden, bent in self._hidden:
+            np.dot(weight, x, out=hidden)
+            np.multiply(hidden, self._slope, out=bent)
+            np.maximum(hidden, bent, out=hidden)
+        columns: list[float] = np.dot(self._last, self._last_input, out=self._scores).tolist()
+        params = self._constants.copy()
+        for i, half in zip(self.layout.continuous, columns, strict=False):
+            params[i] = 0.5 + 0.5 * math.tanh(half)  # the logistic function, in a form that cannot overflow
+        for n, (i, step, start, stop) in enumerate(self._classes):
+            scores = columns[start:stop]
+            if held is not None:
+                scores[held[n]] += self.margin
+            params[i] = scores.index(max(scores)) * step
+        return params
+
+    def decode_many(self, zs: Array) -> Array:
+        """Latent points (n, 2) to params (n, 41), each as `decode` without `held` gives it."""
+        scores = self._network(zs)
+        params = np.tile(self._constants, (len(zs), 1))
+        continuous = list(self.layout.continuous)
+        params[:, continuous] = np.tanh(scores[:, : len(continuous)] * 0.5) * 0.5 + 0.5
+        for i, columns in zip(self.categories, self.layout.slices(), strict=True):
+            params[:, i] = scores[:, columns].argmax(axis=1) * amsynth.PARAMS_STEP[i]
+        return params

@@ -1,0 +1,1 @@
+"""From bank files to the presets that a model learns."""

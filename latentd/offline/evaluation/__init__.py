@@ -1,0 +1,1 @@
+"""How good an instrument a model is: measurements, maps and figures."""

@@ -1,0 +1,258 @@
+"""How good an instrument a model is: its pad and never-seen presets rendered, described and compared.
+
+The functions behind the numbers are in `metrics`, the limits in `goals`; here is what is rendered for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentd.errors import LatentdError, UserError
+from latentd.model.bundle import Model
+from latentd.model.decoder import Indices
+from latentd.offline.corpus.corpus import Corpus, paper_layout
+from latentd.offline.evaluation import metrics
+from latentd.offline.evaluation.criteria import GOALS, Goal
+from latentd.offline.evaluation.metrics import Sounds
+from latentd.offline.timbre.describe import DESCRIPTORS
+from latentd.offline.timbre.measure import Measured
+from latentd.synth import amsynth
+from latentd.synth.amsynth import Array
+
+HALVES_SEED = 0
+FEWEST = 2  # presets: each half needs one
+_SILENCE_LUFS = -70.0  # the absolute gate of ITU-R BS.1770: nothing fainter has a loudness
+_HALVES = "n1 is the first half of the distinct patches in a random order that never changes, n2 the rest"
+_INTERVALS = (
+    "bootstrap 90 %: 1,000 samples with repetition, of the patches, else of the grid's lines or of the crossings"
+)
+Measure = Callable[[Array], Measured]  # patches (n, 41) in the synth's units, measured
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measured row.
+
+    Attributes:
+        interval: bootstrap 90 %, over patches, or over the grid's lines or the crossings; None for an area.
+        halves: the value on each half (n1, n2) of the held-out patches; None where no patch takes part.
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+    halves: tuple[float, float] | None = None
+
+    def meets(self, goal: Goal) -> bool:
+        """True if the row is within what must be."""
+        return self.value >= goal.must if goal.more_is_better else self.value <= goal.must
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The whole table of a model, and what lies behind it.
+
+    Attributes:
+        by_descriptor: row -> descriptor -> value, for rows that are means over the seven.
+        held_out: what was measured on: banks, patches, silent ones left out, size of the halves.
+        extra: further numbers without a limit.
+    """
+
+    model: str
+    rows: dict[str, Row]
+    by_descriptor: dict[str, dict[str, float]]
+    held_out: dict[str, object]
+    extra: dict[str, float]
+
+    def to_json(self) -> dict[str, object]:
+        """Plain data, each row with its protocol and limits."""
+        rows = {}
+        for name, row in self.rows.items():
+            goal = GOALS[name]
+            rows[name] = {**asdict(row), **goal._asdict(), "met": row.meets(goal)}
+        return {**asdict(self), "rows": rows}
+
+
+def evaluate(
+    model: Model, held_out: Corpus, measure: Measure, size: int = metrics.GRID, known: Corpus | None = None
+) -> Evaluation:
+    """Measure all rows.
+
+    Raises:
+        UserError: too few presets that are heard.
+
+    Args:
+        held_out: presets that the model has not seen; equal ones count once.
+        measure: renders and describes patches, for instance `partial(measure.measure, cache=…)`.
+        size: of the grid; 50 is the protocol.
+        known: presets that the model was trained on: `extra` then has what is left without their exact twins.
+    """
+    params = distinct(held_out)
+    real = sounds(measure(amsynth.to_patch(params)))
+    grid = sounds(measure(amsynth.to_patch(decoded(model, metrics.grid_points(size)))))
+    encoded = sounds(measure(amsynth.to_patch(decoded(model, encoded_points(model, params)))))
+    nearest, distances = metrics.look_up(real, grid)
+    by_sound = metrics.timbre_errors(real.descriptors, grid.descriptors[nearest])
+    by_parameters = metrics.timbre_errors(real.descriptors, encoded.descriptors)
+    heard = np.flatnonzero(~np.isnan(real.descriptors).any(axis=1))
+    if len(heard) < FEWEST:
+        raise UserError(f"{len(heard)} of the presets are heard, {FEWEST} are needed", "Name more banks to measure on")
+    kept = metrics.range_kept(grid.descriptors, real.descriptors)
+    rows, extra = _pad_rows(model, grid, real, size)
+    rows |= _patch_rows(by_sound[heard], by_parameters[heard], distances[heard])
+    extra["log_mel_db_by_parameters"] = _mean(metrics.mel_distances(real.mel[heard], encoded.mel[heard]))
+    extra["range_kept_by_parameters"] = _mean(metrics.range_kept(encoded.descriptors, real.descriptors))
+    extra["silent_by_parameters"] = int(metrics.silent(encoded)[heard].sum())
+    if known:
+        fresh = heard[~_among(params[heard], known.params)]
+        extra |= {
+            "not_in_training": len(fresh),
+            "timbre_by_sound_without_twins": _mean(by_sound[fresh]),
+            "timbre_by_parameters_without_twins": _mean(by_parameters[fresh]),
+        }
+    by_descriptor = {
+        "timbre_by_sound": np.nanmean(by_sound, axis=0),
+        "timbre_by_parameters": np.nanmean(by_parameters, axis=0),
+        "range_kept": kept,
+    }
+    return Evaluation(
+        model=model.name,
+        rows={name: rows[name] for name in GOALS},
+        by_descriptor={k: dict(zip(DESCRIPTORS, v.tolist(), strict=True)) for k, v in by_descriptor.items()},
+        held_out=_facts(model, held_out, params, heard) | {"grid": size},
+        extra=extra,
+    )
+
+
+def distinct(corpus: Corpus) -> Array:
+    """Params (n, 41) without repetitions, in a fixed random order, so that either half is a fair sample."""
+    params = np.unique(corpus.params, axis=0)
+    return params[np.random.default_rng(HALVES_SEED).permutation(len(params))]
+
+
+def halves(count: int) -> tuple[slice, slice]:
+    """Rows of n1, which choices may look at, and of n2, which is for the end."""
+    return slice(0, (count + 1) // 2), slice((count + 1) // 2, count)
+
+
+def decoded(model: Model, points: Array) -> Array:
+    """Params (n, 41) at pad points (n, 2)."""
+    return model.decoder.decode_many(model.box[0] + points * (model.box[1] - model.box[0]))
+
+
+def encoded_points(model: Model, params: Array) -> Array:
+    """Pad points (n, 2) of patches by their parameters alone, as `latentd encode` gives them: brought onto the pad."""
+    points: Array = (model.encoder.encode(params) - model.box[0]) / (model.box[1] - model.box[0])
+    return points.clip(0.0, 1.0)
+
+
+def sounds(measured: Measured) -> Sounds:
+    """What the metrics need of a measurement.
+
+    Raises:
+        LatentdError: a clip could not be rendered.
+    """
+    if measured.failed:
+        row, reason = next(iter(measured.failed.items()))
+        raise LatentdError(f"{len(measured.failed)} clips could not be rendered; number {row}: {reason}")
+    return Sounds(measured.descriptors, measured.lufs, measured.mel)
+
+
+def _patch_rows(by_sound: Array, by_parameters: Array, distances: Array) -> dict[str, Row]:
+    """Rows that are statistics over patches; errors (n, 7)."""
+    one_each = by_sound.mean(axis=1)
+    return {
+        "timbre_by_sound": _over_patches(one_each, _mean),
+        "timbre_by_parameters": _over_patches(by_parameters.mean(axis=1), _mean),
+        "log_mel_db": _over_patches(distances, _mean),
+        "p95_patch_error": _over_patches(one_each, lambda e: float(np.percentile(e, 95.0))),
+    }
+
+
+def _pad_rows(model: Model, grid: Sounds, real: Sounds, size: int) -> tuple[dict[str, Row], dict[str, float]]:
+    """Rows that are statistics over the pad, and further numbers."""
+    ways = metrics.crossings(partial(decoded, model))
+    flips = metrics.flips(ways)
+    steps = metrics.steps(ways, paper_layout().continuous)
+    change = metrics.changes(grid.descriptors, size)
+    columns = grid.descriptors.reshape(size, size, 7)
+    rows = {
+        "flips_per_crossing": _over_lines(flips, _mean),
+        "mean_step": _over_lines(steps, _mean),
+        "p95_jump": _over_lines(change.worst, metrics.p95_jump),
+        "evenness_cv": _over_lines(change.mean, metrics.evenness_cv),
+        "range_kept": _over_lines(
+            columns, lambda c: float(metrics.range_kept(c.reshape(-1, 7), real.descriptors).mean())
+        ),
+        "silent_area": Row(_mean(metrics.silent(grid)), None),
+    }
+    quiet, loud = np.percentile(grid.lufs.clip(_SILENCE_LUFS), (5.0, 95.0))
+    extra = {
+        "p95_step": float(np.percentile(steps, 95.0)),
+        "pitch_changes_per_crossing": _mean(metrics.flips(ways, metrics.PITCHES)),
+        "loudest_lufs": float(grid.lufs.max()),
+        "faintest_lufs": float(grid.lufs.min()),
+        "p5_lufs": float(quiet),
+        "p95_lufs": float(loud),
+        "way_back": _mean(_ways_back(model, size)),
+        "dead_steps": metrics.dead_steps(change.mean),
+    }
+    return rows, extra
+
+
+def _ways_back(model: Model, size: int) -> Array:
+    """How far (n,), in sides of the pad, the encoder's point of the patch at each grid point is from that point."""
+    points = metrics.grid_points(size)
+    back: Array = np.hypot(*(encoded_points(model, decoded(model, points)) - points).T)
+    return back
+
+
+def _over_patches(values: Array, statistic: Callable[[Array], float]) -> Row:
+    first, second = halves(len(values))
+
+    def of(rows: Indices) -> float:
+        return statistic(values[rows])
+
+    return Row(
+        statistic(values), metrics.interval(of, len(values)), (statistic(values[first]), statistic(values[second]))
+    )
+
+
+def _over_lines(values: Array, statistic: Callable[[Array], float]) -> Row:
+    def of(lines: Indices) -> float:
+        return statistic(values[lines])
+
+    return Row(statistic(values), metrics.interval(of, len(values)))
+
+
+def _among(params: Array, others: Array) -> NDArray[np.bool_]:
+    """(n,) True where a row is also one of the others."""
+    known = {row.tobytes() for row in others}
+    return np.array([row.tobytes() in known for row in params], dtype=bool)
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(np.mean(values))
+
+
+def _facts(model: Model, held_out: Corpus, params: Array, heard: Indices) -> dict[str, object]:
+    """What was measured on, and which of its banks the model has seen after all."""
+    facts = held_out.facts()
+    banks = facts["banks"]
+    assert isinstance(banks, dict)
+    trained = model.manifest.corpus.get("trained_on", {}).get("banks", {})
+    first, _ = halves(len(heard))
+    return facts | {
+        "distinct": len(params),
+        "silent": len(params) - len(heard),
+        "n1": first.stop,
+        "n2": len(heard) - first.stop,
+        "halves": _HALVES,
+        "intervals": _INTERVALS,
+        "seen_in_training": sorted(set(banks) & set(trained)),
+    }

@@ -1,0 +1,110 @@
+"""A network that expects what a patch sounds like from its parameters alone: small enough for the daemon's numpy."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from latentd.model.decoder import Network
+from latentd.model.pad_sounds import DESCRIPTORS, PICTURE, small
+from latentd.offline.recipes import relevance
+from latentd.offline.recipes.paper import layer
+from latentd.offline.recipes.surrogate import LAYOUT, Examples, Report, batch, seen
+from latentd.synth.amsynth import Array
+
+if TYPE_CHECKING:
+    from latentd.offline.recipes.timbre import Heard
+
+SLOPE = 0.1
+_MEMBERS = 2  # networks that are averaged
+_HIDDEN = 320  # units of each of their two hidden layers
+_RATE = 3e-3
+_DECAY = 0.1  # of the weights
+_DROPOUT = 0.1
+_PICTURE_WEIGHT = 0.5  # of the picture, against the descriptors
+_WEIGHTS = (1.0, 0.7, 0.3)  # of an example of each set
+_MIDDLE, _SCALE = 0.3, 2.0  # of the columns, most of which are 0: it learns faster about the middle of its inputs
+
+
+def train(sets: Sequence[Heard], steps: int, seed: int, report: Report) -> Network:
+    """A network from columns to seven descriptors and a small picture in dB. Sets: presets, crossed ones, the pad."""
+    pictures = [small(heard.mel).reshape(len(heard.mel), -1) for heard in sets]
+    sounds = np.concatenate([np.hstack([heard.descriptors, p]) for heard, p in zip(sets, pictures, strict=True)])
+    params = np.concatenate([heard.params for heard in sets])
+    # Any patch may be asked for, so presets count most, and the pad's own patches, which are many and alike, least.
+    weights = np.concatenate([np.full(len(h.params), w) for h, w in zip(sets, _WEIGHTS, strict=True)])
+    examples = Examples(params, sounds.astype(np.float32), weights)
+    mean, std = examples.sounds.mean(axis=0), examples.sounds.std(axis=0) + 1e-3
+    members = []
+    for member in range(_MEMBERS):
+        torch.manual_seed(seed + member)
+        widths = [LAYOUT.width, _HIDDEN, _HIDDEN, sounds.shape[1]]
+        layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+        part = _part(report, member * steps, _MEMBERS * steps)
+        _learn(layers, examples, torch.from_numpy(mean), torch.from_numpy(std), steps, seed + member, part)
+        members.append([layer(linear) for linear in layers if isinstance(linear, nn.Linear)])
+    return _averaged(members, mean, std)
+
+
+def _part(report: Report, before: int, total: int) -> Report:
+    return lambda done, _: report(before + done, total)
+
+
+def _averaged(members: list[list[tuple[Array, Array]]], mean: Array, std: Array) -> Network:
+    """One network that gives the mean of several of three layers each: side by side, then added up.
+
+    Its numbers are such as half precision holds, which is how a bundle keeps them.
+    """
+    first, between, last = zip(*members, strict=True)
+    weight = np.concatenate([w for w, _ in first]) * seen()
+    bias = np.concatenate([b for _, b in first]) - _SCALE * _MIDDLE * weight.sum(axis=1)
+    middle = np.zeros((_HIDDEN * len(members), _HIDDEN * len(members)))
+    for i, (w, _) in enumerate(between):
+        middle[i * _HIDDEN : (i + 1) * _HIDDEN, i * _HIDDEN : (i + 1) * _HIDDEN] = w
+    layers = [
+        (_SCALE * weight, bias),
+        (middle, np.concatenate([b for _, b in between])),
+        (
+            np.concatenate([w for w, _ in last], axis=1) * (std / len(members))[:, None],
+            np.mean([b for _, b in last], axis=0) * std + mean,
+        ),
+    ]
+    halves = [(w.astype(np.float16).astype(np.float64), b.astype(np.float16).astype(np.float64)) for w, b in layers]
+    return Network(tuple(halves), SLOPE)
+
+
+def _learn(
+    layers: nn.ModuleList,
+    examples: Examples,
+    mean: torch.Tensor,
+    std: torch.Tensor,
+    steps: int,
+    seed: int,
+    report: Report,
+) -> None:
+    optimizer = torch.optim.AdamW(layers.parameters(), lr=_RATE, weight_decay=_DECAY)
+    random = np.random.default_rng(seed)
+    chance = examples.weights / examples.weights.sum()
+    silent = relevance.weights(examples.params) == 0
+    picture = PICTURE[0] * PICTURE[1]
+    importance = torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [_PICTURE_WEIGHT / picture] * picture)
+    marks = torch.from_numpy(seen())
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = _RATE * min(1.0, step / 100) * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-6
+        columns, sounds = batch(examples, chance, silent, random)
+        h = (columns - _MIDDLE) * _SCALE * marks
+        for linear in layers[:-1]:
+            h = functional.dropout(functional.leaky_relu(linear(h), SLOPE), _DROPOUT)
+        loss = ((layers[-1](h) - (sounds - mean) / std).abs() * importance).sum(dim=1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        report(step + 1, steps)

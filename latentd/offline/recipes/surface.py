@@ -1,0 +1,241 @@
+"""The pad as a learned surface: from a point to a patch, trained by what the patch sounds like.
+
+A small network sees a point as plane waves and gives all columns. It starts as a copy of an atlas of real presets, and
+then listens, through the proxy, to what it plays: every preset of the corpus should be found somewhere on the pad, and
+on the way from point to point neither the sound nor the settings should change more than they must.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from latentd.model.decoder import Network
+from latentd.model.pad_sounds import DESCRIPTORS, UNIT
+from latentd.offline.recipes.loss_weights import Weights
+from latentd.offline.recipes.paper import layer
+from latentd.offline.recipes.surrogate import LAYOUT, LUFS, PICTURE, Proxy, Report
+from latentd.synth.amsynth import Array
+
+SLOPE = 0.1  # of the leaky ReLU below zero
+GRID = 50  # points a side where presets look for their place
+_CONTINUOUS = len(LAYOUT.continuous)
+_SLICES = LAYOUT.slices()
+# Small pictures are 3/4 as far apart as whole ones, so that this is a quarter of a dB.
+_PICTURE_WEIGHT = 0.33 / (PICTURE[0] * PICTURE[1])
+_PAIRS = 512  # of neighbouring points, each step
+_PRESETS = 256
+_FAINT_LUFS = -36.0
+_MEND_RATE = 3e-4
+
+
+class Surface(nn.Module):
+    """Points (n, 2) of -1..1 to scores (n, width): values 0..1 are their logistic function."""
+
+    waves: Tensor
+
+    def __init__(self, waves: int, cycles: float, hidden: int, seed: int) -> None:
+        """`waves`: how many; `cycles`: the standard deviation of their number over the pad, in either direction."""
+        super().__init__()
+        torch.manual_seed(seed)
+        self.register_buffer("waves", math.pi * cycles * torch.randn(waves, 2))
+        widths = [2 * waves + 2, hidden, hidden]
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+        self.last = nn.Linear(hidden, LAYOUT.width)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Scores of points."""
+        phase = points @ self.waves.T
+        h = torch.cat([torch.sin(phase), torch.cos(phase), points], dim=1)
+        for linear in self.hidden:
+            h = functional.leaky_relu(linear(h), SLOPE)
+        scores: Tensor = self.last(h)
+        return scores
+
+    def network(self) -> Network:
+        """The same for numpy."""
+        linears = [linear for linear in (*self.hidden, self.last) if isinstance(linear, nn.Linear)]
+        return Network(tuple(layer(linear) for linear in linears), SLOPE, self.waves.numpy().astype(np.float64))
+
+
+def played(scores: Tensor) -> Tensor:
+    """Columns of scores: values, and the one class of each category, through which gradients pass to all of them."""
+    parts = [torch.sigmoid(scores[:, :_CONTINUOUS])]
+    for columns in _SLICES:
+        likely = torch.softmax(scores[:, columns], dim=1)
+        chosen = functional.one_hot(likely.argmax(dim=1), likely.shape[1]).float()
+        parts.append(chosen + likely - likely.detach())
+    return torch.cat(parts, dim=1)
+
+
+class Teacher:
+    """An atlas of nodes (side, side, 41), read between its nodes: values in straight lines, classes by vote."""
+
+    def __init__(self, nodes: Array) -> None:
+        side = len(nodes)
+        self._columns = (
+            torch.from_numpy(LAYOUT.encode(nodes.reshape(-1, nodes.shape[2]))).float().reshape(side, side, -1)
+        )
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Columns (n, width) at points (n, 2) of -1..1."""
+        last = len(self._columns) - 1
+        place = (points + 1) / 2 * last
+        node = place.floor().clamp(0, last - 1).long()
+        x, y = (place - node).split(1, dim=1)
+        column, row = node[:, 0], node[:, 1]
+        c = self._columns
+        low = c[row, column] * (1 - x) + c[row, column + 1] * x
+        high = c[row + 1, column] * (1 - x) + c[row + 1, column + 1] * x
+        between: Tensor = low * (1 - y) + high * y
+        return between
+
+
+def imitate(surface: Surface, teacher: Teacher, steps: int, seed: int, report: Report, rate: float = 3e-3) -> None:
+    """Make a surface that plays what an atlas does."""
+    random = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(surface.parameters(), lr=rate)
+    for step in range(steps):
+        _cool(optimizer, rate, step, steps)
+        points = 2 * torch.rand(_PAIRS, 2, generator=random) - 1
+        classes, values = _unlike(surface(points), teacher(points))
+        _descend(optimizer, classes + 10 * values)
+        report(step + 1, steps)
+
+
+def refine(
+    surface: Surface,
+    proxy: Proxy,
+    sounds: NDArray[np.float32],
+    teacher: Teacher,
+    weights: Weights,
+    steps: int,
+    rate: float,
+    seed: int,
+    report: Report,
+) -> None:
+    """Train a surface by ear: for presets that sound like `sounds` (n, WIDTH), under `weights`."""
+    random = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(surface.parameters(), lr=rate)
+    goals = torch.from_numpy(sounds)
+    spread = torch.quantile(goals[:, :DESCRIPTORS], torch.linspace(0, 1, _PAIRS), dim=0)
+    for step in range(steps):
+        _cool(optimizer, rate, step, steps)
+        if step % 50 == 0:
+            places, urgency = _places(surface, proxy, goals)
+        rows = torch.randint(0, len(goals), (_PRESETS,), generator=random)
+        near = (torch.rand(_PRESETS, 2, generator=random) - 0.5) / (GRID - 1)
+        first, second = _neighbours(random)
+        points = torch.cat([(places[rows] + near).clamp(-1, 1), first, second])
+        scores = surface(points)
+        columns = played(scores)
+        heard = proxy.both(columns)
+        loss = _distance((heard[0] + heard[1])[:_PRESETS] / 2, goals[rows], urgency[rows])
+        loss = loss + _ways(scores[_PRESETS:], columns[_PRESETS:], heard, spread, weights)
+        classes, values = _unlike(scores, teacher(points))
+        _descend(optimizer, loss + weights.teacher * (classes + 10 * values))
+        report(step + 1, steps)
+
+
+def mend(surface: Surface, points: Array, faint: NDArray[np.bool_], steps: int, seed: int, report: Report) -> None:
+    """Where the pad is too faint (n,), play what points (n, 2) of -1..1 nearby play; elsewhere stay as it is."""
+    random = torch.Generator().manual_seed(seed)
+    places = torch.from_numpy(points).float()
+    sick = torch.from_numpy(faint)
+    with torch.no_grad():
+        columns = torch.cat([_likely(surface(part)) for part in places.split(2500)])
+        near = torch.cdist(places[sick], places) < 2.5 * 2 / (GRID - 1)
+        near[:, sick] = False
+        near = near.float()
+        columns[sick] = (near @ columns) / near.sum(dim=1, keepdim=True).clamp(min=1)
+    optimizer = torch.optim.Adam(surface.parameters(), lr=_MEND_RATE)
+    chance = torch.where(sick, len(places) / 8 / max(int(sick.sum()), 1), 1.0)
+    for step in range(steps):
+        _cool(optimizer, _MEND_RATE, step, steps)
+        rows = torch.multinomial(chance, _PAIRS, replacement=True, generator=random)
+        scores = surface(places[rows])
+        entropies = [functional.cross_entropy(scores[:, c], columns[rows][:, c]) for c in _SLICES]
+        values = (torch.sigmoid(scores[:, :_CONTINUOUS]) - columns[rows][:, :_CONTINUOUS]).abs().mean()
+        _descend(optimizer, torch.stack(entropies).mean() + 30 * values)
+        report(step + 1, steps)
+
+
+def _likely(scores: Tensor) -> Tensor:
+    """Values, and the probability of each class."""
+    parts = [torch.sigmoid(scores[:, :_CONTINUOUS]), *(torch.softmax(scores[:, c], dim=1) for c in _SLICES)]
+    return torch.cat(parts, dim=1)
+
+
+def _places(surface: Surface, proxy: Proxy, goals: Tensor) -> tuple[Tensor, Tensor]:
+    """Where on the pad each preset is heard best, and how urgently it waits for a better place (mean about 1)."""
+    ticks = torch.linspace(-1, 1, GRID)
+    points = torch.cartesian_prod(ticks, ticks).flip(1)
+    with torch.no_grad():
+        heard = proxy(played(surface(points)))
+        far = torch.cdist(goals[:, :DESCRIPTORS] / UNIT, heard[:, :DESCRIPTORS].clamp(0, 100) / UNIT, p=1)
+        far += _PICTURE_WEIGHT * torch.cdist(goals[:, LUFS + 1 :], heard[:, LUFS + 1 :], p=1)
+        nearest = far.min(dim=1)
+    return points[nearest.indices], (nearest.values / nearest.values.mean()).clamp(0.5, 2.5)
+
+
+def _neighbours(random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Pairs of points one grid step apart, to the right or upwards."""
+    apart = torch.zeros(_PAIRS, 2)
+    axes = torch.randint(0, 2, (_PAIRS,), generator=random)
+    apart[torch.arange(_PAIRS), axes] = 2 / (GRID - 1)
+    first = -1 + torch.rand(_PAIRS, 2, generator=random) * (2 - apart)
+    return first, first + apart
+
+
+def _distance(heard: Tensor, goals: Tensor, urgency: Tensor) -> Tensor:
+    seven = (heard[:, :DESCRIPTORS].clamp(0, 100) - goals[:, :DESCRIPTORS]).abs().sum(dim=1) / UNIT
+    picture = _PICTURE_WEIGHT * (heard[:, LUFS + 1 :] - goals[:, LUFS + 1 :]).abs().sum(dim=1)
+    return ((seven + picture) * urgency).mean()
+
+
+def _ways(scores: Tensor, columns: Tensor, heard: list[Tensor], spread: Tensor, weights: Weights) -> Tensor:
+    """What the ways between neighbours cost; the first half of `scores` and `columns` are their starts."""
+    sound = ((heard[0] + heard[1]) / 2)[_PRESETS:]
+    seven = sound[:, :DESCRIPTORS].clamp(0, 100)
+    change = (seven[:_PAIRS] - seven[_PAIRS:]).abs()
+    jump = functional.relu(change.max(dim=1).values - weights.jump_free).mean()
+    even = change.mean(dim=1).std() / change.mean()
+    step = (columns[:_PAIRS, :_CONTINUOUS] - columns[_PAIRS:, :_CONTINUOUS]).abs().mean()
+    flips = [torch.softmax(scores[:, c], dim=1) for c in _SLICES]
+    flip = torch.stack([(p[:_PAIRS] - p[_PAIRS:]).abs().sum(dim=1).mean() for p in flips]).sum()
+    kept = (seven[:_PAIRS].sort(dim=0).values - spread).abs().mean()
+    doubt = (heard[0] - heard[1])[:, :DESCRIPTORS].abs().mean()
+    faint = functional.relu(_FAINT_LUFS - sound[:, LUFS]).mean()
+    return (
+        weights.jump * jump
+        + weights.even * even
+        + weights.step * step
+        + weights.flip * flip
+        + weights.range * kept
+        + weights.doubt * doubt
+        + weights.faint * faint
+    )
+
+
+def _unlike(scores: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross entropy of the classes (mean of the categories), mean difference of the values."""
+    entropies = [functional.cross_entropy(scores[:, c], columns[:, c].argmax(dim=1)) for c in _SLICES]
+    values = (torch.sigmoid(scores[:, :_CONTINUOUS]) - columns[:, :_CONTINUOUS]).abs().mean()
+    return torch.stack(entropies).mean(), values
+
+
+def _cool(optimizer: torch.optim.Optimizer, rate: float, step: int, steps: int) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-5
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()

@@ -1,0 +1,163 @@
+"""A stand-in for the synth that can be differentiated: from a patch's columns to what it sounds like.
+
+Two networks learn the same from measured patches and are averaged; where they differ, neither is to be trusted. Their
+output is the seven descriptors, loudness, and a small log-mel picture.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from latentd.model.decoder import Layout
+from latentd.model.pad_sounds import DESCRIPTORS
+from latentd.offline.recipes import relevance
+from latentd.synth import amsynth
+from latentd.synth.amsynth import Array, Kind
+
+_CONTINUOUS, _OTHER = (
+    tuple(i for i, p in enumerate(amsynth.PARAMETERS) if p.kind in kinds)
+    for kinds in ((Kind.CONTINUOUS,), (Kind.CATEGORY, Kind.STEPS))
+)
+# Every parameter is learned; octave and pitch of oscillator 2 step by step, since there is nothing between two pitches.
+LAYOUT = Layout(continuous=_CONTINUOUS, categories=_OTHER)
+
+# One held note does not tell them; the networks do not see them.
+_DEAF = frozenset(
+    amsynth.INDEX[name]
+    for name in (
+        "amp_release", "filter_release", "portamento_time", "portamento_mode", "keyboard_mode", "filter_kbd_track",
+    )
+)  # fmt: skip
+PICTURE = (4, 16)  # times and bands of the picture that the networks learn
+LUFS = DESCRIPTORS  # column of the loudness; those after it are the picture
+WIDTH = DESCRIPTORS + 1 + PICTURE[0] * PICTURE[1]
+_FAINTEST = -60.0
+_SWAPPED = 0.7  # share of the examples whose silent parameters are replaced by another patch's
+
+Report = Callable[[int, int], None]  # steps done, of how many
+
+
+class Examples(NamedTuple):
+    """Measured patches: `params` (n, 41) and `sounds` (n, WIDTH), each drawn as often as its weight (n,) says."""
+
+    params: Array
+    sounds: NDArray[np.float32]
+    weights: Array
+
+
+def targets(descriptors: Array, lufs: Array, mel: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Sounds (n, WIDTH) of descriptors (n, 7), loudness (n,) and log-mel pictures (n, time, 64)."""
+    times = np.linspace(0, mel.shape[1], PICTURE[0] + 1).astype(int)
+    parts = [mel[:, a:b].astype(np.float32).mean(axis=1) for a, b in itertools.pairwise(times)]
+    pictures = np.stack(parts, axis=1).reshape(len(mel), *PICTURE, -1).mean(axis=3)
+    level = np.clip(lufs, _FAINTEST, 0.0)[:, None]
+    seven = np.clip(descriptors, 0.0, 100.0)
+    return np.concatenate([seven, level, pictures.reshape(len(mel), -1)], axis=1).astype(np.float32)
+
+
+class _Net(nn.Module):
+    seen: Tensor
+
+    def __init__(self, hidden: int = 320, depth: int = 3, dropout: float = 0.03) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.tensor(seen()))
+        self.first = nn.Linear(LAYOUT.width, hidden)
+        self.between = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(depth))
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(depth))
+        self.last = nn.Linear(hidden, WIDTH)
+        self.dropout = dropout
+
+    def forward(self, columns: Tensor) -> Tensor:
+        """Sounds, in standard deviations from the mean."""
+        h = self.first((columns - 0.3) * 2 * self.seen)
+        for layer, norm in zip(self.between, self.norms, strict=True):
+            h = h + functional.silu(layer(functional.dropout(norm(functional.silu(h)), self.dropout, self.training)))
+        result: Tensor = self.last(functional.silu(h))
+        return result
+
+
+class Proxy(nn.Module):
+    """Columns (n, width) to sounds (n, WIDTH)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, examples: Examples, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.nets = nn.ModuleList(_Net() for _ in range(2))
+        self.register_buffer("mean", torch.from_numpy(examples.sounds.mean(axis=0)))
+        self.register_buffer("std", torch.from_numpy(examples.sounds.std(axis=0) + 1e-3))
+
+    def both(self, columns: Tensor) -> list[Tensor]:
+        """What each of the two says."""
+        return [net(columns) * self.std + self.mean for net in self.nets]
+
+    def forward(self, columns: Tensor) -> Tensor:
+        """Their mean."""
+        one, other = self.both(columns)
+        return (one + other) / 2
+
+    def learn(self, examples: Examples, steps: int, rate: float, seed: int, report: Report) -> None:
+        """Learn from examples, on top of what it knows. Each network sees batches of its own."""
+        random = np.random.default_rng(seed)
+        torch.manual_seed(seed)
+        optimizer = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=0.02)
+        chance = examples.weights / examples.weights.sum()
+        silent = relevance.weights(examples.params) == 0
+        self.requires_grad_(True).train()
+        for step in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * min(1.0, step / 100) * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-6
+            errors = []
+            for net in self.nets:
+                columns, sounds = batch(examples, chance, silent, random)
+                errors.append(
+                    ((net(columns) - (sounds - self.mean) / self.std).abs() * _importance()).sum(dim=1).mean()
+                )
+            optimizer.zero_grad()
+            torch.stack(errors).sum().backward()
+            optimizer.step()
+            report(step + 1, steps)
+        self.requires_grad_(False).eval()
+
+    def expect(self, params: Array) -> NDArray[np.float32]:
+        """Sounds (n, WIDTH) of params (n, 41)."""
+        with torch.no_grad():
+            sounds: NDArray[np.float32] = self(torch.from_numpy(LAYOUT.encode(params)).float()).numpy()
+        return sounds
+
+
+def batch(
+    examples: Examples, chance: Array, silent: NDArray[np.bool_], random: np.random.Generator, size: int = 128
+) -> tuple[Tensor, Tensor]:
+    """Columns and sounds. What a patch keeps silent often has another patch's values: it sounds the same."""
+    rows, others = random.choice(len(chance), size, p=chance), random.integers(0, len(chance), size)
+    replaced = silent[rows] & (random.random((size, 1)) < _SWAPPED)
+    params = np.where(replaced, examples.params[others], examples.params[rows])
+    return torch.from_numpy(LAYOUT.encode(params)).float(), torch.from_numpy(examples.sounds[rows])
+
+
+def _importance() -> Tensor:
+    """Weights (WIDTH,): the descriptors together as much as the picture, loudness a tenth."""
+    picture = WIDTH - DESCRIPTORS - 1
+    return torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [0.1] + [1 / picture] * picture)
+
+
+def seen() -> NDArray[np.float32]:
+    """(width,) 1 for the columns that networks see, 0 for those that one held note does not tell them."""
+    marks = np.ones(LAYOUT.width, np.float32)
+    marks[[column for column, i in enumerate(LAYOUT.continuous) if i in _DEAF]] = 0.0
+    for i, columns in zip(LAYOUT.categories, LAYOUT.slices(), strict=True):
+        if i in _DEAF:
+            marks[columns] = 0.0
+    return marks

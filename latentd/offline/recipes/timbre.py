@@ -1,0 +1,218 @@
+"""The recipe `timbre`: banks to a pad whose sounds are near those of the banks, everywhere, with small steps between.
+
+corpus -> measured -> proxy   what a patch sounds like, differentiable
+                   -> atlas   real presets on a square, annealed
+proxy + atlas -> surface      a network over the pad, trained by ear
+surface -> measured -> proxy  the proxy hears where it was wrong; the surface is trained again; some rounds
+surface -> measured           what the pad sounds like: where any patch, or any sound, lies on it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from latentd.errors import UserError
+from latentd.model.decoder import Decoder, Network
+from latentd.model.pad_sounds import Sounds, small, to_levels
+from latentd.offline.corpus import augment
+from latentd.offline.corpus.corpus import Corpus
+from latentd.offline.recipes import atlas, sound_encoder, surrogate
+from latentd.offline.recipes.loss_weights import Weights
+from latentd.offline.recipes.surface import GRID, Surface, Teacher, imitate, mend, refine
+from latentd.offline.recipes.surrogate import LAYOUT, Examples, Proxy
+from latentd.offline.timbre.measure import Measured
+from latentd.synth import amsynth
+from latentd.synth.amsynth import Array
+
+Measure = Callable[[Array], Measured]  # patches (n, 41) in the synth's units
+Report = Callable[[str, int, int], None]  # part of the work, steps done, of how many
+
+MARGIN = 1.0  # scores; a class is then held for 1 % of the pad beyond its border (median)
+_PAD_WEIGHT = 2.0  # of an example from the newest pad, against a preset's 1; from older pads
+_OLD_PAD_WEIGHT = 1.0
+_FEWEST = 50  # presets
+FAINTEST_LUFS = -42.0  # of any point; below -45 the pad would count as silent there
+
+
+@dataclass(frozen=True)
+class TimbreRecipe:
+    """What decides a training, besides its presets."""
+
+    name: str = "timbre"
+    side: int = 14  # nodes a side of the atlas
+    smoothness: float = 15.0  # of the atlas, against its reach
+    moves: int = 20_000_000
+    proxy_steps: int = 1800
+    again_steps: int = 900  # of the proxy, each round
+    waves: int = 48
+    cycles: float = 1.0
+    hidden: int = 128
+    imitate_steps: int = 1200
+    refine_steps: int = 700
+    refine_rate: float = 1.5e-3
+    rounds: int = 3
+    crossed: int = 3000  # patches made of presets' sections, for the encoder
+    mends: int = 3  # at most, each with a rendering of the whole pad
+    mend_steps: int = 600
+    listener_steps: int = 4000  # of the encoder
+    probes: int = 20  # points a side of what is measured each round
+    weights: Weights = field(default_factory=Weights)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Measured presets, silent ones left out: `params` (n, 41), and what they sound like."""
+
+    params: Array
+    descriptors: Array
+    lufs: Array
+    mel: NDArray[np.float16]
+
+    def sounds(self) -> NDArray[np.float32]:
+        """As the proxy learns them."""
+        return surrogate.targets(self.descriptors, self.lufs, self.mel)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished pad. `points` of `rows` on it are (n, 2) in 0..1."""
+
+    decoder: Network
+    encoder: Network
+    sounds: Sounds
+    points: Array
+    doubt: list[float]  # mean error of the proxy on each round's pad, before it learned from it
+
+
+def make(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: Report) -> Made:
+    """Train.
+
+    Raises:
+        UserError: too few presets that are heard.
+    """
+    torch.set_num_threads(1)
+    presets = hear_presets(rows, measure)
+    seed = recipe.seed
+    ear = Proxy(examples([presets]), seed)
+    ear.learn(examples([presets]), recipe.proxy_steps, 1.5e-3, seed, _part(report, "listening to the presets"))
+    report("laying out an atlas", 0, 1)
+    side = min(recipe.side, int(len(presets.params) ** 0.5 / 1.5))
+    nodes = atlas.lay_out(
+        presets.params, presets.descriptors, presets.lufs, _mel_distances(presets.mel), side, recipe.smoothness,
+        recipe.moves, seed,
+    )  # fmt: skip
+    report("laying out an atlas", 1, 1)
+    teacher = Teacher(nodes.params)
+    surface = Surface(recipe.waves, recipe.cycles, recipe.hidden, seed)
+    imitate(surface, teacher, recipe.imitate_steps, seed, _part(report, "copying the atlas"))
+    pads: list[Heard] = []
+    errors: list[float] = []
+    for turn in range(recipe.rounds):
+        pads.append(hear(decode(surface, _probes(recipe.probes, seed + turn)), measure))
+        errors.append(float(np.abs(ear.expect(pads[-1].params) - pads[-1].sounds())[:, :7].mean()))
+        part = f"round {turn + 1} of {recipe.rounds}"
+        heard = examples([presets, *pads])
+        ear.learn(heard, recipe.again_steps, 8e-4, seed + turn + 1, _part(report, f"{part}: listening to the pad"))
+        refine(
+            surface, ear, presets.sounds(), teacher, recipe.weights, recipe.refine_steps, recipe.refine_rate,
+            seed + turn, _part(report, f"{part}: training by ear"),
+        )  # fmt: skip
+    grid = _mended(surface, measure, recipe, report)
+    pad = _heard(decode(surface, grid_points(GRID)), grid)
+    sounds = Sounds(grid.descriptors, grid.lufs, to_levels(small(grid.mel)).reshape(GRID**2, -1))
+    crossed = hear(augment.crossed(presets.params, recipe.crossed, seed), measure)
+    encoder = sound_encoder.train(
+        [presets, crossed, pad], recipe.listener_steps, seed, _part(report, "learning to place patches")
+    )
+    return Made(surface.network(), encoder, sounds, _landmarks(rows, measure, sounds), errors)
+
+
+def _mended(surface: Surface, measure: Measure, recipe: TimbreRecipe, report: Report) -> Measured:
+    """What the pad sounds like, after points that are too faint have been made to sound like those around them."""
+    points = grid_points(GRID)
+    for turn in range(recipe.mends + 1):
+        grid = measure(amsynth.to_patch(decode(surface, points)))
+        faint = ~(grid.lufs > FAINTEST_LUFS)
+        if not faint.any() or turn == recipe.mends:
+            break
+        mend(surface, 2 * points - 1, faint, recipe.mend_steps, recipe.seed, _part(report, "mending what is too faint"))
+    return grid
+
+
+def hear_presets(rows: Corpus, measure: Measure) -> Heard:
+    """Measure distinct presets.
+
+    Raises:
+        UserError: too few that are heard.
+    """
+    presets = hear(np.unique(rows.params, axis=0), measure)
+    if len(presets.params) < _FEWEST:
+        raise UserError(f"{len(presets.params)} distinct presets are heard, {_FEWEST} are needed", "Name more banks")
+    return presets
+
+
+def hear(params: Array, measure: Measure) -> Heard:
+    """Measure params (n, 41)."""
+    return _heard(params, measure(amsynth.to_patch(params)))
+
+
+def decode(surface: Surface, points: Array) -> Array:
+    """Params (n, 41) at pad points (n, 2) of 0..1."""
+    return Decoder(LAYOUT, surface.network(), np.zeros(amsynth.COUNT), MARGIN).decode_many(2 * points - 1)
+
+
+def grid_points(size: int) -> Array:
+    """Pad points (size * size, 2): x runs fastest, y grows row by row."""
+    ticks = np.linspace(0.0, 1.0, size)
+    return np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+
+
+def _probes(size: int, seed: int) -> Array:
+    """One point in each cell of a grid over the pad, anywhere in it."""
+    random = np.random.default_rng(seed)
+    cells = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1).reshape(-1, 2)
+    points: Array = (cells + random.random((size * size, 2))) / size
+    return points
+
+
+def _heard(params: Array, measured: Measured) -> Heard:
+    audible = np.isfinite(measured.descriptors).all(axis=1) & np.isfinite(measured.lufs)
+    seven = np.clip(measured.descriptors[audible], 0.0, 100.0)
+    return Heard(params[audible], seven, measured.lufs[audible], measured.mel[audible])
+
+
+def examples(sets: list[Heard]) -> Examples:
+    """Presets first, then pads, the newest last."""
+    weights = [1.0, *[_OLD_PAD_WEIGHT] * (len(sets) - 2), _PAD_WEIGHT][: len(sets)]
+    return Examples(
+        np.concatenate([heard.params for heard in sets]),
+        np.concatenate([heard.sounds() for heard in sets]),
+        np.concatenate([np.full(len(heard.params), w) for heard, w in zip(sets, weights, strict=True)]),
+    )
+
+
+def _mel_distances(mel: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Log-mel distances (n, n) in dB."""
+    flat = torch.from_numpy(mel.reshape(len(mel), -1).astype(np.float32))
+    parts = [torch.cdist(part, flat, p=1) for part in flat.split(64)]
+    distances: NDArray[np.float32] = (torch.cat(parts) / flat.shape[1]).numpy()
+    return distances
+
+
+def _landmarks(rows: Corpus, measure: Measure, sounds: Sounds) -> Array:
+    """Where each preset lies by its sound; silent ones in the middle."""
+    measured = measure(amsynth.to_patch(rows.params))
+    points = np.full((len(rows.rows), 2), 0.5)
+    audible = np.isfinite(measured.descriptors).all(axis=1)
+    points[audible] = sounds.places(measured.descriptors[audible], small(measured.mel[audible]))
+    return points
+
+
+def _part(report: Report, name: str) -> Callable[[int, int], None]:
+    return lambda done, total: report(name, done, total)

@@ -1,0 +1,157 @@
+"""The recipe `vae`: an auto-encoder of all 41 parameters that hears, through a proxy, what it makes of a patch.
+
+corpus -> measured -> proxy            what a patch sounds like, differentiable
+corpus -> encoder -> point -> decoder  judged by the patch that comes back, and by what that sounds like
+pad    -> measured -> proxy            the proxy hears where it was wrong; the auto-encoder goes on; some rounds
+
+As the surface of the recipe `timbre`, but no atlas: where a patch lies is learned with all the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from latentd.model.decoder import Decoder
+from latentd.model.pad_sounds import DESCRIPTORS, UNIT
+from latentd.offline.corpus.corpus import Corpus
+from latentd.offline.publish.export import BOX_SHARE, networks
+from latentd.offline.recipes.loss_weights import HearingWeights
+from latentd.offline.recipes.paper import Epoch, Recipe, Trained
+from latentd.offline.recipes.surface import played
+from latentd.offline.recipes.surrogate import LAYOUT, LUFS, Proxy
+from latentd.offline.recipes.timbre import Heard, Measure, Report, examples, hear, hear_presets
+from latentd.offline.recipes.vae_net import VAE
+from latentd.synth import amsynth
+from latentd.synth.amsynth import Array
+
+MARGIN = 0.3  # logits, between classes
+_PROBES = 400  # points of the pad that are measured each round
+_WARM_STEPS = 50
+
+
+@dataclass(frozen=True)
+class HearingRecipe(Recipe):
+    """What decides a training, besides its presets."""
+
+    name: str = "vae"
+    epochs: int = 240  # in all; an equal part before each round, and after the last
+    batch: int = 128
+    continuous_weight: float = 10.0
+    hidden: int = 128
+    slope: float = 0.1
+    rounds: int = 2
+    proxy_steps: int = 1800
+    again_steps: int = 900  # of the proxy, each round
+    weights: HearingWeights = field(default_factory=HearingWeights)
+
+
+@dataclass(frozen=True)
+class HearingEpoch(Epoch):
+    """`train_sound`: how far what comes back sounds from the preset, weighted, in the proxy's ears."""
+
+    train_sound: float
+
+
+class HearingVAE(VAE):
+    """Two hidden layers in each half, for all 41 parameters."""
+
+    def __init__(self, recipe: HearingRecipe) -> None:
+        super().__init__(LAYOUT, recipe.hidden, recipe.slope, recipe.latent)
+        self.encode_again = nn.Linear(recipe.hidden, recipe.hidden)
+        self.decode_again = nn.Linear(recipe.hidden, recipe.hidden)
+
+    def encoder_layers(self) -> tuple[nn.Linear, ...]:
+        """From columns to the mean."""
+        return self.encode_hidden, self.encode_again, self.encode_mean
+
+    def decoder_layers(self) -> tuple[nn.Linear, ...]:
+        """From a point to scores."""
+        return self.decode_hidden, self.decode_again, self.decode_output
+
+
+def make(rows: Corpus, recipe: HearingRecipe, measure: Measure, report: Report) -> Trained:
+    """Train.
+
+    Raises:
+        UserError: too few presets that are heard.
+    """
+    torch.set_num_threads(1)
+    seed = recipe.seed
+    presets = hear_presets(rows, measure)
+    heard = [presets]
+    ear = Proxy(examples(heard), seed)
+    _listen(ear, heard, recipe.proxy_steps, 1.5e-3, seed, report)
+    torch.manual_seed(seed)
+    model = HearingVAE(recipe)
+    curve: list[Epoch] = []
+    for turn in range(recipe.rounds + 1):
+        if turn:
+            heard.append(hear(_probed(model, presets, seed + turn), measure))
+            _listen(ear, heard, recipe.again_steps, 8e-4, seed + turn, report)
+        last = recipe.epochs * (turn + 1) // (recipe.rounds + 1)
+        for epoch in _train(model, ear, presets, recipe, range(len(curve) + 1, last + 1)):
+            curve.append(epoch)
+            report(f"training, loss {epoch.train:.2f}", epoch.number, recipe.epochs)
+    return Trained(model, tuple(curve), {})
+
+
+def _listen(ear: Proxy, heard: list[Heard], steps: int, rate: float, seed: int, report: Report) -> None:
+    part = "listening to the presets" if len(heard) == 1 else f"listening to the pad, round {len(heard) - 1}"
+    ear.learn(examples(heard), steps, rate, seed, lambda done, total: report(part, done, total))
+
+
+def _probed(model: HearingVAE, presets: Heard, seed: int) -> Array:
+    """Params (_PROBES, 41) at points anywhere on the part of the plane that the pad will show."""
+    decoder, encoder = networks(model)
+    low, high = np.percentile(encoder(LAYOUT.encode(presets.params)), BOX_SHARE, axis=0)
+    points = np.random.default_rng(seed).uniform(low, high, (_PROBES, len(low)))
+    return Decoder(LAYOUT, decoder, np.zeros(amsynth.COUNT), MARGIN).decode_many(points)
+
+
+def _train(
+    model: HearingVAE, ear: Proxy, presets: Heard, recipe: HearingRecipe, numbers: range
+) -> Iterator[HearingEpoch]:
+    """Some epochs, the rate falling to nothing over them."""
+    random = torch.Generator().manual_seed(recipe.seed + numbers.start)
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+    x = torch.from_numpy(LAYOUT.encode(presets.params)).float()
+    goals = torch.from_numpy(presets.sounds())
+    steps = max(len(numbers), 1) * math.ceil(len(x) / recipe.batch)  # epochs may be fewer than rounds
+    cooled = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+    for number in numbers:
+        sums = torch.zeros(5)
+        for batch in torch.randperm(len(x), generator=random).split(recipe.batch):
+            noise = torch.randn(len(batch), recipe.latent, generator=random)
+            losses, scores = model.judged(x[batch], noise, recipe.continuous_weight, recipe.beta)
+            sound = _apart(ear.both(played(scores)), goals[batch], recipe.weights)
+            total = losses.total + sound
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            optimizer.step()
+            cooled.step()
+            sums += torch.stack([total, *losses[1:], sound]).detach() * len(batch)
+        total_, continuous, categories, divergence, sound_ = (sums / len(x)).tolist()
+        yield HearingEpoch(number, total_, continuous, categories, divergence, None, sound_)
+
+
+def _rate(step: int, steps: int) -> float:
+    return min(1.0, (step + 1) / _WARM_STEPS) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, step / steps)))
+
+
+def _apart(heard: list[Tensor], goals: Tensor, weights: HearingWeights) -> Tensor:
+    """How far what the two networks of the proxy hear (n, WIDTH) is from the goals (n, WIDTH); a number."""
+    one, other = heard
+    far = ((one + other) / 2 - goals).abs()
+    seven = ((one + other)[:, :DESCRIPTORS] / 2).clamp(0, 100) - goals[:, :DESCRIPTORS]
+    return (
+        weights.descriptors * seven.abs().sum(dim=1).mean() / UNIT
+        + weights.loudness * far[:, LUFS].mean()
+        + weights.mel * far[:, LUFS + 1 :].mean()
+        + weights.doubt * (one - other)[:, :DESCRIPTORS].abs().mean()
+    )

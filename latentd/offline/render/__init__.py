@@ -1,0 +1,1 @@
+"""Audio from amSynth, without playing it by hand."""

@@ -1,0 +1,87 @@
+"""Measurements of clips, kept on disk by what was played: one SQLite file that several processes may use at once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentd.errors import LatentdError
+from latentd.offline.render.clip_spec import RECIPE, Take
+
+_FILE = "clips.sqlite"
+_WAIT_S = 60.0
+_AT_ONCE = 500  # keys in one query; SQLite has a limit
+
+
+def folder() -> Path:
+    """`latentd` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latentd"
+
+
+def key(params: NDArray[np.float32], take: Take, synth: str) -> bytes:
+    """What a clip is: the recipe, the synth, the take and the patch."""
+    facts = (RECIPE, synth, take.note, take.velocity, take.length_s, take.held)
+    return hashlib.sha256(repr(facts).encode() + params.astype("<f4").tobytes()).digest()
+
+
+@lru_cache(maxsize=8)
+def fingerprint(file: Path) -> str:
+    """A program file's content in short: another synth does not get this one's measurements."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise LatentdError(f"{file}: {error.strerror or error}", "Install amsynth: apt-get install amsynth") from error
+
+
+class ClipCache:
+    """A map from keys to values, both bytes. Writers wait for each other; nobody sees half a value.
+
+    Raises:
+        LatentdError: the folder or the file cannot be used.
+    """
+
+    def __init__(self, where: Path) -> None:
+        try:
+            where.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(where / _FILE, timeout=_WAIT_S)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            with self._db:
+                self._db.execute("CREATE TABLE IF NOT EXISTS clip (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+        except (OSError, sqlite3.Error) as error:
+            raise LatentdError(f"{where / _FILE}: {error}", "Remove it, or name another folder") from error
+
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The values of those keys that are known."""
+        wanted, found = list(keys), dict[bytes, bytes]()
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(f"SELECT key, value FROM clip WHERE key IN ({marks})", part)  # noqa: S608 - marks only
+            found |= dict(rows)
+        return found
+
+    def put(self, values: dict[bytes, bytes]) -> None:
+        """Keep values; they are on disk when this returns."""
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO clip VALUES (?, ?)", values.items())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def __enter__(self) -> ClipCache:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""What audio sounds like: descriptors, loudness and log-mel pictures."""

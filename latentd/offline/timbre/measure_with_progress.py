@@ -1,0 +1,34 @@
+"""Measuring with a progress bar, and with the cache that makes an interrupted run go on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from latentd.offline import progress
+from latentd.offline.render import clip_cache
+from latentd.offline.timbre import measure
+from latentd.offline.timbre.measure import Measured
+from latentd.synth.amsynth import Array
+
+
+def measurer(jobs: int | None, cache: Path | None, dask: str | None = None) -> Callable[[Array], Measured]:
+    """A function that measures patches (n, 41) with a bar on standard error.
+
+    Args:
+        jobs, dask: see `render.crew`.
+        cache: folder of the clip cache; the user's where None.
+    """
+
+    def measured(patches: Array) -> Measured:
+        with progress.bar() as bar:
+            task = bar.add_task("rendering", total=len(patches))
+            return measure.measure(
+                patches,
+                jobs=jobs,
+                cache=cache or clip_cache.folder(),
+                progress=lambda done: bar.update(task, completed=done),
+                dask=dask,
+            )
+
+    return measured

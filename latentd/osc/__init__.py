@@ -1,0 +1,1 @@
+"""Open Sound Control: packets, address patterns, addresses and a client."""

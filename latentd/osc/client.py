@@ -1,0 +1,114 @@
+"""The other end of the control interface: one question, one answer, with a limit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import socket
+import time
+from typing import Any
+
+from latentd.config.config import split_address
+from latentd.errors import LatentdError, UserError
+from latentd.osc import packets
+
+
+class Client:
+    """Speaks to a running daemon at `HOST:PORT`. Use as a context manager."""
+
+    def __init__(self, to: str) -> None:
+        try:
+            host, port = split_address(to)
+        except ValueError as error:
+            raise UserError(f"{to!r}: {error}") from error
+        # A daemon that listens on every address is reached on this machine.
+        self._address = ("127.0.0.1" if host == "0.0.0.0" else host, port)  # noqa: S104  compared, not bound
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.connect(self._address)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._socket.close()
+
+    def send(self, address: str, *args: float | str) -> None:
+        """Send one message; nobody listening is no error here."""
+        with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
+            self._socket.send(packets.write(address, *args))
+
+    def ask(self, address: str, *args: float | str, limit_s: float = 1.0, again_s: float = math.inf) -> packets.Message:
+        """Send one message and return the answer to it; unanswered, send it again every `again_s` seconds.
+
+        Raises:
+            LatentdError: no answer within `limit_s`, or the daemon answered with an error.
+        """
+        host, port = self._address
+        nobody = LatentdError(
+            f"no latentd answers at {host}:{port}", "Start one with `latentd run`, or name it with --to"
+        )
+        until = time.monotonic() + limit_s
+        packet = packets.write(address, *args)
+        try:
+            while (left := until - time.monotonic()) > 0.0:
+                self._socket.send(packet)
+                self._socket.settimeout(min(left, again_s))
+                with contextlib.suppress(TimeoutError):
+                    return _answer(self._socket.recv(65536))
+        except ConnectionRefusedError as error:
+            raise nobody from error
+        except packets.Malformed as error:
+            raise self._stranger() from error
+        raise nobody
+
+    def _stranger(self) -> LatentdError:
+        host, port = self._address
+        return LatentdError(f"what listens at {host}:{port} is no latentd", "Name the right one with --to")
+
+    def fileno(self) -> int:
+        """Readable when `take` has something."""
+        return self._socket.fileno()
+
+    def take(self) -> list[packets.Message]:
+        """What has arrived since the last call, without waiting; what is no OSC is passed over."""
+        found: list[packets.Message] = []
+        self._socket.setblocking(False)
+        while True:
+            try:
+                found += packets.read(self._socket.recv(65536))
+            except BlockingIOError:
+                return found
+            except (ConnectionRefusedError, packets.Malformed):
+                continue
+
+    def status(self, limit_s: float = 1.0) -> dict[str, Any]:
+        """The daemon's facts, as `/latentd/status` gives them.
+
+        Raises:
+            LatentdError: nobody answers, or somebody else does.
+        """
+        facts = read_facts(self.ask("/latentd/status", limit_s=limit_s, again_s=0.3))
+        if facts is None:
+            raise self._stranger()
+        return facts
+
+
+def read_facts(message: packets.Message) -> dict[str, Any] | None:
+    """The facts that a daemon's `/latentd/status` brings; None for any other message."""
+    if message.address != "/latentd/status" or len(message.args) != 1:
+        return None
+    try:
+        facts = json.loads(str(message.args[0]))
+    except ValueError:
+        return None
+    return facts if isinstance(facts, dict) and "version" in facts else None
+
+
+def _answer(packet: bytes) -> packets.Message:
+    messages = packets.read(packet)
+    if not messages:
+        raise packets.Malformed("an empty bundle")
+    if messages[0].address == "/latentd/error":
+        raise LatentdError(str(*messages[0].args[:1]) or "the daemon refused, and does not say why")
+    return messages[0]

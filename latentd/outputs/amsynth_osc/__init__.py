@@ -1,0 +1,1 @@
+"""Whole patches over amSynth's own OSC interface."""

@@ -1,0 +1,1 @@
+"""MIDI over JACK, from a process of its own."""

@@ -1,0 +1,278 @@
+"""The JACK port: a process that owns the JACK client and nothing else (`python -m latentd.outputs.jack_child`).
+
+Three threads. JACK's own calls `Cycle` once a period; the main thread waits for the server, wires the ports and ends
+the client; the leash ends the process when the engine is gone. Standard input is the leash: its end means end.
+Standard output carries lines for the engine's log. Only small modules are imported: start-up and memory count here.
+
+Exit codes: 0 asked to end, 3 the server went away, 4 no JACK library on this machine, 5 tired of waiting for a server
+(PipeWire's library leaks a little with each failed attempt; a fresh process goes on).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from latentd.outputs.jack.cycle import Cycle
+from latentd.outputs.jack.memory import DONE, LINKED, RELEASE, STATE, Fact, Memory, plus
+
+# How often the main thread looks at the ports, and tries to reach the server.
+LOOK_S = 0.2
+# Listing all ports is dear; while the synth is connected it is done at every so many looks, for all else that appears.
+LIST_EVERY = 4
+# Cycles that stand still for so many looks are looked into.
+STILL_LOOKS = 3
+# A synth whose port has just appeared may still load its preset: tell it everything again after these times.
+AGAIN_S = (0.25, 0.7)
+ATTEMPTS = 2000
+# How long notes may take to end, and the whole process to close.
+RELEASE_S = 0.2
+LEASH_S = 0.5
+COLLECT_EVERY = 300
+
+SERVER_GONE, NO_LIBRARY, TIRED = 3, 4, 5
+_NO_SERVER = "no JACK server runs; start jackd or PipeWire (`latentd doctor` tells more)"
+
+
+class MidiOut:
+    """Writes to a port with libjack's own functions: one call a message, where the library's method takes four."""
+
+    def __init__(self, jack: Any, port: Any) -> None:
+        lib = jack._lib
+        self._buffer_of, self._clear, self._write = (
+            lib.jack_port_get_buffer,
+            lib.jack_midi_clear_buffer,
+            lib.jack_midi_event_write,
+        )
+        self._port = port._ptr
+        self._buffer: Any = None
+
+    def begin(self, frames: int) -> None:
+        """A cycle: nothing is written yet. Process callback only, as `write`."""
+        self._buffer = self._buffer_of(self._port, frames)
+        self._clear(self._buffer)
+
+    def write(self, offset: int, message: bytes) -> None:
+        """Write one message at this frame of the cycle, no earlier than the one before it.
+
+        Raises:
+            RuntimeError: no room for it.
+        """
+        if self._write(self._buffer, offset, message, len(message)):
+            raise RuntimeError("no room")
+
+
+class Wiring:
+    """Keeps `midi_out` connected to the synth and the sources to `midi_in`. Main thread only.
+
+    A pattern is a port's full name or a regular expression that matches all of it.
+    """
+
+    def __init__(self, client: Any, cycle: Cycle, memory: Memory, playback: str, sources: Sequence[str]) -> None:
+        self._client = client
+        self._cycle = cycle
+        self._memory = memory
+        self._in = client.midi_inports[0]
+        self._out = client.midi_outports[0]
+        self._playback = playback
+        self._sources = sources
+        self._linked: set[str] = set()
+        self._again: list[float] = []
+        self._looks = 0
+
+    def look(self, now: float) -> None:
+        """Connect what has appeared; after a new connection of `midi_out` have everything written again."""
+        linked = self._links(self._out)
+        # Before `_wire`, which switches it on for what it connects: the server may show that only later.
+        self._cycle.listening = bool(self._links(self._in))
+        self._linked &= linked  # one that was cut and is made again below counts as new
+        if not linked or self._looks % LIST_EVERY == 0:
+            self._wire(linked)
+            linked = self._links(self._out)
+        self._looks += 1
+        fresh = linked - self._linked
+        self._linked = linked
+        facts = self._memory.facts
+        facts[Fact.CONNECTED] = bool(linked)
+        if fresh:
+            facts[Fact.LINKS] = plus(facts[Fact.LINKS], len(fresh))
+            self._again = [now, *(now + s for s in AGAIN_S)]
+            report(f"connected to {', '.join(sorted(fresh))}")
+        while self._again and self._again[0] <= now:
+            del self._again[0]
+            self._memory.bytes[LINKED] = (self._memory.bytes[LINKED] + 1) & 0xFF
+
+    def _wire(self, linked: set[str]) -> None:
+        for name in self._matching([self._playback], is_input=True) - linked:
+            self._connect(self._out.name, name)
+        if self._sources:
+            for name in self._matching(self._sources, is_output=True) - self._links(self._in):
+                self._cycle.listening = True  # before the first message can come
+                self._connect(name, self._in.name)
+
+    def _matching(self, patterns: Sequence[str], **kind: bool) -> set[str]:
+        own = (self._in.name, self._out.name)
+        names = [port.name for port in self._client.get_ports(is_midi=True, **kind)]
+        return {n for n in names if n not in own and any(n == p or re.fullmatch(p, n) for p in patterns)}
+
+    def _links(self, port: Any) -> set[str]:
+        return {other.name for other in self._client.get_all_connections(port)}
+
+    def _connect(self, source: str, destination: str) -> None:
+        # A port that is there but whose client is not active yet refuses; it is asked again at the next look.
+        with contextlib.suppress(Exception):
+            self._client.connect(source, destination)
+
+
+def report(text: str) -> None:
+    """One line for the engine's log; lost rather than waited for."""
+    with contextlib.suppress(OSError):
+        os.write(1, text.encode() + b"\n")
+
+
+def hold_leash(ending: threading.Event) -> None:
+    """End the process when standard input ends, at the latest LEASH_S later, even if libjack hangs."""
+
+    def wait() -> None:
+        while os.read(0, 64):
+            pass
+        ending.set()
+        time.sleep(LEASH_S)
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def open_client(jack: Any, name: str, ending: threading.Event) -> Any:
+    """Wait for the server and open the client; None when the process shall end first.
+
+    The name is exact: after a crash the old client's name may still be taken for a moment.
+    """
+    told = ""
+    for _ in range(ATTEMPTS):
+        try:
+            return jack.Client(name, use_exact_name=True, no_start_server=True)
+        except jack.JackOpenError as error:
+            # For a name that is taken jackd2 reports no more than an error of the server (measured).
+            taken = f"the JACK server refuses the name {name}; another latentd may be running"
+            why = _NO_SERVER if error.status.server_failed else taken
+        if why != told:
+            report(f"waiting: {why}")
+            told = why
+        if ending.wait(LOOK_S):
+            return None
+    sys.exit(TIRED)
+
+
+def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Event) -> int:
+    """Run the client until the engine or the server ends it; returns the exit code."""
+    memory = Memory(int(arguments[0]))
+    facts = memory.facts
+    gone = threading.Event()
+    midi_in = client.midi_inports.register("midi_in")
+    midi_out = client.midi_outports.register("midi_out")
+    facts[Fact.RATE] = client.samplerate
+    facts[Fact.PERIOD] = client.blocksize
+    cycle = Cycle(memory, midi_in, MidiOut(jack, midi_out), client.samplerate, int(arguments[1]))
+    client.set_process_callback(cycle)
+    client.set_xrun_callback(lambda _us: count(facts, Fact.XRUNS))
+    client.set_shutdown_callback(lambda _status, _reason: lose(gone, ending))
+    # Collector pauses and long turns of the main thread would make the process callback late.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    sys.setswitchinterval(1e-4)
+    client.activate()
+    facts[Fact.RUNNING] = 1
+    wiring = Wiring(client, cycle, memory, arguments[3], arguments[4:])
+    looks = still = cycles = 0
+    while not ending.is_set():
+        # A port that goes while it is looked at makes the library raise; the next look sees that it is gone.
+        with contextlib.suppress(jack.JackError):
+            wiring.look(time.monotonic())
+        ending.wait(LOOK_S)
+        looks += 1
+        if looks % COLLECT_EVERY == 0:
+            gc.collect()
+        still, cycles = still + 1 if cycles == facts[Fact.CYCLES] else 0, facts[Fact.CYCLES]
+        if still == STILL_LOOKS and is_lost(jack, midi_out.name):
+            gone.set()
+            break
+    if gone.is_set():
+        return SERVER_GONE
+    release(memory)
+    client.close()
+    return 0
+
+
+def is_lost(jack: Any, port: str) -> bool:
+    """Ask, through a second client, whether the server still knows our port. Waits as long as the server is stopped.
+
+    PipeWire's library (0.3.65) never says that the server died; only the cycles stand still, as in a stopped one.
+    """
+    try:
+        probe = jack.Client("latentd-probe", no_start_server=True)
+    except jack.JackOpenError:
+        return True
+    lost = port not in [other.name for other in probe.get_ports(is_midi=True)]
+    probe.close()
+    return lost
+
+
+def lose(gone: threading.Event, ending: threading.Event) -> None:
+    """Shutdown callback: the server is gone, so there is nothing to end in order."""
+    gone.set()
+    ending.set()
+
+
+def count(facts: Any, fact: Fact) -> None:
+    """Add one to a fact."""
+    facts[fact] = plus(facts[fact])
+
+
+def release(memory: Memory) -> None:
+    """Let the process callback write out what waits and end every sounding note, and give the synth a cycle to hear."""
+    memory.bytes[RELEASE] = 1
+    end = time.monotonic() + RELEASE_S
+    while memory.bytes[DONE] != memory.bytes[STATE] and time.monotonic() < end:
+        time.sleep(0.002)
+    cycle = memory.facts[Fact.CYCLES]
+    while memory.facts[Fact.CYCLES] - cycle < 2 and time.monotonic() < end:
+        time.sleep(0.002)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Arguments: memory fd, eventfd, client name, playback port, source ports."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle; the leash tells us
+    os.set_blocking(1, False)
+    ending = threading.Event()
+    hold_leash(ending)
+    try:
+        import jack  # only now: the leash must hold while it loads
+    except (ImportError, OSError) as error:
+        report(f"no JACK library: {error}")
+        return NO_LIBRARY
+    jack.set_error_function(lambda _text: None)
+    jack.set_info_function(lambda _text: None)
+    client = open_client(jack, arguments[2], ending)
+    return 0 if client is None else play(jack, client, arguments, ending)
+
+
+if __name__ == "__main__":
+    # Without the interpreter's own shutdown: libjack's threads may still be calling into it.
+    try:
+        code = main(sys.argv[1:])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    os._exit(code)

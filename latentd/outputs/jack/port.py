@@ -1,0 +1,234 @@
+"""MIDI CC through a JACK port that lives in a child process: wanted values in shared memory, restarts, MIDI in.
+
+Nothing here waits for JACK. The engine writes bytes into memory; the child writes whatever differs into the next
+period. A child that dies is started again, and because the wanted state stays in memory here, the new one puts
+everything back.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from latentd.errors import UserError
+from latentd.outputs import Change
+from latentd.outputs.jack.memory import (
+    CC_COUNT,
+    DONE,
+    NOT_DONE,
+    ORDER,
+    RELEASE,
+    RESEND,
+    SIZE,
+    STATE,
+    UNSET,
+    Fact,
+    Memory,
+)
+from latentd.outputs.jack.process import Child, command
+from latentd.outputs.jack.rings import Heard, NotesOut
+from latentd.synth import amsynth
+from latentd.synth.amsynth import Array, Motion
+from latentd.synth.midimap import Midimap
+
+# Cycles that stand still: for so long a fact for status, and for so long worth a new child.
+STALLED_S = 0.5
+HOPELESS_S = 10.0
+LOOK_S = 0.25
+BUDGET_PER_S = 4000.0
+# What one hears first comes first when not everything fits into one period.
+_AUDIBLE = (Motion.PITCH, Motion.TIMBRE, Motion.SWITCH, Motion.SMOOTHED, Motion.TIME)
+
+
+def audible_order() -> list[int]:
+    """Parameter indices, most audible first."""
+    return sorted(range(amsynth.COUNT), key=lambda i: _AUDIBLE.index(amsynth.PARAMETERS[i].motion))
+
+
+class JackPort:
+    """The `jack` output: see `Output`. Also hears MIDI for the inputs: `take_midi`.
+
+    Args:
+        midimap: which CC sets which parameter, as the running amSynth has it.
+        client_name: name of the JACK client; its ports are `NAME:midi_in` and `NAME:midi_out`.
+        playback: the synth's port: full name, or a regular expression that matches all of it.
+        sources: ports to hear, in the same manner.
+        budget_per_s: most messages a second, those that are written again among them.
+
+    Raises:
+        UserError: a name is not a valid expression either.
+    """
+
+    name = "jack"
+    # A ramp moves a CC by two steps at a time; the child writes as fast as the periods allow.
+    interval_s = 0.002
+
+    def __init__(
+        self,
+        midimap: Midimap,
+        client_name: str = "latentd",
+        playback: str = "amsynth:midi_in",
+        sources: Sequence[str] = (),
+        budget_per_s: float = BUDGET_PER_S,
+    ) -> None:
+        for pattern in (playback, *sources):
+            _check(pattern)
+        self.resolution: Array = np.full(amsynth.COUNT, 1 / 127)
+        self.reachable = midimap.reachable
+        self.budget_per_s: float | None = budget_per_s
+        self._cc = midimap.cc
+        self._refused = self._resent = 0
+        self._memory_fd = os.memfd_create("latentd-jack")
+        os.ftruncate(self._memory_fd, SIZE)
+        self._memory = Memory(self._memory_fd)
+        self._prepare()
+        self._notes = NotesOut(self._memory, self._cc)
+        self._heard = Heard(self._memory)
+        fds = (self._memory_fd, self._heard.wake_fd)
+        self._child = Child(self._command(*fds, client_name, playback, *sources), fds)
+        self._cycles = 0
+        self._moved_at = 0.0
+        self._stalled = False
+        self._closed = False
+
+    def _command(self, memory_fd: int, wake_fd: int, *arguments: str) -> list[str]:
+        return command(memory_fd, wake_fd, *arguments)
+
+    def _prepare(self) -> None:
+        memory = self._memory.bytes
+        memory[STATE] = bytes([UNSET]) * CC_COUNT + bytes(STATE.stop - CC_COUNT)
+        ccs = [cc for i in audible_order() if (cc := self._cc[i]) is not None]
+        memory[ORDER] = bytes(ccs).ljust(CC_COUNT, bytes([UNSET]))
+        memory[DONE] = NOT_DONE
+        self._memory.facts[Fact.BUDGET] = int(self.budget_per_s or BUDGET_PER_S)
+
+    @property
+    def running(self) -> bool:
+        """The child runs, as a client of a JACK server."""
+        return self._child.pid is not None and bool(self._memory.facts[Fact.RUNNING])
+
+    @property
+    def connected(self) -> bool:
+        """It is connected to the synth's port, too."""
+        return self.running and bool(self._memory.facts[Fact.CONNECTED])
+
+    def release(self) -> None:
+        """Want nothing any more: another way plays the synth now."""
+        self._memory.bytes[:CC_COUNT] = bytes([UNSET]) * CC_COUNT
+        self.resend_all(0.0)  # what was written no longer tells what the synth holds
+
+    def send(self, changes: Sequence[Change], now: float) -> None:
+        """Overwrite the wanted values; the child's next period carries them."""
+        memory, ccs = self._memory.bytes, self._cc
+        for parameter, value in changes:
+            cc = ccs[parameter]
+            if cc is None:
+                continue
+            if 0.0 <= value <= 1.0:
+                memory[cc] = int(value * 127.0 + 0.5)
+            else:  # NaN and out of range: the value before stays
+                self._refused += 1
+
+    def resend_all(self, now: float) -> None:
+        """Have every wanted value written again."""
+        self._resent += 1
+        self._memory.bytes[RESEND] = (self._memory.bytes[RESEND] + 1) & 0xFF
+
+    def settled(self) -> bool:
+        """True when the child has written all that is wanted to a connected port."""
+        memory = self._memory
+        return bool(memory.facts[Fact.CONNECTED]) and memory.bytes[DONE] == memory.bytes[STATE]
+
+    def note(self, status: int, data1: int, data2: int) -> bool:
+        """Play one channel message; False for one that could change or end the synth (see `Notes`)."""
+        return self._notes.play(status, data1, data2)
+
+    def take_midi(self) -> list[tuple[bytes, float]]:
+        """Messages heard on `midi_in` since the last call, oldest first, with their time on the monotonic clock."""
+        return self._heard.take()
+
+    def poll(self, now: float) -> float | None:
+        """Start the child where it is missing, read its reports, look whether JACK's cycles move."""
+        if self._closed:
+            return None
+        self._heard.drain()
+        if not self._child.poll(now):
+            self._revive(now)
+        self._watch(now)
+        self._notes.push_owed()
+        look_at = now + (self.interval_s if self._notes.owes and self.connected else LOOK_S)
+        restart_at = self._child.restart_at
+        return look_at if restart_at is None else min(restart_at, look_at)
+
+    def _revive(self, now: float) -> None:
+        """Without a child: nothing is connected; start a new one when its time has come."""
+        memory = self._memory
+        memory.facts[Fact.RUNNING] = memory.facts[Fact.CONNECTED] = 0
+        if self._child.restart_at is None or now < self._child.restart_at:
+            return
+        memory.bytes[RELEASE] = 0
+        memory.bytes[DONE] = NOT_DONE
+        self._notes.renew()
+        self._moved_at = now
+        self._child.start(now)
+
+    def _watch(self, now: float) -> None:
+        facts = self._memory.facts
+        cycles = facts[Fact.CYCLES]
+        if cycles != self._cycles or not facts[Fact.RUNNING]:
+            self._cycles, self._moved_at, self._stalled = cycles, now, False
+        elif now - self._moved_at > HOPELESS_S:
+            self._moved_at = now
+            self._child.kill()
+        elif now - self._moved_at > STALLED_S:
+            self._stalled = True
+
+    def filenos(self) -> Sequence[int]:
+        """MIDI in, and the child's reports and end."""
+        return [] if self._closed else [self._heard.wake_fd, *self._child.filenos()]
+
+    def facts(self) -> dict[str, object]:
+        """For status."""
+        facts = self._memory.facts
+        return {
+            "running": self.running,
+            "connected": self.connected,
+            "stalled": self._stalled,
+            "problem": self._child.problem,
+            "period_frames": facts[Fact.PERIOD],
+            "rate_hz": facts[Fact.RATE],
+            "cycles": facts[Fact.CYCLES],
+            "xruns": facts[Fact.XRUNS],
+            "events": facts[Fact.EVENTS],
+            "faults": facts[Fact.FAULTS],
+            "connections": facts[Fact.LINKS],
+            "resent": self._resent + max(facts[Fact.LINKS] - 1, 0),
+            "restarts": max(self._child.starts - 1, 0),
+            "child_pid": self._child.pid,
+            "refused": self._refused + self._notes.refused,
+            "notes_lost": self._notes.lost,
+            "midi_lost": self._heard.lost + facts[Fact.TOO_LONG],
+        }
+
+    def close(self) -> None:
+        """End all held notes and the child; waits for it less than a second."""
+        if self._closed:
+            return
+        self._closed = True
+        self._notes.end_all()
+        self._child.close()
+        self._heard.close()
+        self._memory.close()
+        os.close(self._memory_fd)
+
+
+def _check(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise UserError(
+            f"JACK port {pattern!r}: not a regular expression ({error})", "Write \\( and \\) for brackets in a name"
+        ) from error

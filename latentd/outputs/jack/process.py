@@ -1,0 +1,166 @@
+"""The JACK port's process as the engine sees it: started, heard, started again, ended. Only `close` ever waits."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from latentd.system.keep_warm import roaming
+
+log = logging.getLogger(__name__)
+
+# The first new try is quick. The child itself waits for the server, so it seldom ends.
+RETRY_S = (0.05, 0.25, 0.5)
+# A machine without a JACK library does not get one by itself.
+RETRY_NO_LIBRARY_S = 10.0
+# A child that lived so long counts as healthy: its successor is tried quickly again.
+HEALTHY_S = 5.0
+CLOSE_S = 0.8
+# Exit codes, as `jack_child` has them.
+SERVER_GONE, NO_LIBRARY, TIRED = 3, 4, 5
+
+
+class Child:
+    """`python -m latentd.outputs.jack_child`. Its standard input is a leash: when we die, it ends by itself."""
+
+    def __init__(self, command: Sequence[str], fds: Sequence[int]) -> None:
+        self._command = command
+        self._fds = fds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._text = b""
+        self._tries = 0
+        self._started_at = 0.0
+        self.restart_at: float | None = 0.0  # None while one runs
+        self.starts = 0
+        self.problem = ""
+        self._said: set[str] = set()  # since one was healthy
+
+    @property
+    def pid(self) -> int | None:
+        """Process id; None while none runs."""
+        return None if self._process is None else self._process.pid
+
+    def start(self, now: float) -> None:
+        """Start one; returns when the program is loaded (about 1 ms), long before JACK is reached."""
+        # Whatever way latentd itself was found, the child finds the same one.
+        package = str(Path(__file__).parents[3])
+        path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+        try:
+            with roaming():
+                self._process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    pass_fds=self._fds,
+                    env={**os.environ, "PYTHONPATH": path},
+                )
+        except OSError as error:
+            self._retry(now, f"cannot start a process: {error.strerror}")
+            return
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._text = b""
+        self._started_at = now
+        self.restart_at = None
+        self.starts += 1
+
+    def poll(self, now: float) -> bool:
+        """Pass its reports to the log, notice its death; False when none runs now."""
+        if self._process is None:
+            return False
+        ended = self._read(now)
+        code = self._process.poll()
+        if code is None and not ended:
+            return True
+        if code is None:  # its output has ended, so it is ending: make sure, and look again soon
+            self._process.kill()
+            return True
+        self._forget()
+        self._retry(now, _reason(code), RETRY_NO_LIBRARY_S if code == NO_LIBRARY else None)
+        return False
+
+    def _read(self, now: float) -> bool:
+        """Log complete lines; True at the end of its output."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            data = os.read(self._process.stdout.fileno(), 4096)
+        except BlockingIOError:
+            return False
+        *lines, self._text = (self._text + data).split(b"\n")
+        for line in lines:
+            text = line.decode(errors="replace")
+            self.problem = "" if text.startswith("connected") else text
+            self._say(logging.INFO, text, now)
+        return not data
+
+    def _say(self, level: int, text: str, now: float) -> None:
+        """Log it; of children that die young each thing only once, or a broken machine's log would fill for weeks."""
+        if now - self._started_at > HEALTHY_S:
+            self._said.clear()
+        if text not in self._said:
+            log.log(level, "JACK port: %s", text)
+            self._said.add(text)
+
+    def _retry(self, now: float, why: str, delay_s: float | None = None) -> None:
+        if now - self._started_at > HEALTHY_S:
+            self._tries = 0
+        if delay_s is None:
+            delay_s = RETRY_S[min(self._tries, len(RETRY_S) - 1)]
+        self._tries += 1
+        self.restart_at = now + delay_s
+        self._say(logging.WARNING, f"{why}; starting it again", now)
+        self.problem = why
+
+    def filenos(self) -> list[int]:
+        """Readable when it has reported something or has died."""
+        if self._process is None or self._process.stdout is None:
+            return []
+        return [self._process.stdout.fileno()]
+
+    def kill(self) -> None:
+        """End it at once; `poll` notices."""
+        if self._process is not None:
+            self._process.kill()
+
+    def close(self) -> None:
+        """Let go of the leash and wait, at most CLOSE_S, until it has ended its notes and itself."""
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(CLOSE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._forget()
+
+    def _forget(self) -> None:
+        assert self._process is not None
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._process = None
+
+
+def command(memory_fd: int, wake_fd: int, *arguments: str) -> list[str]:
+    """The command line of a child."""
+    return [sys.executable, "-m", "latentd.outputs.jack.child", str(memory_fd), str(wake_fd), *arguments]
+
+
+def _reason(code: int) -> str:
+    if code < 0:
+        return f"ended by signal {-code}"
+    known = {
+        SERVER_GONE: "the JACK server went away",
+        NO_LIBRARY: "no JACK library on this machine; install jackd2 or pipewire-jack",
+        TIRED: "no JACK server",
+    }
+    return known.get(code, f"ended with code {code}")

@@ -1,0 +1,137 @@
+"""The engine's ends of the two rings it shares with the JACK port: notes out, MIDI in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from latentd.outputs.jack.memory import INCOMING_SIZE, NOTES_SIZE, PUSHED, Fact, Memory, lap, plus
+from latentd.outputs.notes import Message, Notes, ends_something
+
+# One less than the ring, so that the low byte of the count tells full from empty.
+NOTES_ROOM = NOTES_SIZE - 1
+HEARD_ROOM = 4096
+
+
+class NotesOut:
+    """Channel messages to play, in order. Note-offs are never lost, whatever happens to the child."""
+
+    def __init__(self, memory: Memory, ccs: Sequence[int | None]) -> None:
+        self._memory = memory
+        self._notes = Notes(ccs)
+        self._pushed = 0
+        self._owed: dict[Message, None] = {}  # note-offs that found no room, in order
+        self.lost = 0
+
+    def play(self, status: int, data1: int, data2: int) -> bool:
+        """Hand over one channel message; False for one that may not pass (see `Notes`)."""
+        if not self._notes.accept(status, data1, data2):
+            return False
+        if self._owed or not self._push(status, data1, data2):
+            if ends_something(status, data1, data2):
+                self._owed[status, data1, data2] = None
+            else:
+                self.lost += 1
+        return True
+
+    @property
+    def owes(self) -> bool:
+        """True while note-offs wait for room."""
+        return bool(self._owed)
+
+    def push_owed(self) -> None:
+        """Hand over the note-offs that found no room."""
+        while self._owed and self._push(*next(iter(self._owed))):
+            del self._owed[next(iter(self._owed))]
+
+    def renew(self) -> None:
+        """Between two children: drop what waits in the ring, except what ends notes. A late note-on would be wrong."""
+        memory = self._memory
+        taken = memory.facts[Fact.NOTES_TAKEN]
+        waiting = [memory.notes[plus(taken, i) % NOTES_SIZE] for i in range(plus(self._pushed, -taken))]
+        memory.facts[Fact.NOTES_TAKEN] = self._pushed
+        for entry in waiting:
+            message = (entry >> 16 & 0xFF, entry >> 8 & 0xFF, entry & 0xFF)
+            if ends_something(*message):
+                self._push(*message)
+            else:
+                self.lost += 1
+
+    def end_all(self) -> None:
+        """End every held note and lift the pedal."""
+        for message in self._notes.endings():
+            self.play(*message)
+        self.push_owed()
+
+    @property
+    def refused(self) -> int:
+        """Messages that did not pass."""
+        return self._notes.refused
+
+    def _push(self, status: int, data1: int, data2: int) -> bool:
+        memory, number = self._memory, self._pushed
+        if plus(number, -memory.facts[Fact.NOTES_TAKEN]) >= NOTES_ROOM:
+            return False
+        memory.notes[number % NOTES_SIZE] = lap(number, NOTES_SIZE) << 24 | status << 16 | data1 << 8 | data2
+        self._pushed = plus(number)
+        memory.bytes[PUSHED] = self._pushed & 0xFF
+        return True
+
+
+class Heard:
+    """Messages that came in on `midi_in`, with their times; the oldest are dropped, and counted, when nobody takes."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._messages: deque[tuple[bytes, float]] = deque(maxlen=HEARD_ROOM)
+        self.lost = 0
+
+    def take(self) -> list[tuple[bytes, float]]:
+        """Messages since the last call, oldest first, with their time on the monotonic clock."""
+        self.drain()
+        messages = list(self._messages)
+        self._messages.clear()
+        return messages
+
+    def drain(self) -> None:
+        """Empty the ring, so that the descriptor is readable only for what comes next."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.wake_fd)
+        memory = self._memory
+        number = memory.facts[Fact.HEARD_TAKEN]
+        waiting = plus(memory.facts[Fact.HEARD], -number)
+        if waiting > INCOMING_SIZE:  # the ring went round
+            self.lost += waiting - INCOMING_SIZE
+            number = plus(number, waiting - INCOMING_SIZE)
+        now_us = time.monotonic_ns() // 1000
+        for _ in range(min(waiting, INCOMING_SIZE)):
+            self._read(memory.incoming[number % INCOMING_SIZE], number, now_us)
+            number = plus(number)
+        memory.facts[Fact.HEARD_TAKEN] = number
+
+    def _read(self, entry: int, number: int, now_us: int) -> None:
+        if entry >> 56 != lap(number, INCOMING_SIZE):  # overwritten while we read
+            self.lost += 1
+            return
+        if len(self._messages) == HEARD_ROOM:
+            self.lost += 1
+        message = (entry >> 32 & 0xFFFFFF).to_bytes(3, "big")
+        ago_us = (now_us - entry) & 0xFFFFFFFF
+        # A message later than `now_us` was heard while we were reading.
+        at_us = now_us - ago_us if ago_us < 1 << 31 else now_us
+        self._messages.append((message[: _length(message[0])], at_us * 1e-6))
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.wake_fd)
+
+
+def _length(status: int) -> int:
+    """Bytes of a message of at most three."""
+    if status < 0xF0:
+        return 2 if status & 0xE0 == 0xC0 else 3
+    return {0xF1: 2, 0xF2: 3, 0xF3: 2}.get(status, 1)

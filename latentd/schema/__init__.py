@@ -1,0 +1,1 @@
+"""YAML documents checked as a whole, so that one run lists every mistake."""

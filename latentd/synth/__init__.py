@@ -1,0 +1,1 @@
+"""amSynth's facts: its parameters, bank files and controllers file."""

@@ -1,0 +1,263 @@
+"""amSynth's bank and preset files: read, checked, and written so that the synth and every byte stay the same.
+
+A bank is the line `amSynth`, then for each of at most 128 presets `<preset> <name> NAME` and lines
+`<parameter> NAME VALUE`, then `EOF`. A single preset begins with `amSynth1.0preset` and has no `EOF`.
+Source: amSynth's `PresetController.cpp: readBankFile, savePresets` and `Preset.cpp: toString, fromString`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from latentd.errors import UserError
+from latentd.synth import amsynth
+from latentd.synth.amsynth import Array
+
+BANK_HEADER = "amSynth"
+PRESET_HEADER = "amSynth1.0preset"
+BANK_SIZE = 128  # amSynth reads into an array of this size without looking
+BLANK_NAME = "New Preset"  # what amSynth itself calls a preset without a name
+
+_PRESET = "<preset> <name> "
+_PARAMETER = "<parameter> "
+# What amSynth's reader of numbers understands: not inf, nan, 1,5 or 1E-5, which it would silently misread.
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
+
+
+class BankError(UserError):
+    """A bank or preset file that cannot be read or written: `FILE:LINE: what is wrong`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One preset as its file has it.
+
+    Attributes:
+        name: may be empty and may begin or end with spaces.
+        values: parameter -> value as written, unknown parameters included; of a repeated one the last counts.
+        lines: the lines after the name, verbatim, so that a file comes out as it went in.
+    """
+
+    name: str
+    values: Mapping[str, float]
+    lines: tuple[str, ...] = field(repr=False)
+
+    @classmethod
+    def from_patch(cls, name: str, patch: Array) -> Preset:
+        """A new preset of patch values (41,) in the synth's units.
+
+        Eight digits: amSynth's own reader of numbers loses what lies beyond (2.5e-7 of a parameter's range).
+
+        Raises:
+            BankError: a name with a line break, or a patch that is not 41 finite numbers.
+        """
+        if name.splitlines() not in ([], [name]):
+            raise BankError(f"A preset's name must be one line, found {name!r}")
+        if patch.shape != (amsynth.COUNT,) or not np.isfinite(patch).all():
+            raise BankError(f"A patch is {amsynth.COUNT} finite numbers, found {patch!r}")
+        texts = [f"{value:.8g}" for value in patch]
+        lines = tuple(f"{_PARAMETER}{name_} {text}" for name_, text in zip(amsynth.NAMES, texts, strict=True))
+        return cls(name, MappingProxyType(dict(zip(amsynth.NAMES, map(float, texts), strict=True))), lines)
+
+    def patch(self) -> Array:
+        """Values (41,) as the synth would hold them: missing ones at its defaults, all clamped and stepped."""
+        patch = amsynth.DEFAULT.copy()
+        for name, value in self.values.items():
+            if name in amsynth.INDEX:
+                patch[amsynth.INDEX[name]] = value
+        patch = np.clip(patch, amsynth.MINIMUM, amsynth.MAXIMUM)
+        steps = np.floor((patch - amsynth.MINIMUM) / np.where(amsynth.STEPPED, amsynth.STEP, 1.0) + 0.5)
+        return np.where(amsynth.STEPPED, amsynth.MINIMUM + steps * amsynth.STEP, patch)
+
+    def to_text(self) -> str:
+        """A single-preset file. An empty name becomes `New Preset`: amSynth misreads a file without a name."""
+        name = self.name if self.name.strip() else BLANK_NAME
+        return "".join(f"{line}\n" for line in (PRESET_HEADER, _PRESET + name, *self.lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """Presets in file order, and how the file ends (one of Debian's banks ends without a line break)."""
+
+    presets: tuple[Preset, ...]
+    ending: str = "EOF\n"
+
+    def to_text(self) -> str:
+        """The file, as `read_bank` found it or as amSynth would write it.
+
+        Raises:
+            BankError: more than 128 presets.
+        """
+        if len(self.presets) > BANK_SIZE:
+            raise BankError(
+                f"A bank holds at most {BANK_SIZE} presets, found {len(self.presets)}", "Write several banks"
+            )
+        lines = [BANK_HEADER]
+        for preset in self.presets:
+            lines += (_PRESET + preset.name, *preset.lines)
+        return "".join(f"{line}\n" for line in lines) + self.ending
+
+
+def read(path: Path) -> tuple[Preset, ...]:
+    """All presets of a file of either kind; raises as `read_bank` does."""
+    text = _text(path)
+    if text.startswith(PRESET_HEADER):
+        return (parse_preset(text, str(path)),)
+    if not text.startswith(BANK_HEADER):
+        raise BankError(f"{path}: is no amSynth bank or preset file", f"A bank begins with the line {BANK_HEADER}")
+    return parse_bank(text, str(path)).presets
+
+
+def read_bank(path: Path) -> Bank:
+    """Read a bank file.
+
+    Raises:
+        BankError: it cannot be read, or a line amSynth would skip, misread or crash on.
+    """
+    return parse_bank(_text(path), str(path))
+
+
+def read_preset(path: Path) -> Preset:
+    """Read a single-preset file; raises as `read_bank` does."""
+    return parse_preset(_text(path), str(path))
+
+
+def write(path: Path, content: Bank | Preset) -> None:
+    """Write a bank or single-preset file, whole or not at all; a link stays one, and a pipe or device takes the text.
+
+    Raises:
+        BankError: the file cannot be written.
+    """
+    data = content.to_text().encode("utf-8", "surrogateescape")
+    path = Path(os.path.realpath(path))
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            aside.write_bytes(data)
+            aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise BankError(f"{path}: {error.strerror or error}", "Name a file in a folder you may write to") from error
+
+
+def system_folder() -> Path:
+    """Where amSynth's package installs its banks: `amsynth/banks` in the first data folder that has it.
+
+    Raises:
+        BankError: no data folder has it.
+    """
+    roots = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    for root in roots.split(":"):
+        folder = Path(root) / "amsynth" / "banks"
+        if folder.is_dir():
+            return folder
+    raise BankError(f"No amsynth/banks in {roots}", "Install amsynth, or name the bank files")
+
+
+def bank_files(paths: Iterable[Path]) -> list[Path]:
+    """The files named, and for each folder named the bank files in it by name.
+
+    Raises:
+        BankError: a folder without banks.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".") and _is_ours(p))
+        if not inside:
+            raise BankError(f"{path}: no bank or preset file in this folder", "Name files, or another folder")
+        found += inside
+    return found
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(BANK_HEADER)) == BANK_HEADER.encode()
+
+
+def _text(path: Path) -> str:
+    """Undecodable bytes of a name survive as surrogates, so that the file can be written back as it was."""
+    try:
+        return path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise BankError(f"{path}: {error.strerror or error}", "Check the file's name") from error
+
+
+def parse_bank(text: str, path: str) -> Bank:
+    """`read_bank` for a text already in memory; `path` stands for the file in messages."""
+    lines = text.split("\n")
+    if lines[0] != BANK_HEADER:
+        raise BankError(f"{path}:1: found {_short(lines[0])}, a bank begins with the line {BANK_HEADER}")
+    end = next((i for i, line in enumerate(lines) if line.startswith("EOF")), None)
+    if end is None and lines[-1]:
+        raise BankError(f"{path}:{len(lines)}: the file ends within a line: {_short(lines[-1])}", "It was cut off")
+    if end is not None and "".join(lines[end:]).strip() != "EOF":
+        raise BankError(f"{path}:{end + 1}: found {_short(lines[end])} and more, a bank ends with the line EOF")
+    ending = "" if end is None else "\n".join(lines[end:])
+    presets = _presets(lines[1 : -1 if end is None else end], path)
+    if len(presets) > BANK_SIZE:
+        raise BankError(f"{path}: {len(presets)} presets, a bank holds at most {BANK_SIZE}", "Split it")
+    return Bank(presets, ending)
+
+
+def parse_preset(text: str, path: str) -> Preset:
+    """`read_preset` for a text already in memory."""
+    lines = text.split("\n")
+    if lines[0] != PRESET_HEADER:
+        raise BankError(f"{path}:1: found {_short(lines[0])}, a preset begins with the line {PRESET_HEADER}")
+    if lines[-1]:
+        raise BankError(f"{path}:{len(lines)}: the file ends within a line: {_short(lines[-1])}", "It was cut off")
+    presets = _presets(lines[1:-1], path)
+    if len(presets) != 1:
+        raise BankError(f"{path}: {len(presets)} presets, a preset file holds one")
+    return presets[0]
+
+
+def _presets(lines: list[str], path: str) -> tuple[Preset, ...]:
+    presets: list[Preset] = []
+    name, kept, values = "", list[str](), dict[str, float]()
+    begun = False
+    for number, line in enumerate(lines, 2):
+        if line.startswith("<preset>"):
+            if begun:
+                presets.append(Preset(name, MappingProxyType(values), tuple(kept)))
+            if not line.startswith(_PRESET):
+                raise BankError(f"{path}:{number}: found {_short(line)}, expected '{_PRESET}NAME'")
+            begun, name, kept, values = True, line[len(_PRESET) :], [], {}
+        elif not begun:
+            raise BankError(f"{path}:{number}: found {_short(line)} before the first preset")
+        else:
+            _value(line, values, f"{path}:{number}")
+            kept.append(line)
+    if begun:
+        presets.append(Preset(name, MappingProxyType(values), tuple(kept)))
+    return tuple(presets)
+
+
+def _value(line: str, values: dict[str, float], where: str) -> None:
+    """Take a parameter line into `values`; other lines that newer amSynths write (`<property> …`) are only kept."""
+    if not line.startswith(_PARAMETER):
+        if line.startswith("<") and not line.startswith("<parameter>"):
+            return
+        if not line:
+            raise BankError(f"{where}: an empty line, after which amSynth skips a line", "Remove it")
+        raise BankError(f"{where}: found {_short(line)}, expected '{_PARAMETER}NAME VALUE'")
+    name, _, text = line[len(_PARAMETER) :].partition(" ")
+    if not name or not _NUMBER.fullmatch(text):
+        raise BankError(f"{where}: {name or 'a parameter'}: found {_short(text)}, expected a number such as 0.25")
+    values[name] = float(text)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")

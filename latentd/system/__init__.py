@@ -1,0 +1,1 @@
+"""The machine: its processes, resources, terminal and ALSA."""

@@ -1,0 +1,228 @@
+"""`latentd doctor`: what it finds, and the next step that it names."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from latentd.cli import doctor
+from latentd.config.config import Config
+from latentd.osc import packets
+from latentd.synth import midimap
+from latentd.system import machine
+from tests.support.daemon import free_port
+
+
+@pytest.fixture(autouse=True)
+def a_quiet_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that has everything; each test takes one thing away."""
+    monkeypatch.setattr(machine, "amsynth_version", lambda: "1.13.2")
+    monkeypatch.setattr(machine, "libjack", lambda: "libjack.so.0")
+    monkeypatch.setattr(machine, "ask_jack", lambda: machine.JackFacts("1.9.21", 48000, 128, True, [], []))
+    monkeypatch.setattr(machine, "playback_cards", lambda: [machine.Card("USB", True)])
+    monkeypatch.setattr(machine, "best_card", lambda: "USB")
+    monkeypatch.setattr(machine, "alsa_midi_ports", lambda: (["keys"], ["synth"]))
+    monkeypatch.setattr(machine, "limits", lambda: machine.Limits(95, -1))
+    monkeypatch.setattr(machine, "governors", lambda: {"performance"})
+    monkeypatch.setattr(machine, "is_tmpfs", lambda _folder: True)
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    controllers = tmp_path / "amsynth" / "controllers"
+    controllers.parent.mkdir()
+    controllers.write_text(midimap.OURS.text(), encoding="ascii")
+
+
+def look(tmp_path: Path, exit_code: int, **config: Any) -> dict[str, doctor.Check]:
+    """Run `latentd doctor --json` under a configuration (JSON is YAML); its checks by name."""
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps({"listen": f"127.0.0.1:{free_port()}"} | config), encoding="utf-8")
+    arguments = ["--config", str(file), "--json"]
+    result = CliRunner().invoke(doctor.command, arguments, standalone_mode=False)
+    found = json.loads(result.stdout)
+    assert (result.return_value, found["can_play"]) == (exit_code, exit_code == 0), found
+    return {check["name"]: doctor.Check(**check) for check in found["checks"]}
+
+
+def test_a_machine_that_has_everything_is_all_green(tmp_path: Path) -> None:
+    checks = look(tmp_path, 0)
+    assert {name for name, check in checks.items() if check.state != "ok"} == set()
+    assert len(checks) == 1 + len(doctor.examine(Config()))  # the configuration
+
+
+def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "amsynth_version", lambda: None)
+    monkeypatch.setattr(machine, "libjack", lambda: None)
+    monkeypatch.setattr(machine, "playback_cards", list)
+    monkeypatch.setattr(machine, "alsa_midi_ports", lambda: "no ALSA sequencer (/dev/snd/seq)")
+    monkeypatch.setattr(machine, "limits", lambda: machine.Limits(0, 8_388_608))
+    monkeypatch.setattr(machine, "governors", lambda: {"ondemand"})
+    monkeypatch.setattr(machine, "is_tmpfs", lambda _folder: False)
+    (tmp_path / "amsynth" / "controllers").unlink()
+    checks = look(tmp_path, 1, model="nowhere", mappings=["no-such-device"], state="/dev/null/state")
+    assert {name for name, check in checks.items() if check.state == "bad"} == {
+        "amSynth", "JACK", "model", "mappings", "state folder",
+    }  # fmt: skip
+    assert {name for name, check in checks.items() if check.state == "ok"} == {
+        "configuration", "Python", "rig", "OSC port", "MIDI library",
+    }  # fmt: skip
+    assert all(check.step for check in checks.values() if check.state != "ok")
+
+
+@pytest.mark.parametrize(
+    ("programs", "pipewire", "state", "step"),
+    [
+        (["jackd"], False, "weak", "latentd demo"),
+        ([], False, "bad", "sudo apt install jackd2"),
+        (["pw-jack"], True, "weak", "pw-jack latentd run"),
+    ],
+)
+def test_jack_without_a_server_says_what_would_start_one(
+    programs: list[str], pipewire: bool, state: str, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in programs:
+        (tmp_path / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
+    monkeypatch.setattr(machine, "jack_is_pipewire", lambda: pipewire)
+    check = look(tmp_path, int(state == "bad"))["JACK"]
+    assert check.state == state
+    assert step in check.step
+
+
+def test_a_port_that_a_stranger_holds_keeps_us_from_playing(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        port = stranger.getsockname()[1]
+        check = look(tmp_path, 1, listen=f"127.0.0.1:{port}")["OSC port"]
+    assert check.state == "bad"
+    assert str(port) in check.step
+
+
+@contextlib.contextmanager
+def a_daemon(ways: dict[str, Any]) -> Iterator[str]:
+    """What answers like a latentd with these ways into the synth; yields its address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        status = json.dumps({"version": "0", "ways": ways})
+
+        def answer() -> None:
+            while (datagram := daemon.recvfrom(1000))[0]:
+                asked = packets.read(datagram[0])[0].address
+                answered = ("/latentd/status", status) if asked == "/latentd/status" else ("/latentd/pong",)
+                daemon.sendto(packets.write(*answered), datagram[1])
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"127.0.0.1:{daemon.getsockname()[1]}"
+        daemon.sendto(b"", daemon.getsockname())
+        thread.join()
+
+
+def test_a_port_that_latentd_holds_is_as_it_should_be(tmp_path: Path) -> None:
+    with a_daemon({}) as address:
+        check = look(tmp_path, 0, listen=address)["OSC port"]
+    assert check.found.startswith("a latentd is running")
+
+
+def test_a_daemon_on_a_private_server_shows_that_jack_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
+    with a_daemon({"jack": {"running": True}}) as address:
+        check = look(tmp_path, 0, listen=address)["JACK"]
+    assert (check.state, "the running latentd plays on one" in check.found) == ("ok", True)
+
+
+@pytest.mark.parametrize(
+    ("ways", "state", "text"),
+    [
+        ({}, "ok", "no latentd runs here yet"),
+        ({"osc": {"connected": True}, "jack": {"running": True, "connected": True}}, "ok", "by osc and jack"),
+        (
+            {"osc": {"connected": True}, "jack": {"running": True, "connected": False}},
+            "weak",
+            "is not on latentd's JACK",
+        ),
+        ({"osc": {"connected": False}, "jack": {"running": True, "connected": False}}, "weak", "waits for a synth"),
+    ],
+)
+def test_a_running_rig_whose_parts_do_not_reach_each_other_is_named(
+    tmp_path: Path, ways: dict[str, Any], state: str, text: str
+) -> None:
+    with a_daemon(ways) as address:
+        rig = look(tmp_path, 0, listen=address)["rig"]
+    assert rig.state == state
+    assert text in rig.found
+    assert bool(rig.step) == (state == "weak")
+
+
+def test_a_map_that_misses_parameters_is_told_from_a_whole_one(tmp_path: Path) -> None:
+    partial = midimap.from_ccs({"filter_cutoff": 74}).text()
+    (tmp_path / "amsynth" / "controllers").write_text(partial, encoding="ascii")
+    check = look(tmp_path, 0)["controllers"]
+    assert (check.state, "1 of 41" in check.found) == ("weak", True)
+
+
+def test_a_damaged_map_that_nobody_named_keeps_nobody_from_playing(tmp_path: Path) -> None:
+    damaged = tmp_path / "amsynth" / "controllers"
+    damaged.write_text("hello\n", encoding="ascii")
+    check = look(tmp_path, 0)["controllers"]
+    assert check.state == "weak"
+    assert check.found == f"{damaged}: found 1 lines; amSynth's controllers file has 128"
+    assert "latentd midimap --install" in check.step
+
+
+def test_a_map_that_is_named_must_be_there_and_right(tmp_path: Path) -> None:
+    named = tmp_path / "mine"
+    assert look(tmp_path, 1, controllers=str(named))["controllers"].found == f"{named}: no such controllers file"
+    named.write_text("hello\n", encoding="ascii")
+    assert look(tmp_path, 1, controllers=str(named))["controllers"].state == "bad"
+
+
+def test_the_text_names_every_check_and_ends_with_the_verdict(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(f"listen: 127.0.0.1:{free_port()}", encoding="utf-8")
+    result = CliRunner().invoke(doctor.command, ["--config", str(tmp_path / "config.yaml")], standalone_mode=False)
+    assert result.stdout.splitlines()[-1] == "This machine can play."
+    assert "amSynth          1.13.2" in result.stdout
+
+
+def test_all_that_is_wrong_with_the_mappings_is_found_at_once(tmp_path: Path) -> None:
+    (tmp_path / "xy.yaml").write_text("title: t\ntuio: {version: 3}\n", encoding="utf-8")
+    check = look(tmp_path, 1, mappings=["xy", "./xy.yaml", "no-such-device"])["mappings"]
+    alike, version, unknown = check.found.splitlines()
+    assert "same name" in alike and "tuio.version" in version and "no-such-device" in unknown
+    assert "latentd check" in check.step
+
+
+def test_a_broken_configuration_is_one_finding_among_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    check = look(tmp_path, 1, modle="x", feedback_port=0)
+    assert check["configuration"].found.count(f"{file}:1: ") == 2
+    assert check["configuration"].step.startswith(f"latentd check --config {file} ")
+    assert (check["model"].state, len(check)) == ("ok", 1 + len(doctor.examine(Config())))
+
+
+def test_the_users_own_configuration_is_named_and_checked(tmp_path: Path) -> None:
+    own = tmp_path / "latentd" / "config.yaml"
+
+    def said() -> tuple[int, list[str]]:
+        result = CliRunner().invoke(doctor.command, [], standalone_mode=False)
+        return result.return_value, result.stdout.splitlines()
+
+    assert said()[1][0] == "ok    configuration    the defaults"
+    own.parent.mkdir()
+    own.write_text(f"listen: 127.0.0.1:{free_port()}")
+    assert said()[1][0] == f"ok    configuration    {own}"
+    own.write_text("modle: x\noutput: ocs")
+    code, lines = said()
+    assert code == 1
+    assert lines[0] == f"bad   configuration    {own}:1: modle: unknown key; did you mean model?"
+    assert lines[1].strip().startswith(f"{own}:2: output: ")
+    assert lines[2].strip().startswith("-> latentd check (")

@@ -1,0 +1,177 @@
+"""`latentd decode`, `encode` and `train` as a user or a script meets them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latentd.instrument.pad import Pad
+from latentd.model import bundle
+from latentd.synth import amsynth, banks
+from latentd.synth.banks import Bank, Preset
+from latentd.system import resources
+
+
+def _run(*arguments: str, stdin: str = "", before: str = "") -> subprocess.CompletedProcess[str]:
+    """The real program. `before` runs in it first, to put it in a bad place."""
+    code = f"import sys\n{before}\nfrom latentd.cli import main\nmain()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def _decoded(x: float, y: float) -> amsynth.Array:
+    model = bundle.load()
+    return amsynth.to_patch(model.decoder.decode(Pad(model.box).to_z((x, y))))
+
+
+def test_decode_prints_all_parameters_in_the_synths_units_and_order() -> None:
+    done = _run("decode", "0.25", "0.75", "--json")
+    patch = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert list(patch) == list(amsynth.NAMES)
+    np.testing.assert_allclose(list(patch.values()), _decoded(0.25, 0.75), rtol=1e-8, atol=1e-12)
+    assert all(isinstance(patch[p.name], int) == bool(p.step) for p in amsynth.PARAMETERS)
+    assert _run("decode", "0.25", "0.75").stdout == done.stdout
+
+
+def test_decode_streams_points_one_object_a_line(tmp_path: Path) -> None:
+    text = "0,0\n\n 0.5 , 1 \n1e-3,0.25\n"
+    (tmp_path / "points.csv").write_text(text)
+    from_file = _run("decode", "--points", str(tmp_path / "points.csv"))
+    from_stdin = _run("decode", "--points", "-", stdin=text)
+    rows = [json.loads(line) for line in from_file.stdout.splitlines()]
+    assert from_file.stdout == from_stdin.stdout
+    np.testing.assert_allclose([list(row.values()) for row in rows][1], _decoded(0.5, 1.0), rtol=1e-8, atol=1e-12)
+    assert len(rows) == 3
+
+
+def test_decode_answers_each_point_before_the_next_is_asked() -> None:
+    command = [sys.executable, "-m", "latentd", "decode", "--points", "-", "--model", "paper"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin and process.stdout
+        for x in ("0.1", "0.9"):
+            process.stdin.write(f"{x},0.5\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["master_vol"] == 0.6
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+def test_decode_writes_a_preset_that_reads_back_as_the_same_patch(tmp_path: Path) -> None:
+    path = tmp_path / "new.preset"
+    assert _run("decode", "0.3", "0.8", "--preset", str(path)).returncode == 0
+    assert (np.abs(banks.read_preset(path).patch() - _decoded(0.3, 0.8)) / amsynth.SPAN).max() <= 1e-6
+
+
+def test_decode_writes_the_whole_pad_as_banks(tmp_path: Path) -> None:
+    done = _run("decode", "--grid", "12", "--banks", str(tmp_path / "banks"))
+    files = [Path(line) for line in done.stdout.splitlines()]
+    presets = [preset for file in files for preset in banks.read_bank(file).presets]
+    assert [len(banks.read_bank(file).presets) for file in files] == [128, 16]
+    assert (presets[1].name, presets[12].name) == ("0.09091 0", "0 0.09091")
+    assert (np.abs(presets[-1].patch() - _decoded(1.0, 1.0)) / amsynth.SPAN).max() <= 1e-6
+
+
+def test_decode_follows_a_path_at_an_even_pace() -> None:
+    rows = [json.loads(line) for line in _run("decode", "--path", "0,0 0,1 1,1", "--steps", "5").stdout.splitlines()]
+    for row, point in zip(rows, [(0, 0), (0, 0.5), (0, 1), (0.5, 1), (1, 1)], strict=True):
+        np.testing.assert_allclose(list(row.values()), _decoded(*point), rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--path", "0,0"], "--path: found '0,0'. Write at least two points"),
+        (["--path", "0,0 2,0"], "--path:2: found 2 0, the pad is 0..1"),
+        (["--path", "0,0 1,1", "--grid", "3"], "--path comes without X Y, without --preset and alone"),
+        (["0.5", "0.5", "--banks", "x"], "--banks is for many points"),
+        (["2", "0.5"], "found 2 0.5, the pad is 0..1"),
+        (["-0.1", "0.5"], "found -0.1 0.5, the pad is 0..1"),
+        (["nan", "0.5"], "found nan 0.5, the pad is 0..1"),
+        (["0.5"], "Two numbers X Y are needed"),
+        ([], "Two numbers X Y are needed"),
+        (["0.5", "0.5", "--points", "-"], "--points comes without X Y"),
+        (["--points", "nothing.csv"], "nothing.csv: No such file"),
+        (["0.5", "0.5", "--model", "nothing"], "No model named 'nothing'. There are: paper, timbre"),
+        (["0.5", "0.5", "--preset", "no/such/folder"], "no/such/folder: No such file"),
+    ],
+)
+def test_decode_names_a_mistake_in_one_line(arguments: list[str], message: str) -> None:
+    done = _run("decode", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["0.5", "0.5,0.5,0.5", "a,b", "0.5;0.5", "0.5,1.01", "inf,0"])
+def test_decode_names_the_line_of_a_bad_point_after_answering_the_good_ones(line: str) -> None:
+    done = _run("decode", "--points", "-", stdin=f"0.5,0.5\n{line}\n")
+    assert done.returncode == 2
+    assert done.stdout.count("\n") == 1
+    assert "standard input:2: found" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_encode_prints_a_pad_point_for_each_preset_of_each_file(tmp_path: Path) -> None:
+    model = bundle.load()
+    patches = [_decoded(0.2, 0.3), amsynth.DEFAULT]
+    presets = tuple(Preset.from_patch(name, patch) for name, patch in zip(("ä", ""), patches, strict=True))
+    banks.write(tmp_path / "two.bank", Bank(presets))
+    banks.write(tmp_path / "one.preset", presets[0])
+    done = _run("encode", str(tmp_path / "two.bank"), str(tmp_path / "one.preset"), "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["name"], Path(row["file"]).name, row["index"]) for row in rows] == [
+        ("ä", "two.bank", 0), ("", "two.bank", 1), ("ä", "one.preset", 0),
+    ]  # fmt: skip
+    z = model.encoder.encode(amsynth.to_params(amsynth.DEFAULT[None]))[0]
+    np.testing.assert_allclose((rows[1]["x"], rows[1]["y"]), np.clip(Pad(model.box).to_pad(z), 0, 1), atol=1e-6)
+    assert (rows[0]["x"], rows[0]["y"]) == (rows[2]["x"], rows[2]["y"])
+
+
+@pytest.mark.real
+def test_encode_puts_a_preset_of_the_corpus_on_its_landmark() -> None:
+    done = _run("encode", str(banks.system_folder() / "amsynth_factory.bank"), "--model", "paper")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    landmarks = bundle.load("paper").landmarks[: len(rows)]
+    assert [(row["name"], row["x"], row["y"]) for row in rows] == [tuple(mark) for mark in landmarks]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.bank"], "nothing.bank: No such file"),
+        ([__file__], ".py: is no amSynth bank or preset file"),
+        ([__file__, "--by", "sound", "--model", "paper"], "The model paper has no sound encoder"),
+    ],
+)
+def test_encode_names_a_mistake_in_one_line(arguments: list[str], message: str) -> None:
+    done = _run("encode", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_train_without_torch_names_what_to_install_in_one_line() -> None:
+    done = _run("train", before="sys.modules['torch'] = None")
+    assert done.returncode == 1
+    assert re.fullmatch(r"latentd: Training needs torch.*\. Install it: \S+ -m pip install .*\n", done.stderr)
+
+
+@pytest.mark.parametrize("name", ["decode", "encode", "train"])
+def test_help_has_an_example(name: str) -> None:
+    assert f"  latentd {name} " in _run(name, "--help").stdout.partition("Example")[2]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "map"])
+def test_measuring_without_its_libraries_says_what_to_install(command: str) -> None:
+    done = _run(command, "paper", before="sys.modules['scipy'] = sys.modules['pyloudnorm'] = None")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "needs scipy, pyloudnorm" in done.stderr
+    assert done.stderr.endswith(f". {resources.install_offline()}\n")

@@ -1,0 +1,70 @@
+"""`latentd status`: what its page says and what it leaves out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from latentd.cli.status import page
+from latentd.synth.amsynth import DEFAULT, NAMES
+
+TIMES = {"count": 9, "p50_ms": 0.41, "p99_ms": 1.2, "p999_ms": 1.3, "max_ms": 1.5, "jitter_ms": 0.1}
+JACK = {
+    "running": True, "connected": False, "stalled": False, "problem": "", "period_frames": 128, "rate_hz": 48000,
+    "xruns": 0, "child_pid": 4711, "refused": 0, "notes_lost": 0,
+}  # fmt: skip
+OSC = {
+    "connected": True,
+    "address": "127.0.0.1:9191",
+    "acknowledged": 40,
+    "strays": 2,
+    "retried": 3,
+    "round_trip": TIMES,
+}
+
+
+def shown(**changes: Any) -> str:
+    facts: dict[str, Any] = {
+        "version": "0.1.0", "listen": "127.0.0.1:8000", "uptime_s": 3725.2, "model": "first", "output": "osc",
+        "why": "amSynth answers on its own OSC interface", "mappings": ["xy", "/home/me/my-pad.yaml"],
+        "xy": [0.25, 0.75], "source": "xy", "touch": True, "frozen": False, "nearest": "Sweet Bass", "landmarks": [],
+        "own": {}, "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)), "latency": TIMES, "lateness": TIMES,
+        "counters": {"received": 61, "used": 40, "superseded": 0, "unmapped": 2, "sent": 0, "withheld": 0},
+        "ways": {"osc": OSC, "jack": JACK},
+    } | changes  # fmt: skip
+    return page(facts)
+
+
+def test_what_is_frozen_held_and_named_is_there_only_when_something_is() -> None:
+    text = shown()
+    assert not any(f"\n{key} " in text for key in ("frozen", "held", "landmarks"))
+    text = shown(frozen=True, own={"filter_cutoff": 0.5, "osc1_waveform": 0.0}, landmarks=["intro", "storm"])
+    assert "\nfrozen    all input is ignored" in text
+    assert "\nheld      filter_cutoff 1.5, osc1_waveform " in text
+    assert "\nlandmarks intro, storm" in text
+
+
+def test_counters_that_say_nothing_are_left_out_and_troubles_are_there() -> None:
+    text = shown()
+    assert "messages  received 61, used 40, unmapped 2, sent 0\n" in text
+    assert "retried 3" in text
+    assert not any(word in text for word in ("strays", "child", "withheld", "superseded", "xruns", "_"))
+
+
+def test_a_way_that_is_not_used_is_left_out() -> None:
+    assert "\njack " not in shown(ways={"osc": OSC, "jack": JACK | {"running": False}})
+    text = shown(output="jack", ways={"osc": OSC | {"connected": False}, "jack": JACK | {"problem": "no server"}})
+    assert "\nosc " not in text
+    assert "\njack      not connected, 128 frames at 48000 Hz, no server" in text
+
+
+def test_every_line_fits_80_columns_and_before_the_first_point_there_is_a_page_too() -> None:
+    full = shown(landmarks=[f"place {i}" for i in range(40)], own=dict.fromkeys(NAMES, 0.0))
+    empty = shown(xy=None, patch=None, source="", nearest="", own={"master_vol": 1.0}, latency=TIMES | {"count": 0})
+    assert all(len(line) <= 80 for line in (full + "\n" + empty).splitlines())
+    assert "point     none yet" in empty
+
+
+def test_the_time_up_is_told_in_its_two_largest_units() -> None:
+    assert [shown(uptime_s=s).splitlines()[0].partition("up ")[2] for s in (0.4, 59, 61, 3725, 90000, 86400)] == [
+        "0 s", "59 s", "1 min 1 s", "1 h 2 min", "1 d 1 h", "1 d 0 h",
+    ]  # fmt: skip

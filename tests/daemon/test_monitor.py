@@ -1,0 +1,99 @@
+"""Copies for `latentd monitor`: bounded, ended, and none while nobody asks."""
+
+from __future__ import annotations
+
+from latentd.daemon.monitor import ADDRESS, LASTS_S, LONGEST, MOST_A_SECOND, Monitors
+from latentd.daemon.network import Sender
+from latentd.osc import packets
+
+ME = ("127.0.0.1", 5000)
+PHONE = ("192.168.1.5", 4444)
+XY = packets.write("/xy", 0.25, 0.75)
+
+
+class Wire:
+    """Keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[packets.Message, Sender]] = []
+        self.monitors = Monitors(lambda packet, sender: self.sent.append((packets.read(packet)[0], sender)))
+
+
+def test_nobody_is_told_until_somebody_asks_and_no_more_once_they_leave() -> None:
+    wire = Wire()
+    assert not wire.monitors.any
+    wire.monitors.subscribe(ME, True, 0.0)
+    assert wire.monitors.any
+    wire.monitors.datagram(XY, PHONE, True, 0.1)
+    wire.monitors.subscribe(ME, False, 0.2)
+    assert not wire.monitors.any
+    wire.monitors.datagram(XY, PHONE, True, 0.3)
+    assert wire.sent == [(packets.Message(ADDRESS, ("osc", "192.168.1.5:4444", XY, 0)), ME)]
+
+
+def test_who_does_not_ask_again_is_forgotten() -> None:
+    wire = Wire()
+    wire.monitors.subscribe(ME, True, 0.0)
+    wire.monitors.subscribe(ME, True, LASTS_S / 2)
+    wire.monitors.datagram(XY, PHONE, True, LASTS_S + 1.0)
+    assert len(wire.sent) == 1
+    wire.monitors.datagram(XY, PHONE, True, LASTS_S * 2)
+    assert len(wire.sent) == 1
+    assert not wire.monitors.any
+
+
+def test_a_flood_is_copied_at_most_200_times_a_second_and_the_rest_is_counted() -> None:
+    wire = Wire()
+    wire.monitors.subscribe(ME, True, 0.0)
+    for i in range(1000):
+        wire.monitors.datagram(XY, PHONE, True, 1.0 + i * 0.0005)
+    assert len(wire.sent) == MOST_A_SECOND
+    wire.monitors.datagram(XY, PHONE, True, 3.0)
+    assert wire.sent[-1][0].args[3] == 1000 - MOST_A_SECOND
+
+
+def test_many_monitors_stay_few() -> None:
+    wire = Wire()
+    for port in range(1000, 2000):
+        wire.monitors.subscribe(("127.0.0.1", port), True, 0.0)
+    wire.monitors.datagram(XY, PHONE, True, 0.1)
+    assert len(wire.sent) == 4
+    assert wire.sent[-1][1] == ("127.0.0.1", 1999)
+
+
+def test_refused_and_long_datagrams_and_midi_are_told_as_such() -> None:
+    wire = Wire()
+    wire.monitors.subscribe(ME, True, 0.0)
+    wire.monitors.datagram(XY, PHONE, False, 0.1)
+    wire.monitors.datagram(b"/long\0\0\0" + bytes(LONGEST), PHONE, True, 0.1)
+    wire.monitors.midi(b"\xb0\x0c\x40", "latentd:midi_in", 0.1)
+    assert [message.args[0] for message, _ in wire.sent] == ["refused", "long", "midi"]
+    long_copy = wire.sent[1][0].args[2]
+    assert isinstance(long_copy, bytes) and len(long_copy) < 100
+
+
+def test_of_an_empty_datagram_nothing_is_copied_but_that_it_came() -> None:
+    wire = Wire()
+    wire.monitors.subscribe(ME, True, 0.0)
+    wire.monitors.datagram(b"", PHONE, True, 0.1)
+    wire.monitors.datagram(b"", PHONE, False, 0.1)
+    wire.monitors.midi(b"", "latentd:midi_in", 0.1)
+    copies = [message.args for message, _ in wire.sent]
+    assert [(kind, data) for kind, _, data, _ in copies] == [("osc", None), ("refused", None), ("midi", None)]
+
+
+def test_questions_and_acknowledgements_are_not_copied() -> None:
+    wire = Wire()
+    wire.monitors.subscribe(ME, True, 0.0)
+    for address in ("/latentd/monitor", "/latentd/status", "/latentd/ping", "/reply"):
+        wire.monitors.datagram(packets.write(address, 1), ME, True, 0.1)
+    assert not wire.sent
+
+
+def test_a_monitor_that_is_gone_is_no_error() -> None:
+    def gone(_packet: bytes, _sender: Sender) -> None:
+        raise ConnectionRefusedError
+
+    monitors = Monitors(gone)
+    monitors.subscribe(ME, True, 0.0)
+    monitors.datagram(XY, PHONE, True, 0.1)

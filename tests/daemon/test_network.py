@@ -1,0 +1,99 @@
+"""Who may speak to the daemon, and who is told what."""
+
+from __future__ import annotations
+
+import pytest
+
+from latentd.daemon.network import Allowed, Feedback, say_alone
+from latentd.osc import packets
+
+
+def test_this_machine_and_named_networks_are_heard_and_nobody_else() -> None:
+    allowed = Allowed(["192.168.1.0/24", "10.1.2.3"])
+    assert "127.0.0.1" in allowed
+    assert "127.8.9.1" in allowed
+    assert "192.168.1.77" in allowed
+    assert "10.1.2.3" in allowed
+    assert "10.1.2.4" not in allowed
+    assert "8.8.8.8" not in allowed
+
+
+def test_verdicts_stay_right_and_few_for_many_hosts() -> None:
+    allowed = Allowed(["10.0.0.0/16"])
+    for i in range(2000):
+        assert f"10.0.{i // 256}.{i % 256}" in allowed
+        assert f"10.1.{i // 256}.{i % 256}" not in allowed
+    assert len(allowed._known) <= 256
+
+
+@pytest.mark.parametrize(
+    ("host", "networks", "alone"),
+    [
+        ("0.0.0.0", [], True),
+        ("192.168.1.5", ["127.0.0.1"], True),
+        ("0.0.0.0", ["192.168.1.0/24"], False),
+        ("127.0.0.1", [], False),
+    ],
+)
+def test_who_asks_for_others_and_lets_none_in_is_told_the_next_step(
+    host: str, networks: list[str], alone: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    say_alone(host, networks)
+    assert len(caplog.messages) == int(alone)
+    assert all(host in said and "--set 'allow=[" in said for said in caplog.messages)
+
+
+def told() -> tuple[Feedback, list[tuple[packets.Message, tuple[str, int]]]]:
+    heard: list[tuple[packets.Message, tuple[str, int]]] = []
+    return Feedback(lambda packet, address: heard.append((packets.read(packet)[0], address)), 9000), heard
+
+
+def test_a_subscriber_is_told_where_the_point_is_when_it_moves_and_not_more_often_than_30_hz() -> None:
+    feedback, heard = told()
+    feedback.subscribe("127.0.0.1", on=True)
+    assert feedback.step((0.25, 0.5), 10.0) is None
+    assert heard[0][1] == ("127.0.0.1", 9000)
+    assert heard[0][0].args == (0.25, 0.5)
+    again = feedback.step((0.26, 0.5), 10.001)
+    assert again is not None
+    assert len(heard) == 1
+    assert feedback.step((0.27, 0.5), again) is None
+    assert heard[1][0].args[0] == packets.read(packets.write("/a", 0.27))[0].args[0]
+    feedback.step((0.27, 0.5), again + 1.0)
+    assert len(heard) == 2
+
+
+def test_a_subscriber_whose_network_is_gone_hinders_nobody_and_hears_again_later() -> None:
+    heard: list[str] = []
+    gone = {"10.0.0.1"}
+
+    def send(_packet: bytes, address: tuple[str, int]) -> None:
+        if address[0] in gone:
+            raise OSError("Network is unreachable")
+        heard.append(address[0])
+
+    feedback = Feedback(send, 9000)
+    feedback.subscribe("10.0.0.1", on=True)
+    feedback.subscribe("127.0.0.1", on=True)
+    feedback.step((0.1, 0.1), 1.0)
+    assert heard == ["127.0.0.1"]
+    gone.clear()
+    feedback.step((0.2, 0.2), 2.0)
+    assert heard == ["127.0.0.1", "10.0.0.1", "127.0.0.1"]
+
+
+def test_nobody_is_told_without_a_subscription_or_after_its_end() -> None:
+    feedback, heard = told()
+    feedback.step((0.1, 0.1), 1.0)
+    feedback.subscribe("127.0.0.1", on=True)
+    feedback.subscribe("127.0.0.1", on=False)
+    feedback.step((0.2, 0.2), 2.0)
+    assert heard == []
+
+
+def test_subscribers_are_bounded() -> None:
+    feedback, heard = told()
+    for i in range(1000):
+        feedback.subscribe(f"127.0.{i // 256}.{i % 256}", on=True)
+    feedback.step((0.1, 0.1), 1.0)
+    assert len(heard) == 256

@@ -1,0 +1,351 @@
+"""The demo's pure parts: its hand, its phrase, its picture, its samples."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latentd.cli.demo import command as demo_command
+from latentd.cli.demo import remove_left_behind
+from latentd.demo import phrase
+from latentd.demo.band import Recorder, to_24_bit
+from latentd.demo.hand import ADDRESS, MAPPING, PATIENCE_S, RETURN_S, SOURCE, Hand, walk
+from latentd.demo.performance import Rate
+from latentd.demo.view import NAME_WIDTH, ORDER, Picture, Setting, bar, braille, screen, short_name, status_line
+from latentd.errors import LatentdError, UserError
+from latentd.inputs.mapping import DeviceMapping, MappingFile
+from latentd.inputs.receiver import Inputs
+from latentd.instrument.gesture import Gesture, GestureSettings
+from latentd.instrument.point import Point
+from latentd.osc import packets
+from latentd.schema.documents import parse_document
+from latentd.status import Counters
+from latentd.synth.amsynth import DEFAULT, MAXIMUM, NAMES, PARAMETERS
+from latentd.system.processes import Children, need
+
+LATENCY = {"p50_ms": 0.4, "p99_ms": 1.2}
+
+
+def picture(**changes: Any) -> Picture:
+    facts = {
+        "model": "timbre", "output": "osc", "why": "amSynth answers on its own OSC interface", "xy": [0.25, 0.75],
+        "source": SOURCE, "nearest": "Sweet Bass", "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)),
+        "latency": LATENCY,
+    } | changes  # fmt: skip
+    setting = Setting([(0.5, 0.5)], "Aim a phone at 192.168.1.20:8000", "No sound card")
+    return Picture(setting, facts, [(0.1, 0.1), (0.25, 0.75)], 60.0, -12.0, False)
+
+
+def text(shown: Picture, width: int = 80, height: int = 24) -> str:
+    return "\n".join(line.plain for line in screen(shown, width, height))
+
+
+# -- the hand --------------------------------------------------------------------------------------
+
+
+@given(st.floats(0.0, 1e6))
+def test_the_walk_stays_on_the_pad(t: float) -> None:
+    assert all(0.0 <= value <= 1.0 for value in walk(t))
+
+
+@given(st.floats(0.0, 1e4))
+def test_the_walk_never_jumps(t: float) -> None:
+    assert np.hypot(*np.subtract(walk(t + 1.0 / 60.0), walk(t))) < 0.03
+
+
+def test_the_hand_waits_while_another_moves_and_comes_back_smoothly() -> None:
+    hand = Hand(0.0)
+    assert hand.at(1.0) == walk(1.0)
+    hand.heard(SOURCE, (0.5, 0.5), None, 1.0)
+    hand.heard("xy", (0.9, 0.1), None, 2.0)
+    assert hand.at(2.0) is None
+    hand.heard("xy", (0.9, 0.1), None, 2.5)  # where it was: nobody moves any more
+    assert hand.at(2.0 + PATIENCE_S - 0.1) is None
+    assert hand.at(2.0 + PATIENCE_S) == (0.9, 0.1)
+    assert hand.at(2.0 + PATIENCE_S + RETURN_S) == walk(2.0 + PATIENCE_S + RETURN_S)
+
+
+def test_a_finger_that_rests_on_the_pad_keeps_it() -> None:
+    hand = Hand(0.0)
+    for i in range(100):
+        hand.heard("touchosc-mk2", (0.9, 0.1), True, float(i))
+        assert hand.at(float(i)) is None
+
+
+def test_any_other_source_takes_the_lead_from_the_hand() -> None:
+    mapping = parse_document(MAPPING, "demo", MappingFile)
+    gesture = Gesture({SOURCE: mapping.gesture, "xy": GestureSettings()})
+    gesture.step([Point(0.2, 0.2, None, SOURCE, 1.0)], 1.0)
+    assert gesture.leader == SOURCE
+    gesture.step([Point(0.2, 0.2, None, SOURCE, 1.1), Point(0.8, 0.8, None, "xy", 1.1)], 1.1)
+    assert gesture.leader == "xy"
+
+
+def test_a_single_point_of_another_stays_until_the_hand_has_waited_and_the_way_back_is_smooth() -> None:
+    mapping = parse_document(MAPPING, "demo", MappingFile)
+    gesture = Gesture({SOURCE: mapping.gesture, "xy": GestureSettings()})
+    inputs = Inputs([DeviceMapping(SOURCE, Path("demo.yaml"), mapping)], Counters())
+    hand, step_s, places = Hand(0.0), 1.0 / 60.0, list[tuple[float, float]]()
+    for i in range(600):
+        now = i * step_s
+        message = hand.message(now)
+        if message is not None:
+            inputs.osc(packets.read(packets.write(ADDRESS, *message))[0], now)
+        points = inputs.take(now)
+        if i == 120:
+            points.append(Point(0.9, 0.1, None, "xy", now))
+        gesture.step(points, now)
+        places.append(gesture.xy)
+        if i % 3 == 0:
+            hand.heard(gesture.leader, gesture.xy, gesture.touched, now)
+    alone = [place for i, place in enumerate(places) if 120 <= i < 120 + PATIENCE_S / step_s]
+    assert alone == [(0.9, 0.1)] * len(alone)
+    assert max(np.hypot(*np.subtract(a, b)) for a, b in itertools.pairwise(places[120:])) < 0.03
+    assert gesture.leader == SOURCE
+
+
+# -- the phrase ------------------------------------------------------------------------------------
+
+
+def test_every_note_of_the_phrase_ends_within_it() -> None:
+    held: set[int] = set()
+    for at, message in phrase.events(48000):
+        assert 0 <= at < phrase.length_frames(48000)
+        if message[0] == phrase.NOTE_ON:
+            assert message[1] not in held
+            held.add(message[1])
+        else:
+            held.remove(message[1])
+    assert not held
+
+
+# -- the picture -----------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 250), st.integers(1, 90))
+def test_the_picture_fits_every_terminal(width: int, height: int) -> None:
+    lines = screen(picture(), width, height)
+    assert len(lines) <= height
+    assert all(line.cell_len <= width for line in lines)
+
+
+def test_at_80_by_24_all_parameters_are_named_in_full_and_the_rest_is_there() -> None:
+    shown = text(picture())
+    assert all(f"{short_name(name)} " in shown for name in NAMES)
+    assert all(part in shown for part in ("Sweet Bass", "192.168.1.20:8000", "60 msg/s", "q ends", "●", "0.40 ms"))
+    assert all(len(short_name(name)) <= NAME_WIDTH for name in NAMES)
+    assert len({short_name(name) for name in NAMES}) == len(NAMES)
+
+
+@pytest.mark.parametrize("width", [74, 80, 140])
+@pytest.mark.parametrize(
+    "nearest", ["Sweet Bass", "A preset with an uncommonly long name of its own, longer than a column"]
+)
+def test_the_pad_and_its_facts_never_run_into_the_parameters(width: int, nearest: str) -> None:
+    shown = picture(xy=[0.824, 0.553], source="touchosc-mk2", nearest=nearest)._replace(waits=True)
+    body = text(shown, width).split("\n")[1:22]
+    start = next(line.index(short_name(ORDER[0])) for line in body if short_name(ORDER[0]) in line)
+    for line, name in zip(body, ORDER, strict=False):
+        assert line[start:].startswith(f"{short_name(name)} ")
+        assert line[start - 1] == " "
+    assert "you play; I wait " in text(shown, width)
+    assert "x 0.824  y 0.553 " in text(shown, width)
+
+
+@pytest.mark.parametrize(("width", "waveform"), [(80, "sq/pulse"), (140, "square / pulse")])
+def test_switches_are_named_by_whole_words(width: int, waveform: str) -> None:
+    patch = dict(zip(NAMES, DEFAULT.tolist(), strict=True)) | {"osc1_waveform": 1.0, "filter_type": 2.0}
+    shown = text(picture(patch=patch), width)
+    assert waveform in shown
+    assert "bandpass" in shown or "band pass" in shown
+
+
+@pytest.mark.parametrize("width", [74, 80, 100, 140])
+def test_every_position_of_every_switch_has_its_own_name_and_none_is_cut(width: int) -> None:
+    for row in PARAMETERS:
+        said = []
+        for i in range(len(row.labels)):
+            patch = dict(zip(NAMES, DEFAULT.tolist(), strict=True)) | {row.name: float(i)}
+            shown = text(picture(patch=patch), width).partition(f"{short_name(row.name)} ")[2]
+            said.append(shown[: 8 if width < 140 else 19])
+        assert len(set(said)) == len(said)
+
+
+@pytest.mark.parametrize("width", [40, 50, 80, 140])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:8000; from a phone: --phone", "192.168.100.100:65535 or 10.100.100.100:65535"]
+)
+def test_an_address_to_aim_at_keeps_its_port_on_a_narrow_screen(width: int, address: str) -> None:
+    shown = picture()
+    aim = f"Move it yourself: OSC /xy x y (0..1) to {address}"
+    shown = shown._replace(setting=shown.setting._replace(aim=aim))
+    assert len(text(shown, width).split("\n")) == 24
+    assert aim.split() == " ".join(text(shown, width).split("\n")[-4:]).split()[-len(aim.split()) - 3 : -3]
+
+
+def test_the_picture_shows_every_parameter_once() -> None:
+    assert sorted(ORDER) == sorted(NAMES)
+
+
+def test_before_the_first_point_there_is_a_picture_too() -> None:
+    empty = picture(xy=None, patch=None, source="", nearest="")
+    assert "no point yet" in text(empty)
+    assert "no point yet" in status_line(empty, 1.0)
+
+
+def test_the_point_is_drawn_where_it_is() -> None:
+    lines = text(picture(xy=[0.0, 1.0]), 120, 40).split("\n")
+    assert lines[2][1] == "●"
+    lines = text(picture(xy=[1.0, 0.0]), 120, 40).split("\n")
+    row = max(i for i, line in enumerate(lines) if "●" in line)
+    assert lines[row][lines[row].index("●") + 1] == "│"
+    assert lines[row + 1].startswith("└")
+
+
+def test_every_value_of_every_parameter_can_be_shown() -> None:
+    assert text(picture(patch=dict(zip(NAMES, MAXIMUM.tolist(), strict=True))), 200, 60)
+
+
+@given(st.floats(-1.0, 2.0), st.integers(1, 40))
+def test_a_bar_is_as_wide_as_it_should_be(part: float, width: int) -> None:
+    assert len(bar(part, width)) == width
+    assert bar(1.0, width) == "█" * width
+    assert bar(0.0, width) == " " * width
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)), max_size=20))
+def test_the_trail_stays_inside_the_pad(points: list[tuple[float, float]]) -> None:
+    cells = braille(points, 20, 10)
+    assert all(0 <= x < 20 and 0 <= y < 10 and 0x2800 < ord(c) <= 0x28FF for (x, y), c in cells.items())
+    assert bool(cells) == bool(points)
+
+
+def test_the_rate_is_that_of_the_last_second() -> None:
+    rate = Rate()
+    for i in range(31):
+        rate.count(1000 + 6 * i, i * 0.1)
+    assert rate.a_second == pytest.approx(60.0)
+
+
+def test_while_it_records_the_picture_says_for_how_long() -> None:
+    assert "● 1:05 No sound card" in text(picture()._replace(recorded_s=65.2))
+    assert "recorded 65.2 s" in status_line(picture()._replace(recorded_s=65.2), 70.0)
+    assert "recorded" not in status_line(picture(), 70.0)
+
+
+# -- samples and programs --------------------------------------------------------------------------
+
+
+def test_samples_keep_24_bits_and_are_clipped_at_full_scale() -> None:
+    data = to_24_bit(np.array([[0.0, 1.0], [-1.0, 2.0], [0.5, -3.0]]))
+    values = [int.from_bytes(data[i : i + 3], "little", signed=True) for i in range(0, len(data), 3)]
+    assert values == [0, 8388607, -8388607, 8388607, 4194304, -8388607]
+
+
+class Ring:
+    """As JACK's ring buffer, as far as `Recorder` reads it."""
+
+    def __init__(self, samples: list[float]) -> None:
+        self._data = np.array(samples, dtype=np.float32).tobytes()
+
+    @property
+    def read_space(self) -> int:
+        return len(self._data)
+
+    def read(self, size: int) -> bytes:
+        data, self._data = self._data[:size], self._data[size:]
+        return data
+
+
+def test_the_recorder_takes_only_what_both_sides_have_and_counts_what_clips() -> None:
+    recorder = Recorder(None, 48000)
+    rings = [Ring([0.5, -0.25, 1.5]), Ring([0.0, 0.0])]
+    recorder.take(rings)
+    assert recorder.facts() == {"peak": 0.5, "seconds": round(2 / 48000, 3), "clipped": 0}
+    assert rings[0].read_space == 4
+    recorder.take([Ring([1.5]), Ring([-1.5])])
+    assert recorder.facts()["clipped"] == 2
+    assert recorder.summary()["highest"] == 1.5
+
+
+def test_a_recordings_end_fades_out_and_no_sample_is_missing(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "f.wav", 1000)
+    for _ in range(7):
+        recorder.take([Ring([0.5] * 7), Ring([-0.5] * 7)])
+    recorder.close()
+    with wave.open(str(tmp_path / "f.wav")) as file:
+        data = file.readframes(100)
+    values = [int.from_bytes(data[i : i + 3], "little", signed=True) / 2**23 for i in range(0, len(data), 6)]
+    assert len(values) == 49
+    assert values[:29] == pytest.approx([0.5] * 29, abs=1e-6)
+    assert values[29:] == sorted(values[29:], reverse=True)
+    assert values[-1] == 0.0
+
+
+def test_a_recording_overwrites_nothing_and_is_a_wav_file(tmp_path: Path) -> None:
+    (tmp_path / "there.wav").touch()
+    for name, why in (("there.wav", "exists"), ("", "is a folder"), ("x.mp3", "WAV"), ("no/x.wav", "cannot be")):
+        result = CliRunner().invoke(demo_command, ["--record", str(tmp_path / name)], standalone_mode=False)
+        assert isinstance(result.exception, UserError)
+        assert why in str(result.exception)
+
+
+def test_only_folders_that_a_killed_demo_left_are_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name in (f"{gone.pid}-abc", f"{os.getpid()}-abc", "else"):
+        (tmp_path / f"latentd-demo-{name}" / "state").mkdir(parents=True)
+    remove_left_behind(tmp_path)
+    assert {folder.name for folder in tmp_path.iterdir()} == {f"latentd-demo-{os.getpid()}-abc", "latentd-demo-else"}
+
+
+def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(LatentdError, match=r"jackd not found.*apt-get install jackd2"):
+        need("jackd")
+
+
+def test_children_end_in_reverse_order_and_a_stubborn_one_by_force(tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    )
+    with Children(tmp_path) as children:
+        first = children.start("first", [sys.executable, "-c", stubborn], {})
+        second = children.start("second", ["sleep", "60"], {"PATH": "/usr/bin:/bin"})
+        while first.last_words() != "up":
+            children.check()
+    assert second.process.returncode == -15
+    assert first.process.returncode == -9
+
+
+def test_a_child_that_ends_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    with Children(tmp_path) as children:
+        child = children.start("amsynth", [sys.executable, "-c", "print('no voice'); print(); exit(3)"], {})
+        child.process.wait(20)
+        with pytest.raises(LatentdError, match="amsynth ended with exit code 3; its last words: no voice"):
+            children.check()
+
+
+def test_a_child_that_was_killed_is_not_said_to_have_died_of_its_last_words(tmp_path: Path) -> None:
+    with Children(tmp_path) as children:
+        child = children.start("amsynth", ["sleep", "60"], {"PATH": "/usr/bin:/bin"})
+        child.process.kill()
+        child.process.wait(20)
+        with pytest.raises(LatentdError, match=r"amsynth was killed by signal 9 \(SIGKILL\)\. Start again"):
+            children.check()
+
+
+def test_a_program_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with Children(tmp_path) as children, pytest.raises(LatentdError, match="cannot be started"):
+        children.start("x", ["/nowhere/x"], {})

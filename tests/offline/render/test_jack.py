@@ -1,0 +1,93 @@
+"""Rendering on a private JACK server: the same in every run, the plugin's sound, and gone without a trace."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latentd.offline.render.clip_spec import RATE, Take
+from latentd.offline.render.jack import JackSynth
+from latentd.offline.render.synths import render, to_params
+from latentd.offline.timbre import describe
+from latentd.synth import amsynth, banks
+from tests.offline.reference import patches
+
+pytestmark = pytest.mark.offline
+
+TAKE = Take(length_s=2.0)
+
+
+@pytest.fixture
+def synth() -> Iterator[JackSynth]:
+    made = JackSynth()
+    yield made
+    made.close()
+
+
+def test_two_runs_are_the_same_to_the_bit(synth: JackSynth) -> None:
+    for patch in [*patches()[2:4], _preset("BriansBank01", 88)]:
+        one, two = (synth.play(to_params(patch), TAKE) for _ in range(2))
+        assert one.shape == (TAKE.samples, 2) and one.any()
+        assert np.array_equal(one, two)
+
+
+# With an LFO's triangle, noise, a glide whose last bit counts, distortion, full reverb: see jack_session.
+HARD = (
+    ("BriansBank01", 88),
+    ("BriansBank02", 3),
+    ("BriansBank14", 33),
+    ("BriansBank20", 121),
+    ("BriansBank12", 94),
+    ("BriansBank08", 23),
+    ("BriansBank10", 0),
+)
+
+
+def test_the_sound_is_the_plugin_s_from_the_first_sample_on(synth: JackSynth) -> None:
+    chosen = [*patches()[2:5], *(_preset(bank, number) for bank, number in HARD)]
+    for patch, plugin in zip(chosen, render(chosen, TAKE), strict=True):
+        ours = synth.play(to_params(patch), TAKE)
+        assert plugin.any() and np.abs(ours - plugin).max() < 2e-6
+        assert np.allclose(
+            describe.describe(ours, RATE)[:7], describe.describe(plugin, RATE)[:7], atol=0.01, equal_nan=True
+        )
+
+
+def _preset(bank: str, number: int) -> amsynth.Array:
+    (file,) = banks.system_folder().glob(f"{bank}.*")
+    return banks.read(file)[number].patch()
+
+
+def test_note_and_length_are_heard_and_a_released_note_fades(synth: JackSynth) -> None:
+    params = to_params(amsynth.DEFAULT)
+    long, high, short = (synth.play(params, take) for take in (TAKE, Take(72, 100, 2.0), Take(60, 100, 2.0, 0.5)))
+    assert not np.array_equal(long, high)
+    assert np.abs(long - short)[: RATE // 2].max() < 1e-6
+    assert np.abs(short[-RATE // 10 :]).max() < 0.1 * np.abs(long[-RATE // 10 :]).max()
+
+
+def test_the_environment_stays_as_it_was_and_no_process_is_left() -> None:
+    before = dict(os.environ)
+    synth = JackSynth()
+    synth.play(to_params(amsynth.DEFAULT), Take(length_s=0.2))
+    assert dict(os.environ) == before and _children()
+    home = synth.home
+    synth.close()
+    assert not _children() and not home.exists()
+
+
+def _children() -> list[str]:
+    """Programs that this process has started and that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, rest = stat.read_text().rpartition(")")[::2]
+        except OSError:
+            continue
+        if int(rest.split()[1]) == os.getpid() and ("jackd" in name or "amsynth" in name):
+            found.append(name)
+    return found

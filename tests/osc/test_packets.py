@@ -1,0 +1,318 @@
+"""OSC 1.0: packets and address patterns, against the specification's bytes and python-osc's builder."""
+
+from __future__ import annotations
+
+import struct
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pythonosc.osc_bundle_builder import OscBundleBuilder
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from latentd.osc import packets
+from latentd.osc.packets import IMPULSE, Malformed, Message, matches, read, read_untagged, write
+from latentd.osc.patterns import can_match
+from latentd.status import Counters
+
+IMMEDIATELY = b"\0\0\0\0\0\0\0\1"
+XY = b"/xy\0,ff\0\x3e\x80\x00\x00\x3f\x00\x00\x00"
+
+
+def bundle(*elements: bytes, tag: bytes = IMMEDIATELY) -> bytes:
+    return b"#bundle\0" + tag + b"".join(struct.pack(">i", len(e)) + e for e in elements)
+
+
+def test_the_two_examples_of_the_specification() -> None:
+    first = bytes.fromhex("2f6f7363 696c6c61 746f722f 342f6672 65717565 6e637900 2c660000 43dc0000")
+    assert read(first) == [Message("/oscillator/4/frequency", (440.0,))]
+    second = bytes.fromhex("2f666f6f 00000000 2c696973 66660000 000003e8 ffffffff 68656c6c 6f000000 3f9df3b6 40b5b22d")
+    [message] = read(second)
+    assert message.address == "/foo"
+    assert message.args[:3] == (1000, -1, "hello")
+    assert message.args[3:] == (pytest.approx(1.234), pytest.approx(5.678))
+
+
+@pytest.mark.parametrize(
+    ("tags", "data", "args"),
+    [
+        ("h", struct.pack(">q", -(2**40)), (-(2**40),)),
+        ("d", struct.pack(">d", 0.1), (0.1,)),
+        ("t", IMMEDIATELY, (1,)),
+        ("S", b"abc\0", ("abc",)),
+        ("c", b"\0\0\0A", ("A",)),
+        ("r", b"\1\2\3\4", (0x01020304,)),
+        ("m", b"\0\x90\x3c\x7f", (b"\0\x90\x3c\x7f",)),
+        ("b", b"\0\0\0\3abc\0", (b"abc",)),
+        ("b", b"\0\0\0\0", (b"",)),
+        ("TFNI", b"", (True, False, None, IMPULSE)),
+        ("[ii]f", struct.pack(">iif", 1, 2, 0.5), ((1, 2), 0.5)),
+        ("[[i]]", struct.pack(">i", 1), (((1,),),)),
+        ("Sf", b"abc\0" + struct.pack(">f", 0.5), ("abc", 0.5)),
+    ],
+)
+def test_every_type_of_the_specification(tags: str, data: bytes, args: tuple[object, ...]) -> None:
+    head = b"/a\0\0" + ("," + tags).encode()
+    packet = head + b"\0" * (4 - len(head) % 4) + data
+    assert read(packet) == [Message("/a", args)]
+    assert read(packet) == [Message("/a", args)]  # and again, now that the head may be known
+
+
+def test_a_known_head_does_not_hide_a_wrong_size() -> None:
+    assert read(XY) == [Message("/xy", (0.25, 0.5))]
+    for wrong in (XY[:-4], XY + b"\0\0\0\0"):
+        with pytest.raises(Malformed):
+            read(wrong)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\0\0\0\0",
+        b"xy\0\0",
+        b"/xy",
+        b"/xy\0,f",
+        b"/xy\0,ff\0\0\0\0\0",
+        b"/xy\0,z\0\0\0\0\0\0",
+        b"/xy\0,[f\0\0\0\0\0",
+        b"/xy\0,]f\0\0\0\0\0",
+        b"/xy\0,b\0\0\xff\xff\xff\xff",
+        b"/xy\0,b\0\0\0\0\0\5abc\0",
+        b"/xy\0,s\0\0abcd",
+        b"/\xff\xfe\0,\0\0\0",
+        b"/xy\0\0\0",
+        b"#bundle\0",
+        b"#bundle\0\0\0\0",
+        b"#bundle\0" + IMMEDIATELY + b"\xff\xff\xff\xfc",
+        b"#bundle\0" + IMMEDIATELY + b"\0\0\0\0",
+        b"#bundle\0" + IMMEDIATELY + b"\0\0\0\6/xy\0\0\0",
+        b"#bundle\0" + IMMEDIATELY + b"\0\0\0\x40/xy\0",
+        b"/" + b"a" * 600 + b"\0\0\0" + b",\0\0\0",
+        b"/xy\0,s\0\0" + b"a" * 61_000 + b"\0\0\0\0",
+        b"/xy\0" + b"," + b"T" * 2_000 + b"\0\0\0",
+        b"/xy\0" + b"\0" * 70_000,
+    ],
+)
+def test_what_breaks_the_rules_is_malformed(packet: bytes) -> None:
+    with pytest.raises(Malformed):
+        read(packet)
+
+
+def test_a_message_without_type_tags_keeps_its_bytes_for_who_knows_them() -> None:
+    data = struct.pack(">ff", 0.25, 0.5)
+    assert read(b"/xy\0" + data) == [Message("/xy", (), data)]
+    assert read_untagged(data, "ff") == (0.25, 0.5)
+    with pytest.raises(Malformed):
+        read_untagged(data, "f")
+    assert read(b"/renew\0\0") == [Message("/renew", (), None)]
+
+
+def test_bundles_come_flat_and_in_order() -> None:
+    inner = bundle(write("/b", 2), write("/c", 3))
+    assert [m.args for m in read(bundle(write("/a", 1), inner, write("/d", 4)))] == [(1,), (2,), (3,), (4,)]
+    assert read(bundle()) == []
+
+
+@pytest.mark.parametrize("tag", [b"\0" * 8, IMMEDIATELY, b"\xff" * 8, b"\x80" + b"\0" * 7])
+def test_no_time_tag_stalls_or_drops(tag: bytes) -> None:
+    assert read(bundle(XY, tag=tag)) == [Message("/xy", (0.25, 0.5))]
+
+
+def test_a_bad_message_in_a_bundle_is_counted_and_its_neighbours_live() -> None:
+    counters = Counters()
+    packet = bundle(XY, b"/q\0\0,z\0\0\0\0\0\0", b"junk", write("/last"))
+    assert [m.address for m in read(packet, counters)] == ["/xy", "/last"]
+    assert counters.malformed == 2
+    with pytest.raises(Malformed):
+        read(packet)
+
+
+def test_deep_nesting_is_refused_without_trouble() -> None:
+    packet = XY
+    for _ in range(packets.MAX_DEPTH):
+        packet = bundle(packet)
+    assert read(packet) == [Message("/xy", (0.25, 0.5))]
+    for _ in range(1_000):
+        packet = bundle(packet)
+    with pytest.raises(Malformed, match="nested"):
+        read(packet)
+    with pytest.raises(Malformed, match="nested"):
+        read(b"/a\0\0," + b"[" * 1000 + b"\0\0\0")
+
+
+def test_made_up_addresses_do_not_grow_memory() -> None:
+    for i in range(10_000):
+        read(write(f"/made/up/{i}", 0.5))
+    assert len(packets._heads) <= packets._MAX_HEADS
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.one_of(st.binary(max_size=400), st.binary(max_size=400).map(lambda b: b"#bundle\0" + IMMEDIATELY + b)))
+def test_random_bytes_are_messages_or_malformed(packet: bytes) -> None:
+    for counters in (None, Counters()):
+        try:
+            assert all(isinstance(m, Message) for m in read(packet, counters))
+        except Malformed:
+            continue
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(0, 200), st.integers(0, 255), st.integers(0, 200))
+def test_damaged_packets_are_messages_or_malformed(at: int, byte: int, cut: int) -> None:
+    whole = bytearray(bundle(XY, write("/s", "text", 1, True), bundle(write("/b", b"blob", 2.5), XY)))
+    whole[at % len(whole)] = byte
+    for packet in (bytes(whole), bytes(whole[: cut % len(whole)])):
+        try:
+            read(packet)
+        except Malformed:
+            continue
+
+
+FLOATS = st.floats(width=32, allow_nan=False)
+ARGUMENTS = st.one_of(
+    st.integers(-(2**31), 2**31 - 1).map(lambda v: ("i", v)),
+    st.integers(-(2**63), 2**63 - 1).map(lambda v: ("h", v)),
+    FLOATS.map(lambda v: ("f", v)),
+    st.floats(allow_nan=False).map(lambda v: ("d", v)),
+    st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=20).map(lambda v: ("s", v)),
+    st.binary(min_size=1, max_size=20).map(lambda v: ("b", v)),
+    st.booleans().map(lambda v: ("T" if v else "F", v)),
+    st.just(("N", None)),
+)
+MESSAGES = st.tuples(st.from_regex(r"(/[a-zA-Z0-9_]{1,8}){1,4}", fullmatch=True), st.lists(ARGUMENTS, max_size=8))
+
+
+def built(address: str, args: list[tuple[str, Any]]) -> OscMessageBuilder:
+    builder = OscMessageBuilder(address)
+    for kind, value in args:
+        builder.add_arg(value, kind)
+    return builder
+
+
+@settings(deadline=None)
+@given(MESSAGES)
+def test_what_python_osc_builds_is_read_back(message: tuple[str, list[tuple[str, object]]]) -> None:
+    address, args = message
+    packet = built(address, args).build().dgram
+    for _ in range(2):
+        assert read(packet) == [Message(address, tuple(value for _, value in args))]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.one_of(MESSAGES, st.lists(MESSAGES, max_size=3)), max_size=4), st.sampled_from([0, 1, 2_000_000_000])
+)
+def test_what_python_osc_bundles_is_read_back(contents: list[object], when: int) -> None:
+    def pack(items: list[object]) -> tuple[OscBundleBuilder, list[Message]]:
+        builder, expected = OscBundleBuilder(when), list[Message]()
+        for item in items:
+            if isinstance(item, tuple):
+                builder.add_content(built(*item).build())
+                expected.append(Message(item[0], tuple(value for _, value in item[1])))
+            else:
+                assert isinstance(item, list)
+                inner, messages = pack(item)
+                builder.add_content(inner.build())
+                expected += messages
+        return builder, expected
+
+    builder, expected = pack(contents)
+    assert read(builder.build().dgram) == expected
+
+
+def test_writing_picks_the_type_by_the_value() -> None:
+    args = (1, 2**40, 0.5, "s", b"b", True, False, None)
+    packet = write("/a", *args)
+    assert b",ihfsbTFN" in packet
+    assert read(packet) == [Message("/a", args)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "address", "expected"),
+    [
+        ("/xy", "/xy", True),
+        ("/xy", "/xyz", False),
+        ("/x?", "/xy", True),
+        ("/x?", "/x", False),
+        ("/x?", "/x/", False),
+        ("/*", "/anything", True),
+        ("/*", "/any/thing", False),
+        ("/*/xy", "/1/xy", True),
+        ("/a*b*c", "/abbbc", True),
+        ("/a*b*c", "/abbb", False),
+        ("/**", "/", True),
+        ("/[abc]", "/b", True),
+        ("/[a-c]", "/b", True),
+        ("/[a-c]", "/d", False),
+        ("/[!a-c]", "/d", True),
+        ("/[!a-c]", "/b", False),
+        ("/[a-]", "/-", True),
+        ("/[]", "/a", False),
+        ("/[!]", "/a", True),
+        ("/{foo,bar}", "/bar", True),
+        ("/{foo,bar}", "/foobar", False),
+        ("/{a,ab}{c,bc}", "/abc", True),
+        ("/{foo,}x", "/x", True),
+        ("/{foo", "/foo", False),
+        ("/[foo", "/f", False),
+        ("/x.y", "/xzy", False),
+        ("/a/b", "/a", False),
+    ],
+)
+def test_address_patterns(pattern: str, address: str, expected: bool) -> None:
+    assert matches(pattern, address) is expected
+
+
+@settings(deadline=None)
+@given(st.text("ab*?", max_size=8), st.text("ab", max_size=8))
+def test_wildcards_agree_with_the_plain_definition(pattern: str, name: str) -> None:
+    def plain(p: str, n: str) -> bool:
+        if not p:
+            return not n
+        if p[0] == "*":
+            return any(plain(p[1:], n[i:]) for i in range(len(n) + 1))
+        return bool(n) and p[0] in ("?", n[0]) and plain(p[1:], n[1:])
+
+    assert matches("/" + pattern, "/" + name) is plain(pattern, name)
+
+
+@settings(deadline=None)
+@given(st.text("ab*?[]{}!-,/", max_size=40), st.text("ab-!,/", max_size=20))
+def test_no_pattern_raises(pattern: str, address: str) -> None:
+    assert matches(pattern, address) in (True, False)
+
+
+def test_hostile_patterns_end_soon() -> None:
+    began = time.process_time()
+    matches("/" + "*a" * 250 + "b", "/" + "a" * 500)
+    matches("/" + "{a,aa,aaa}" * 50 + "b", "/" + "a" * 500)
+    matches("/" + "[!b]*" * 100 + "b", "/" + "a" * 500)
+    assert time.process_time() - began < 5.0  # following every way would take longer than the universe
+    assert not matches("/" + "*" * 100_000, "/a")
+
+
+def test_a_packet_of_more_messages_than_anybody_sends_is_malformed() -> None:
+    one = packets.write("/a", 1.0)
+    element = len(one).to_bytes(4, "big") + one
+    head = b"#bundle\0" + bytes(8)
+    assert len(packets.read(head + packets.MAX_MESSAGES * element)) == packets.MAX_MESSAGES
+    with pytest.raises(packets.Malformed, match="more than 128 messages"):
+        packets.read(head + (packets.MAX_MESSAGES + 1) * element)
+
+
+@pytest.mark.parametrize("pattern", ["/a[1-9", "/{a,b", "/{a/b}", "/[a/b]", "/a[]", "/[9-1]x", "/{a}[", "/a/[b"])
+def test_a_pattern_whose_brackets_do_not_close_can_match_nothing(pattern: str) -> None:
+    assert not can_match(pattern)
+
+
+@given(st.text("ab/[]{}!-,*?", max_size=8), st.text("ab/", max_size=6))
+def test_what_can_match_nothing_does_not(pattern: str, address: str) -> None:
+    assert can_match("/" + pattern) or not matches("/" + pattern, "/" + address)
+
+
+@pytest.mark.parametrize("pattern", ["/", "/a", "/[1-9]/{a,b}*?", "/[!a]", "/{}", "/[a-]"])
+def test_a_sound_pattern_can_match_something(pattern: str) -> None:
+    assert can_match(pattern)

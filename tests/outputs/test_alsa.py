@@ -1,0 +1,312 @@
+"""ALSA in and out, with hand-written ends that obey python-rtmidi's interface.
+
+Test machines seldom have an ALSA sequencer. What runs here for real is everything but the sequencer: these tests prove
+our own logic, not python-rtmidi's. Only the message for a machine without a sequencer is tested on the real library.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latentd.errors import LatentdError, UserError
+from latentd.inputs.alsa import ROOM, AlsaIn
+from latentd.outputs import Change
+from latentd.outputs.alsa import AlsaOut
+from latentd.synth import amsynth, midimap
+from latentd.system import alsa
+
+SYNTH = "amsynth:MIDI IN 128:0"
+THROUGH = "Midi Through:Midi Through Port-0 14:0"
+
+
+class Sequencer:
+    """The ports that exist, and the ends that are open."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+        self.ends: list[End] = []
+        self.failure: Exception | None = None  # raised by the next call
+        self.refusing: set[str] = set()  # ports that do not open
+
+    def open(self) -> End:
+        end = End(self)
+        self.ends.append(end)
+        return end
+
+    def out(self) -> End:
+        return self.ends[0]
+
+
+class End:
+    """rtmidi's MidiIn and MidiOut in one: one port at a time, messages to a closed end raise, no use after delete."""
+
+    def __init__(self, sequencer: Sequencer) -> None:
+        self._sequencer = sequencer
+        self.port: str | None = None
+        self.deleted = False
+        self.sent: list[bytes] = []
+        self.callback: tuple[Callable[[alsa.Message, Any], None], Any] | None = None
+
+    def _check(self) -> None:
+        assert not self.deleted
+        failure, self._sequencer.failure = self._sequencer.failure, None
+        if failure is not None:
+            raise failure
+
+    def get_ports(self) -> list[str]:
+        self._check()
+        return list(self._sequencer.names)
+
+    def open_port(self, port: int = 0, name: str | None = None) -> End:
+        self._check()
+        assert self.port is None
+        if self._sequencer.names[port] in self._sequencer.refusing:
+            raise OSError("busy")
+        self.port = self._sequencer.names[port]
+        return self
+
+    def close_port(self) -> None:
+        assert not self.deleted
+        assert self.callback is None
+        self.port = None
+
+    def delete(self) -> None:
+        assert self.port is None
+        self.deleted = True
+
+    def send_message(self, message: Sequence[int]) -> None:
+        self._check()
+        assert self.port is not None
+        assert 1 <= len(message) <= 3
+        self.sent.append(bytes(message))
+
+    def set_callback(self, func: Callable[[alsa.Message, Any], None], data: Any = None) -> None:
+        self.callback = (func, data)
+
+    def cancel_callback(self) -> None:
+        self.callback = None
+
+    def hear(self, *message: int) -> None:
+        """A message arrives: rtmidi calls back in a thread of its own."""
+        assert self.callback is not None
+        func, data = self.callback
+        thread = threading.Thread(target=func, args=((list(message), 0.0), data))
+        thread.start()
+        thread.join()
+
+
+def whole(value: float) -> list[Change]:
+    return [Change(i, value) for i in range(amsynth.COUNT)]
+
+
+def test_a_machine_without_a_sequencer_gets_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr(alsa, "SEQUENCER", tmp_path / "seq")
+    with pytest.raises(LatentdError, match=r"no ALSA sequencer on this machine.*modprobe snd-seq") as caught:
+        AlsaOut("amsynth", midimap.OURS)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(LatentdError, match="no ALSA sequencer on this machine"):
+        AlsaIn(["nano"])
+
+
+@pytest.mark.parametrize("name", ["", "  ", "am(synth"])
+def test_a_name_that_is_none_is_the_users_mistake(name: str) -> None:
+    with pytest.raises(UserError):
+        AlsaOut(name, midimap.OURS, Sequencer().open)
+
+
+@pytest.mark.parametrize("name", ["amsynth", "AMSYNTH:midi in", "^am.*128:0$", SYNTH])
+def test_the_port_is_found_by_a_part_of_its_name_or_an_expression(name: str) -> None:
+    sequencer = Sequencer(THROUGH, SYNTH)
+    output = AlsaOut(name, midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    assert sequencer.out().port == SYNTH
+
+
+def test_names_with_brackets_are_found_as_they_are() -> None:
+    sequencer = Sequencer("nanoPAD2 (1) 20:0")
+    output = AlsaOut("nanoPAD2 (1)", midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    assert output.facts()["connected"]
+
+
+patches = st.dictionaries(st.integers(0, amsynth.COUNT - 1), st.floats(0.0, 1.0))
+
+
+@settings(deadline=None)
+@given(st.lists(patches, max_size=10))
+def test_only_what_differs_is_sent_and_the_newest_values_arrive(steps: list[dict[int, float]]) -> None:
+    sequencer = Sequencer(SYNTH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    held: dict[int, int] = {}
+    for patch in steps:
+        sent = sequencer.out().sent
+        sent.clear()
+        output.send([Change(i, value) for i, value in patch.items()], 0.0)
+        assert all(held.get(m[1]) != m[2] for m in sent)
+        held |= {m[1]: m[2] for m in sent}
+        assert output.settled()
+    newest = {i: v for patch in steps for i, v in patch.items()}
+    for parameter, value in newest.items():
+        assert held[midimap.OURS.cc[parameter] or -1] == amsynth.nearest_cc(np.array(value))
+
+
+def test_a_port_that_appears_later_gets_everything_then() -> None:
+    sequencer = Sequencer(THROUGH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    output.send(whole(0.5), 0.0)
+    assert not output.settled()
+    assert THROUGH in str(output.facts()["problem"])
+    sequencer.names.append(SYNTH)
+    again = output.poll(0.1)
+    assert again == alsa.LOOK_S
+    output.poll(again)
+    assert len(sequencer.out().sent) == amsynth.COUNT
+    assert output.settled()
+
+
+def test_a_port_that_comes_back_gets_everything_again_within_a_second() -> None:
+    sequencer = Sequencer(SYNTH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    output.send(whole(0.5), 0.0)
+    sequencer.names.remove(SYNTH)
+    output.poll(1.0)
+    assert not output.settled()
+    output.send(whole(0.6), 1.1)
+    sequencer.names.append(SYNTH)
+    sequencer.out().sent.clear()
+    output.poll(1.0 + alsa.LOOK_S)
+    assert {m[2] for m in sequencer.out().sent} == {76}
+    assert len(sequencer.out().sent) == amsynth.COUNT
+    assert output.facts()["connections"] == 2
+
+
+@pytest.mark.parametrize("failure", [OSError("gone"), alsa.ERRORS[0]("gone")])
+def test_a_write_that_fails_is_counted_and_everything_sent_after_the_reconnect(failure: Exception) -> None:
+    sequencer = Sequencer(SYNTH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    sequencer.failure = failure
+    output.send(whole(0.5), 0.0)
+    assert output.facts()["failed"] == 1
+    output.poll(1.0)
+    assert output.settled()
+    assert len(sequencer.out().sent) == amsynth.COUNT
+
+
+def test_failing_looks_are_tried_again() -> None:
+    sequencer = Sequencer(SYNTH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    sequencer.failure = OSError("busy")
+    output.poll(0.0)
+    assert output.facts()["problem"] == "busy"
+    output.poll(1.0)
+    assert output.facts()["connected"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.1, 1.1])
+def test_no_value_that_is_not_sane_gets_through(value: float) -> None:
+    sequencer = Sequencer(SYNTH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    output.send([Change(11, value)], 0.0)
+    assert sequencer.out().sent == []
+    assert output.facts()["refused"] == 1
+
+
+def test_closing_ends_held_notes_and_the_pedal() -> None:
+    sequencer = Sequencer(SYNTH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    for message in ((0x90, 60, 1), (0x91, 61, 1), (0x90, 62, 1), (0x80, 62, 0), (0xB0, 64, 127)):
+        assert output.note(*message)
+    assert not output.note(0xB0, 74, 1)
+    sequencer.out().sent.clear()
+    output.close()
+    assert sequencer.out().sent == [bytes((0xB0, 64, 0)), bytes((0x80, 60, 0)), bytes((0x81, 61, 0))]
+    assert sequencer.out().deleted
+
+
+def test_every_matching_port_is_heard_with_its_name_and_the_engine_woken() -> None:
+    sequencer = Sequencer("nanoKONTROL2 20:0", THROUGH, "LPD8 24:0")
+    heard = AlsaIn(["nano", "lpd8"], sequencer.open)
+    heard.poll(0.0)
+    assert [end.port for end in sequencer.ends] == [None, "nanoKONTROL2 20:0", "LPD8 24:0"]
+    sequencer.ends[1].hear(0xB0, 16, 1)
+    sequencer.ends[2].hear(0xE0, 1, 2)
+    assert select.select([heard.fileno()], [], [], 0)[0]
+    taken = heard.take_midi()
+    assert [m[:2] for m in taken] == [(b"\xb0\x10\x01", "nanoKONTROL2 20:0"), (b"\xe0\x01\x02", "LPD8 24:0")]
+    assert taken[0][2] <= taken[1][2]
+    assert not select.select([heard.fileno()], [], [], 0)[0]
+    assert heard.take_midi() == []
+    heard.close()
+
+
+def test_a_controller_that_was_unplugged_is_heard_again_when_it_comes_back() -> None:
+    sequencer = Sequencer("LPD8 24:0")
+    heard = AlsaIn(["lpd8"], sequencer.open)
+    heard.poll(0.0)
+    sequencer.names.clear()
+    again = heard.poll(1.0)
+    assert sequencer.ends[1].deleted
+    sequencer.names.append("LPD8 24:0")
+    heard.poll(again)
+    sequencer.ends[2].hear(0xB0, 1, 2)
+    assert len(heard.take_midi()) == 1
+    heard.close()
+    assert all(end.deleted for end in sequencer.ends)
+
+
+def test_a_port_that_does_not_open_is_tried_again() -> None:
+    sequencer = Sequencer("LPD8 24:0")
+    heard = AlsaIn(["lpd8"], sequencer.open)
+    sequencer.refusing = {"LPD8 24:0"}
+    heard.poll(0.0)
+    assert heard.facts()["ports"] == []
+    sequencer.refusing.clear()
+    heard.poll(1.0)
+    assert heard.facts()["ports"] == ["LPD8 24:0"]
+    heard.close()
+
+
+def test_a_look_that_fails_is_tried_again() -> None:
+    sequencer = Sequencer("LPD8 24:0")
+    heard = AlsaIn(["lpd8"], sequencer.open)
+    sequencer.failure = OSError("busy")
+    heard.poll(0.0)
+    heard.poll(1.0)
+    assert heard.facts()["ports"] == ["LPD8 24:0"]
+    heard.close()
+
+
+def test_a_port_that_never_opens_does_not_hide_the_ones_behind_it() -> None:
+    sequencer = Sequencer("LPD8 24:0", "nanoKONTROL2 20:0")
+    heard = AlsaIn(["lpd8", "nano"], sequencer.open)
+    sequencer.refusing = {"LPD8 24:0"}
+    heard.poll(0.0)
+    assert heard.facts()["ports"] == ["nanoKONTROL2 20:0"]
+    heard.close()
+
+
+def test_messages_that_nobody_takes_need_constant_memory_and_are_counted() -> None:
+    sequencer = Sequencer("LPD8 24:0")
+    heard = AlsaIn(["lpd8"], sequencer.open)
+    heard.poll(0.0)
+    func, data = sequencer.ends[1].callback or (None, None)
+    assert func is not None
+    for n in range(ROOM + 10):
+        func(([0xB0, n % 128, n // 128], 0.0), data)
+    assert heard.lost == 10
+    assert len(heard.take_midi()) == ROOM
+    heard.close()

@@ -1,0 +1,1 @@
+"""What tests share: private servers and synths, a running daemon, listeners."""

@@ -1,0 +1,140 @@
+"""The real `latentd run` as a process, with folders and a port of its own, for tests that play it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from latentd.errors import LatentdError
+from latentd.model import bundle
+from latentd.osc import packets
+from latentd.osc.client import Client
+from latentd.synth import midimap
+from tests.support.rig import LIMIT_S, Program, wait_for
+
+# Its folders lie in memory, as a user's runtime folder does on a real machine.
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def free_port() -> int:
+    """A UDP port that nobody uses at the moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Daemon(Program):
+    """One `latentd run`. `state` is its state folder; `start` returns when it answers."""
+
+    def __init__(self, port: int, options: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
+        argv = [sys.executable, "-W", "error", "-m", "latentd", "run", "--listen", f"127.0.0.1:{port}", *options]
+        super().__init__(argv, env, folder / "latentd.log")
+        self.port = port
+        self.state = folder / "state" / "latentd"
+        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def start(self) -> None:
+        """Start it; returns when it answers."""
+        super().start()
+        wait_for(self.answers, f"latentd to answer; its log:\n{self.said()}")
+
+    def answers(self) -> bool:
+        """True when it answers a ping; fails at once when it has ended."""
+        assert self.running(), f"latentd ended:\n{self.said()}"
+        with contextlib.suppress(LatentdError), Client(f"127.0.0.1:{self.port}") as client:
+            return client.ask("/latentd/ping", limit_s=0.5).address == "/latentd/pong"
+        return False
+
+    def said(self) -> str:
+        """Its log so far."""
+        return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+
+    def send(self, address: str, *args: float | str) -> None:
+        """Send it one message."""
+        self.send_bytes(packets.write(address, *args))
+
+    def send_bytes(self, datagram: bytes) -> None:
+        """Send it one datagram as it is."""
+        self._sender.sendto(datagram, ("127.0.0.1", self.port))
+
+    def status(self) -> dict[str, Any]:
+        """What it says of itself."""
+        with Client(f"127.0.0.1:{self.port}") as client:
+            return client.status(limit_s=LIMIT_S)
+
+    def settle(self) -> None:
+        """Wait until everything it was sent has been taken, answered, and acknowledged where the way in can."""
+        heard = self.status()["counters"]["received"]
+        wait_for(lambda: self.status()["counters"]["received"] > heard, "latentd to take what was sent")
+        wait_for(lambda: self.status()["settled"], "latentd to settle")
+
+    def close(self) -> None:
+        """Give up the socket that `send` uses."""
+        self._sender.close()
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send it a signal that ends it; its exit code."""
+        assert self._process is not None
+        self.send_signal(number)
+        return self._process.wait(LIMIT_S)
+
+
+@contextlib.contextmanager
+def latentd(
+    *options: str, env: Mapping[str, str] | None = None, port: int | None = None, start: bool = True
+) -> Iterator[Daemon]:
+    """A running daemon with `options`; it has to end in order, exit code 0 and without a fault."""
+    with tempfile.TemporaryDirectory(prefix="latentd-run-", dir=_MEMORY) as name:
+        folder = Path(name)
+        (folder / "run").mkdir(mode=0o700)
+        environment = dict(env if env is not None else os.environ) | {
+            "XDG_STATE_HOME": str(folder / "state"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "PYTHONUNBUFFERED": "1",
+        }
+        if "PIPEWIRE" not in environment.get("LD_LIBRARY_PATH", "").upper():
+            environment["XDG_RUNTIME_DIR"] = str(folder / "run")
+        daemon = Daemon(port or free_port(), options, environment, folder)
+        try:
+            if start:
+                daemon.start()
+            yield daemon
+            if daemon.running():
+                faults = daemon.status()["counters"]["faults"]
+                assert daemon.end() == 0, daemon.said()
+                assert faults == 0, daemon.said()
+        finally:
+            daemon.stop()
+            daemon.close()
+
+
+@contextlib.contextmanager
+def mapped() -> Iterator[Path]:
+    """A controllers file that reaches all 41 parameters."""
+    with tempfile.TemporaryDirectory(prefix="latentd-map-") as folder:
+        path = Path(folder) / "controllers"
+        path.write_text(midimap.OURS.text(), encoding="utf-8")
+        yield path
+
+
+def decoded(x: float, y: float, model: str = bundle.DEFAULT) -> dict[str, float]:
+    """What the command `latentd decode X Y` prints."""
+    argv = [sys.executable, "-m", "latentd", "decode", str(x), str(y), "--model", model, "--json"]
+    patch: dict[str, float] = json.loads(subprocess.run(argv, check=True, capture_output=True, timeout=LIMIT_S).stdout)
+    return patch
+
+
+def wait_s(seconds: float) -> None:
+    """Let time pass where a gesture needs it; no verdict may depend on how long it really took."""
+    time.sleep(seconds)
