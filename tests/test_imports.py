@@ -1,10 +1,11 @@
-"""Imports point one way, and the daemon stays small: DESIGN's directions, held for every module of the package."""
+"""Arrows point down only: the table in `latentd/README.md` is the rule, lazy imports included."""
 
 from __future__ import annotations
 
 import ast
 import graphlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ HEAVY = {
     "dawdreamer",
     "dask",
     "distributed",
+    "numba",
     "sklearn",
 }
 
@@ -51,39 +53,80 @@ def _imports(path: Path, *, top_level: bool = False) -> Iterator[str]:
 
 
 def _ours(path: Path, *, top_level: bool = False) -> set[str]:
-    """The modules of latentd that a file imports, below `latentd`."""
+    """The modules of latentd that a file imports, below `latentd`. Of `a.b` and `a`, only `a.b`."""
     known = _modules()
     names = {
         name.removeprefix("latentd.") for name in _imports(path, top_level=top_level) if name.startswith("latentd.")
     }
-    return {name for name in names if name in known}
+    found = {name for name in names if name in known}
+    return {name for name in found if not any(other.startswith(f"{name}.") for other in found)}
 
 
 def _part(module: str) -> str:
-    return module.partition(".")[0]
+    """The room of the house that a module lies in: its folder, or a folder of `offline`, or a file at the top."""
+    names = module.split(".")
+    return "/".join(names[:2]) if names[0] == "offline" and len(names) > 1 else names[0]
 
 
-def test_no_module_imports_itself_through_others() -> None:
-    graph = {name: _ours(path, top_level=True) - {name} for name, path in _modules().items()}
+def _allowed() -> dict[str, set[str]]:
+    """Part -> the parts that it may import, as `latentd/README.md` draws them."""
+    text = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Who may import whom")[2]
+    rows = re.search(r"```\n(.*?)```", section, re.DOTALL)
+    assert rows, "latentd/README.md draws no picture of the imports"
+    table: dict[str, set[str]] = {}
+    for line in rows[1].splitlines():
+        part, _, below = line.partition("->")
+        table[part.strip()] = set(below.split())
+    return table
+
+
+def test_every_module_imports_only_what_the_readme_allows() -> None:
+    allowed = _allowed()
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in _modules().items()
+        for other in _ours(path)
+        if name and _part(other) != _part(name) and _part(other) not in allowed[_part(name)]
+    ]
+    assert not wrong
+
+
+def test_the_readme_draws_no_arrow_that_nobody_needs_and_no_part_that_is_not_there() -> None:
+    used: dict[str, set[str]] = {_part(name): set() for name in _modules() if name}
+    for name, path in _modules().items():
+        if name:
+            used[_part(name)] |= {_part(other) for other in _ours(path)} - {_part(name)}
+    assert _allowed() == used
+
+
+def test_arrows_between_parts_point_down_only() -> None:
+    rows = list(_allowed())
+    for n, (part, below) in enumerate(_allowed().items()):
+        assert below <= set(rows[n + 1 :]), f"{part} stands below what it imports"
+
+
+def test_no_module_imports_itself_through_others_not_even_lazily() -> None:
+    graph = {name: _ours(path) - {name} for name, path in _modules().items()}
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, naming the circle
 
 
 def test_only_the_commands_of_the_offline_half_import_it_and_only_when_they_run() -> None:
-    importers = {name for name, path in _modules().items() if "offline" in map(_part, _ours(path))}
-    outside = {name for name in importers if _part(name) != "offline"}
+    importers = {name for name, path in _modules().items() if any(o.startswith("offline") for o in _ours(path))}
+    outside = {name for name in importers if not name.startswith("offline")}
     assert all(_part(name) == "cli" for name in outside)
     for name in outside:
-        assert "offline" not in map(_part, _ours(_modules()[name], top_level=True)), name
+        assert not any(o.startswith("offline") for o in _ours(_modules()[name], top_level=True)), name
 
 
 def test_nothing_but_the_offline_half_names_a_heavy_library() -> None:
     for name, path in _modules().items():
-        if _part(name) not in ("offline", "cli"):
-            assert not HEAVY & {_part(other) for other in _imports(path)}, name
+        if not name.startswith(("offline", "cli")):
+            assert not HEAVY & {other.partition(".")[0] for other in _imports(path)}, name
 
 
 def test_importing_all_of_the_daemon_and_every_command_loads_no_heavy_library() -> None:
-    names = [f"latentd.{name}" for name in _modules() if name and _part(name) not in ("offline", "__main__")]
+    names = [f"latentd.{name}" for name in _modules() if name and not name.startswith(("offline", "__main__"))]
     code = (
         "import importlib, json, sys\n"
         f"for name in {names!r}: importlib.import_module(name)\n"

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import click
 
-from latentd.config.config import Config, load_config, split_address
+from latentd.config.config import Config, load_config
 from latentd.errors import LatentdError
+from latentd.osc.address import split_address
 from latentd.osc.client import Client
 from latentd.system import machine
 

@@ -77,7 +77,7 @@ def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None, da
 
     from latentd.offline.progress import counted
     from latentd.offline.render.clip_spec import RATE
-    from latentd.offline.render.synths import render
+    from latentd.offline.render.pool import render
 
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from latentd.config.config import Config, OutputName, load_config
+from latentd.daemon.log import start_log
 from latentd.errors import LatentdError, UserError
-from latentd.status import start_log
 
 if TYPE_CHECKING:
     from latentd.daemon.service import Service

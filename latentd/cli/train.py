@@ -18,8 +18,9 @@ from latentd.synth import banks
 
 if TYPE_CHECKING:
     from latentd.offline.corpus.corpus import Corpus
+    from latentd.offline.recipes.heard import Measure, Report
     from latentd.offline.recipes.paper import Recipe, Trained
-    from latentd.offline.recipes.timbre import Measure, Report, TimbreRecipe
+    from latentd.offline.recipes.timbre import TimbreRecipe
     from latentd.synth.amsynth import Array
 
 

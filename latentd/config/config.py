@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from latentd.errors import UserError
 from latentd.instrument.shaping import ShapingSettings
+from latentd.osc.address import split_address
 from latentd.schema.documents import DocumentErrors, Strict, parse_document, read_text
 from latentd.schema.messages import Keys
 from latentd.system.resources import is_name
@@ -106,23 +107,6 @@ class Config(Strict):
             return Path(self.state).expanduser()
         base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         return Path(base).expanduser() / "latentd"
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """`HOST:PORT` as a pair; the host is an IPv4 address or `localhost`.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    host, _, port = text.rpartition(":")
-    host = "127.0.0.1" if host in ("", "localhost") else host
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError("an address is HOST:PORT, for example 127.0.0.1:8000")
-    try:
-        ipaddress.IPv4Address(host)
-    except ValueError:
-        raise ValueError("the host is an IPv4 address such as 0.0.0.0 or 127.0.0.1") from None
-    return host, int(port)
 
 
 def default_file() -> str:

@@ -17,9 +17,12 @@ import numpy as np
 from latentd.daemon.background import Background
 from latentd.daemon.engine import Engine
 from latentd.daemon.monitor import Monitors
-from latentd.daemon.network import Feedback, Sender
+from latentd.daemon.network import Sender
+from latentd.daemon.subscribers import Feedback
 from latentd.errors import LatentdError, UserError
-from latentd.instrument.pad import XY, Landmarks, Playback, Take, Wander, clip
+from latentd.instrument.landmarks import Landmarks
+from latentd.instrument.motion import Playback, Take, Wander
+from latentd.instrument.pad import XY, clip
 from latentd.instrument.point import Point
 from latentd.model import bundle
 from latentd.osc.packets import Malformed, Message, is_pattern, matches, read_untagged

@@ -8,7 +8,8 @@ import numpy as np
 
 from latentd.inputs.receiver import Inputs
 from latentd.instrument.gesture import Gesture
-from latentd.instrument.pad import XY, Glide, Motion, Pad, Take
+from latentd.instrument.motion import Glide, Motion, Take
+from latentd.instrument.pad import XY, Pad
 from latentd.instrument.point import Point
 from latentd.instrument.shaping import Shaping, ShapingSettings
 from latentd.model.bundle import Model

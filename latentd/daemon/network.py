@@ -9,16 +9,13 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from latentd.errors import LatentdError, UserError
-from latentd.instrument.pad import XY
-from latentd.osc import packets
 
 # Verdicts and subscribers are remembered for so many hosts; a hostile network cannot make either grow.
 _MOST_HOSTS = 256
-_FEEDBACK_S = 1.0 / 30.0
 _RECEIVE_BUFFER = 1 << 20
 _REFUSED_S = 60.0
 
@@ -87,44 +84,6 @@ def _advice() -> str:
     from latentd.system.machine import networks  # asks the system; needed only here
 
     return f"For this network: --set 'allow=[{', '.join(networks()) or '192.168.1.0/24'}]'"
-
-
-class Feedback:
-    """Tells subscribers where the point is, at most 30 times a second and only when it moved.
-
-    Args:
-        send: takes one OSC packet and an address.
-        port: the UDP port on the subscribers' hosts.
-    """
-
-    def __init__(self, send: Callable[[bytes, tuple[str, int]], None], port: int) -> None:
-        self._send = send
-        self._port = port
-        self._hosts: dict[str, None] = {}
-        self._told: XY | None = None
-        self._t = -_FEEDBACK_S
-
-    def subscribe(self, host: str, on: bool) -> None:
-        """Begin or end telling `host`; a new one is told at once."""
-        self._hosts.pop(host, None)
-        if on:
-            if len(self._hosts) >= _MOST_HOSTS:
-                self._hosts.pop(next(iter(self._hosts)))
-            self._hosts[host] = None
-            self._told = None
-
-    def step(self, xy: XY | None, now: float) -> float | None:
-        """Tell where the point is; returns when to call again, None when there is nothing left to tell."""
-        if not self._hosts or xy is None or xy == self._told:
-            return None
-        if now < self._t + _FEEDBACK_S:
-            return self._t + _FEEDBACK_S
-        self._told, self._t = xy, now
-        packet = packets.write("/latentd/xy", *xy)
-        for host in self._hosts:
-            with contextlib.suppress(OSError):  # its network is gone; it hears again once that is back
-                self._send(packet, (host, self._port))
-        return None
 
 
 def overrun(listening: socket.socket) -> int:

@@ -18,7 +18,8 @@ from latentd.daemon.background import Background
 from latentd.daemon.commands import Control
 from latentd.daemon.engine import Engine
 from latentd.daemon.monitor import Monitors
-from latentd.daemon.network import Allowed, Feedback, Sender, listen, overrun
+from latentd.daemon.network import Allowed, Sender, listen, overrun
+from latentd.daemon.subscribers import Feedback
 from latentd.daemon.synth_link import Ways
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mapping

@@ -1,4 +1,4 @@
-"""The one thing that inputs hand to the engine."""
+"""What goes in and what comes out: a `Point` from an input, a `Change` of one parameter for an output."""
 
 from __future__ import annotations
 
@@ -23,3 +23,10 @@ class Point(NamedTuple):
     source: str
     t: float
     relative: bool = False
+
+
+class Change(NamedTuple):
+    """One parameter's new value: its index in `amsynth.PARAMETERS`, params value 0..1 (steps already rounded)."""
+
+    parameter: int
+    value: float

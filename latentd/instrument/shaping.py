@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
+from latentd.instrument.point import Change
 from latentd.instrument.rate_limit import Budget
-from latentd.outputs import Change
 from latentd.schema.documents import Strict
 from latentd.synth.amsynth import COUNT, INDEX, NAMES, PARAMETERS, PARAMS_STEP, STEPPED, Array, Motion
 

@@ -43,6 +43,8 @@ LANDMARKS_FILE = "landmarks.json"
 SOUNDS_FILE = "sounds.safetensors"
 HASHED = (DECODER_FILE, ENCODER_FILE, LANDMARKS_FILE)
 CARD_FILE = "README.md"
+CURVE_FILE = "losses.csv"
+SNAPSHOTS_FILE = "snapshots.safetensors"
 _GREATEST = 1e6  # of a weight or a corner: a network's sums stay finite in float32
 
 T = TypeVar("T", bound=BaseModel)

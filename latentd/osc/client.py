@@ -9,9 +9,9 @@ import socket
 import time
 from typing import Any
 
-from latentd.config.config import split_address
 from latentd.errors import LatentdError, UserError
 from latentd.osc import packets
+from latentd.osc.address import split_address
 
 
 class Client:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from latentd.instrument.point import Change
 
 if TYPE_CHECKING:  # the JACK port's process imports this package and shall stay small: no numpy there
     import numpy as np
     from numpy.typing import NDArray
 
     from latentd.synth.amsynth import Array
-
-
-class Change(NamedTuple):
-    """One parameter's new value: its index in `amsynth.PARAMETERS`, params value 0..1 (steps already rounded)."""
-
-    parameter: int
-    value: float
 
 
 class Output(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from latentd.outputs import Change
+from latentd.instrument.point import Change
 from latentd.outputs.notes import Notes
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array

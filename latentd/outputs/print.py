@@ -11,7 +11,7 @@ from typing import TextIO
 
 import numpy as np
 
-from latentd.outputs import Change
+from latentd.instrument.point import Change
 from latentd.synth.amsynth import COUNT, MINIMUM, NAMES, SPAN, Array
 
 # Lines that wait for a slow reader; further ones are lost and counted.

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from latentd.offline.render.synths import render
+from latentd.offline.render.pool import render
 from latentd.offline.timbre import describe
 from latentd.synth import banks
 

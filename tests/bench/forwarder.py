@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 
-from latentd.outputs import Change
+from latentd.instrument.point import Change
 from latentd.outputs.jack.port import JackPort
 from latentd.synth import midimap
 from latentd.synth.amsynth import INDEX

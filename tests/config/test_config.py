@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from latentd.config.config import Config, default_file, load_config, split_address
+from latentd.config.config import Config, default_file, load_config
 from latentd.errors import UserError
 from latentd.model import bundle
+from latentd.osc.address import split_address
 from latentd.schema.documents import DocumentErrors, Strict, parse_document
 
 

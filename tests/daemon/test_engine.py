@@ -16,13 +16,12 @@ from latentd.daemon.engine import Engine
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import Inputs
 from latentd.instrument.gesture import Gesture, GestureSettings
-from latentd.instrument.pad import Take, Wander
-from latentd.instrument.point import Point
+from latentd.instrument.motion import Take, Wander
+from latentd.instrument.point import Change, Point
 from latentd.instrument.shaping import ShapingSettings
 from latentd.model import bundle
 from latentd.model.decoder import Decoder, Layout, Network
 from latentd.osc import packets
-from latentd.outputs import Change
 from latentd.outputs.print import Print
 from latentd.status import Status
 from latentd.synth.amsynth import COUNT, INDEX, STEPPED, Array, to_patch

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from latentd.daemon.network import Allowed, Feedback, say_alone
+from latentd.daemon.network import Allowed, say_alone
+from latentd.daemon.subscribers import Feedback
 from latentd.osc import packets
 
 

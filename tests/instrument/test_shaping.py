@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from latentd.instrument.point import Change
 from latentd.instrument.rate_limit import Budget
 from latentd.instrument.shaping import _MOVING_BAND, JUMP, Shaping, ShapingSettings, rates
-from latentd.outputs import Change
 from latentd.synth.amsynth import COUNT, INDEX, PARAMETERS, PARAMS_STEP, STEPPED, Array, Kind, Motion, round_steps
 
 CATEGORIES = [i for i, p in enumerate(PARAMETERS) if p.kind is Kind.CATEGORY]

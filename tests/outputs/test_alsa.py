@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from latentd.errors import LatentdError, UserError
 from latentd.inputs.alsa import ROOM, AlsaIn
-from latentd.outputs import Change
+from latentd.instrument.point import Change
 from latentd.outputs.alsa import AlsaOut
 from latentd.synth import amsynth, midimap
 from latentd.system import alsa

@@ -8,7 +8,8 @@ import json
 import os
 import threading
 
-from latentd.outputs import Change, Output
+from latentd.instrument.point import Change
+from latentd.outputs import Output
 from latentd.outputs.print import Print
 from latentd.synth import amsynth
 

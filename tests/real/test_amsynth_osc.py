@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latentd.instrument.point import Change
 from latentd.osc import packets
-from latentd.outputs import Change
 from latentd.outputs.amsynth_osc.discovery import running
 from latentd.outputs.amsynth_osc.output import AmsynthOsc
 from latentd.synth import amsynth as table

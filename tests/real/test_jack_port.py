@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentd.outputs import Change
+from latentd.instrument.point import Change
 from latentd.outputs.jack.port import JackPort
 from latentd.synth import amsynth, midimap
 from tests.outputs.jack.test_cycle import check_limits
@@ -229,7 +229,7 @@ class FaultyPort(JackPort):
     def _command(self, memory_fd: int, wake_fd: int, *arguments: str) -> list[str]:
         program = (
             "import itertools, os, sys, jack\n"
-            "from latentd.outputs import jack_child\n"
+            "from latentd.outputs.jack import child\n"
             "run, look, calls, looks = jack_child.Cycle._run, jack_child.Wiring.look, *map(itertools.count, (0, 0))\n"
             "def faulty(self, frames):\n"
             "    run(self, frames)\n"
@@ -367,6 +367,6 @@ def test_a_second_port_of_the_same_name_waits_and_says_so(jack_server: Server, m
 
 
 def test_the_child_stays_small() -> None:
-    program = "import sys, latentd.outputs.jack_child; print(*sys.modules)"
+    program = "import sys, latentd.outputs.jack.child; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "pydantic", "asyncio", "logging", "subprocess"} & set(loaded)

@@ -120,3 +120,11 @@ def split(corpus: Corpus, seed: int, share: float = 0.1) -> tuple[Corpus, Corpus
             left -= counts[one]
     kept = np.isin(group.ravel(), aside)
     return corpus.take(np.flatnonzero(~kept).tolist()), corpus.take(np.flatnonzero(kept).tolist())
+
+
+def constant_params(constants: dict[str, float]) -> Array:
+    """Params (41,): the constants (in the synth's units) in their places, the synth's defaults elsewhere."""
+    patch = amsynth.DEFAULT.copy()
+    for name, value in constants.items():
+        patch[amsynth.INDEX[name]] = value
+    return amsynth.to_params(patch)

@@ -19,7 +19,7 @@ from latentd.offline.timbre.describe import DESCRIPTORS
 from latentd.synth.amsynth import Array
 
 if TYPE_CHECKING:
-    from latentd.offline.evaluation.maps import PadMap
+    from latentd.offline.evaluation.pad_map import PadMap
 
 _COLOURS = "viridis"
 _FIRST, _SECOND, _THIRD = "#31688e", "#d95f02", "#7f7f7f"  # told apart by colour-blind eyes too

@@ -15,13 +15,12 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from latentd.errors import LatentdError, UserError
-from latentd.model.bundle import Model
+from latentd.model.bundle import CURVE_FILE, SNAPSHOTS_FILE, Model
 from latentd.model.decoder import Decoder, Network
 from latentd.offline.corpus import corpus
-from latentd.offline.corpus.corpus import Corpus
+from latentd.offline.corpus.corpus import Corpus, constant_params
 from latentd.offline.evaluation import figures, maps, metrics
 from latentd.offline.evaluation.evaluate import Measure, decoded, distinct, encoded_points, sounds
-from latentd.offline.publish.export import CURVE_FILE, SNAPSHOTS_FILE, constant_params
 from latentd.offline.timbre.describe import DESCRIPTORS
 from latentd.synth import amsynth, banks
 from latentd.synth.amsynth import Array

@@ -15,22 +15,20 @@ from safetensors.numpy import save
 
 from latentd.errors import UserError
 from latentd.model import bundle
+from latentd.model.bundle import CURVE_FILE, SNAPSHOTS_FILE
 from latentd.model.decoder import Decoder, Encoder, Layout, Network, SoundEncoder
-from latentd.offline.corpus.corpus import PAPER_CONSTANTS, Corpus
+from latentd.offline.corpus.corpus import PAPER_CONSTANTS, Corpus, constant_params
 from latentd.offline.publish import card
 from latentd.offline.recipes import pca
-from latentd.offline.recipes.paper import Epoch, Recipe, Trained, layers
-from latentd.offline.recipes.vae_net import LATENT, VAE
+from latentd.offline.recipes.paper import BOX_SHARE, Epoch, Recipe, Trained, networks
+from latentd.offline.recipes.vae_net import LATENT
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
 if TYPE_CHECKING:
     from latentd.offline.recipes.timbre import TimbreRecipe
 
-BOX_SHARE = (2.0, 98.0)  # percentiles of the encoded corpus, on each axis: a few far outliers would shrink all the rest
 MARGIN = 0.03  # logits; on the shipped model a class is held for 1 % of the pad beyond its border (median)
-CURVE_FILE = "losses.csv"
-SNAPSHOTS_FILE = "snapshots.safetensors"
 
 
 class Parts(NamedTuple):
@@ -94,13 +92,6 @@ def check_place(parent: Path, name: str) -> Path:
     except OSError as error:
         raise UserError(f"{parent}: {error.strerror or error}", "Choose another --out") from error
     return folder
-
-
-def networks(model: VAE) -> tuple[Network, Network]:
-    """Decoder and encoder (to the mean) as numpy networks."""
-    decoder = Network(layers(model.decoder_layers()), model.slope)
-    encoder = Network(layers(model.encoder_layers()), model.slope)
-    return decoder, encoder
 
 
 def _on_pad(trained: Trained, rows: Corpus) -> tuple[Network, Network, dict[int, Network], dict[str, object]]:
@@ -199,14 +190,6 @@ def _snapshots(snapshots: Mapping[int, Network]) -> bytes:
             tensors[f"{epoch}.{i}.bias"] = bias.astype(np.float32)
     data: bytes = save(tensors)
     return data
-
-
-def constant_params(constants: dict[str, float]) -> Array:
-    """Params (41,): the constants (in the synth's units) in their places, the synth's defaults elsewhere."""
-    patch = amsynth.DEFAULT.copy()
-    for name, value in constants.items():
-        patch[amsynth.INDEX[name]] = value
-    return amsynth.to_params(patch)
 
 
 def landmarks(rows: Corpus, points: Array, box: Array) -> bytes:

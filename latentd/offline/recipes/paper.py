@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latentd.model.decoder import Layout
+from latentd.model.decoder import Layout, Network
 from latentd.offline.corpus.corpus import Corpus
 from latentd.offline.recipes.vae_net import LATENT, VAE
 from latentd.synth.amsynth import Array
+
+BOX_SHARE = (2.0, 98.0)  # percentiles of the encoded corpus, on each axis: a few far outliers would shrink all the rest
 
 
 @dataclass(frozen=True)
@@ -118,3 +120,10 @@ def _validate(model: VAE, x: Tensor, recipe: Recipe) -> float | None:
         return None
     with torch.no_grad():
         return float(model.losses(x, None, recipe.continuous_weight, recipe.beta).total)
+
+
+def networks(model: VAE) -> tuple[Network, Network]:
+    """Decoder and encoder (to the mean) as numpy networks."""
+    decoder = Network(layers(model.decoder_layers()), model.slope)
+    encoder = Network(layers(model.encoder_layers()), model.slope)
+    return decoder, encoder

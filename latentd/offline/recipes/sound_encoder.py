@@ -20,7 +20,7 @@ from latentd.offline.recipes.surrogate import LAYOUT, Examples, Report, batch, s
 from latentd.synth.amsynth import Array
 
 if TYPE_CHECKING:
-    from latentd.offline.recipes.timbre import Heard
+    from latentd.offline.recipes.heard import Heard
 
 SLOPE = 0.1
 _MEMBERS = 2  # networks that are averaged

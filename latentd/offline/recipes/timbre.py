@@ -16,26 +16,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from latentd.errors import UserError
 from latentd.model.decoder import Decoder, Network
 from latentd.model.pad_sounds import Sounds, small, to_levels
 from latentd.offline.corpus import augment
 from latentd.offline.corpus.corpus import Corpus
-from latentd.offline.recipes import atlas, sound_encoder, surrogate
+from latentd.offline.recipes import atlas, sound_encoder
+from latentd.offline.recipes.heard import Heard, Measure, Report, audible_only, examples, hear, hear_presets
 from latentd.offline.recipes.loss_weights import Weights
 from latentd.offline.recipes.surface import GRID, Surface, Teacher, imitate, mend, refine
-from latentd.offline.recipes.surrogate import LAYOUT, Examples, Proxy
+from latentd.offline.recipes.surrogate import LAYOUT, Proxy
 from latentd.offline.timbre.measure import Measured
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
-Measure = Callable[[Array], Measured]  # patches (n, 41) in the synth's units
-Report = Callable[[str, int, int], None]  # part of the work, steps done, of how many
-
 MARGIN = 1.0  # scores; a class is then held for 1 % of the pad beyond its border (median)
-_PAD_WEIGHT = 2.0  # of an example from the newest pad, against a preset's 1; from older pads
-_OLD_PAD_WEIGHT = 1.0
-_FEWEST = 50  # presets
 FAINTEST_LUFS = -42.0  # of any point; below -45 the pad would count as silent there
 
 
@@ -63,20 +57,6 @@ class TimbreRecipe:
     probes: int = 20  # points a side of what is measured each round
     weights: Weights = field(default_factory=Weights)
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Heard:
-    """Measured presets, silent ones left out: `params` (n, 41), and what they sound like."""
-
-    params: Array
-    descriptors: Array
-    lufs: Array
-    mel: NDArray[np.float16]
-
-    def sounds(self) -> NDArray[np.float32]:
-        """As the proxy learns them."""
-        return surrogate.targets(self.descriptors, self.lufs, self.mel)
 
 
 @dataclass(frozen=True)
@@ -124,7 +104,7 @@ def make(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: Report) -
             seed + turn, _part(report, f"{part}: training by ear"),
         )  # fmt: skip
     grid = _mended(surface, measure, recipe, report)
-    pad = _heard(decode(surface, grid_points(GRID)), grid)
+    pad = audible_only(decode(surface, grid_points(GRID)), grid)
     sounds = Sounds(grid.descriptors, grid.lufs, to_levels(small(grid.mel)).reshape(GRID**2, -1))
     crossed = hear(augment.crossed(presets.params, recipe.crossed, seed), measure)
     encoder = sound_encoder.train(
@@ -145,23 +125,6 @@ def _mended(surface: Surface, measure: Measure, recipe: TimbreRecipe, report: Re
     return grid
 
 
-def hear_presets(rows: Corpus, measure: Measure) -> Heard:
-    """Measure distinct presets.
-
-    Raises:
-        UserError: too few that are heard.
-    """
-    presets = hear(np.unique(rows.params, axis=0), measure)
-    if len(presets.params) < _FEWEST:
-        raise UserError(f"{len(presets.params)} distinct presets are heard, {_FEWEST} are needed", "Name more banks")
-    return presets
-
-
-def hear(params: Array, measure: Measure) -> Heard:
-    """Measure params (n, 41)."""
-    return _heard(params, measure(amsynth.to_patch(params)))
-
-
 def decode(surface: Surface, points: Array) -> Array:
     """Params (n, 41) at pad points (n, 2) of 0..1."""
     return Decoder(LAYOUT, surface.network(), np.zeros(amsynth.COUNT), MARGIN).decode_many(2 * points - 1)
@@ -179,22 +142,6 @@ def _probes(size: int, seed: int) -> Array:
     cells = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1).reshape(-1, 2)
     points: Array = (cells + random.random((size * size, 2))) / size
     return points
-
-
-def _heard(params: Array, measured: Measured) -> Heard:
-    audible = np.isfinite(measured.descriptors).all(axis=1) & np.isfinite(measured.lufs)
-    seven = np.clip(measured.descriptors[audible], 0.0, 100.0)
-    return Heard(params[audible], seven, measured.lufs[audible], measured.mel[audible])
-
-
-def examples(sets: list[Heard]) -> Examples:
-    """Presets first, then pads, the newest last."""
-    weights = [1.0, *[_OLD_PAD_WEIGHT] * (len(sets) - 2), _PAD_WEIGHT][: len(sets)]
-    return Examples(
-        np.concatenate([heard.params for heard in sets]),
-        np.concatenate([heard.sounds() for heard in sets]),
-        np.concatenate([np.full(len(heard.params), w) for heard, w in zip(sets, weights, strict=True)]),
-    )
 
 
 def _mel_distances(mel: NDArray[np.float16]) -> NDArray[np.float32]:

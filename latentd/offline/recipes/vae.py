@@ -20,12 +20,11 @@ from torch import Tensor, nn
 from latentd.model.decoder import Decoder
 from latentd.model.pad_sounds import DESCRIPTORS, UNIT
 from latentd.offline.corpus.corpus import Corpus
-from latentd.offline.publish.export import BOX_SHARE, networks
+from latentd.offline.recipes.heard import Heard, Measure, Report, examples, hear, hear_presets
 from latentd.offline.recipes.loss_weights import HearingWeights
-from latentd.offline.recipes.paper import Epoch, Recipe, Trained
+from latentd.offline.recipes.paper import BOX_SHARE, Epoch, Recipe, Trained, networks
 from latentd.offline.recipes.surface import played
 from latentd.offline.recipes.surrogate import LAYOUT, LUFS, Proxy
-from latentd.offline.recipes.timbre import Heard, Measure, Report, examples, hear, hear_presets
 from latentd.offline.recipes.vae_net import VAE
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array

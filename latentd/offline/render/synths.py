@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
 from importlib.util import find_spec
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentd.errors import UserError
 from latentd.offline.render import clip_cache, workers
 from latentd.offline.render.clip_spec import Take
 from latentd.synth import amsynth
@@ -29,53 +25,6 @@ class Synth(Protocol):
     def close(self) -> None:
         """End what plays."""
         ...
-
-
-class Crew(NamedTuple):
-    """Who renders: `run(make, tasks)` as of `workers.run`, and the fingerprint of their synth."""
-
-    run: Callable[[Callable[[], workers.Work], Iterable[Any]], Generator[Any, None, None]]
-    synth: str
-
-
-@contextmanager
-def crew(jobs: int | None = None, dask: str | None = None) -> Iterator[Crew]:
-    """So many processes of this machine (one a core where None), or the workers of a dask scheduler.
-
-    Raises:
-        LatentdError: amSynth is not installed, or the scheduler or its workers are not as they should be.
-    """
-    if dask is None:
-        yield Crew(partial(workers.run, jobs=most_jobs(jobs)), synth_fingerprint())
-        return
-    if jobs is not None:
-        raise UserError("--jobs and --dask exclude each other", "Say where the workers are started how many there are")
-    from latentd.offline.render import dask_cluster
-
-    with dask_cluster.connected(dask) as found:
-        yield Crew(found.run, found.synth)
-
-
-def render(
-    patches: Iterable[amsynth.Array], take: Take | None = None, jobs: int | None = None, dask: str | None = None
-) -> Iterator[Audio]:
-    """Audio (samples, 2) at 48 kHz of each patch (41,), in their order.
-
-    Args:
-        patches: values in the synth's units; the synth clips them to their ranges and rounds steps.
-        take: the note, velocity and length; the defaults where None.
-        jobs, dask: see `crew`.
-
-    Raises:
-        Failed: a patch that could not be rendered, when its turn comes.
-    """
-    chosen = take or Take()
-    tasks = ((to_params(patch), chosen) for patch in patches)
-    with crew(jobs, dask) as who:
-        for result in who.run(player, tasks):
-            if isinstance(result, workers.Failed):
-                raise result
-            yield result
 
 
 def to_params(patch: amsynth.Array) -> NDArray[np.float32]:

@@ -28,7 +28,9 @@ AHEAD = 4  # tasks per worker that may be done while an earlier one is still mis
 TRIES = 2
 _PATIENCE_S = 5.0  # for a worker to end in order
 # What a worker's process runs, with the pipe's number and the parent's sys.path as arguments.
-_PROGRAM = "import sys; sys.path[:] = sys.argv[2:]; from latentd.offline.workers import serve; serve(int(sys.argv[1]))"
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[2:]; from latentd.offline.render.workers import serve; serve(int(sys.argv[1]))"
+)
 
 # What a worker closes when it ends: `make` may enter its programs and folders here.
 at_end = contextlib.ExitStack()

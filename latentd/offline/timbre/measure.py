@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from latentd.offline.render import clip_cache, synths, workers
 from latentd.offline.render.clip_spec import RATE, Take
+from latentd.offline.render.pool import Pool, open_pool
 from latentd.synth import amsynth
 
 _FACTS = 10  # the seven descriptors, lufs, start_s, end_s
@@ -49,7 +50,7 @@ def measure(
     """Render and describe patches (n, 41) in the synth's units.
 
     Args:
-        jobs, dask: see `render.crew`.
+        jobs, dask: see `pool.open_pool`.
         cache: folder of a `ClipCache`, such as `clip_cache.folder()`; nothing is kept where None.
         progress: called with the number of rows done, each time some are.
     """
@@ -57,14 +58,14 @@ def measure(
     params = [synths.to_params(patch) for patch in patches]
     rows: dict[bytes, bytes] = {}
     failed: dict[bytes, str] = {}
-    with synths.crew(jobs, dask) as crew, clip_cache.ClipCache(cache) if cache else nullcontext() as store:
-        keys = [clip_cache.key(row, chosen, crew.synth) for row in params]
+    with open_pool(jobs, dask) as pool, clip_cache.ClipCache(cache) if cache else nullcontext() as store:
+        keys = [clip_cache.key(row, chosen, pool.synth) for row in params]
         if store:
             rows = store.get(keys)
         missing = {key: row for key, row in zip(keys, params, strict=True) if key not in rows}
         if progress:
             progress(sum(key in rows for key in keys))
-        for part in _measured(missing, chosen, crew, failed):
+        for part in _measured(missing, chosen, pool, failed):
             rows |= part
             if store:
                 store.put(part)
@@ -74,10 +75,10 @@ def measure(
 
 
 def _measured(
-    missing: dict[bytes, NDArray[np.float32]], take: Take, crew: synths.Crew, failed: dict[bytes, str]
+    missing: dict[bytes, NDArray[np.float32]], take: Take, pool: Pool, failed: dict[bytes, str]
 ) -> Iterator[dict[bytes, bytes]]:
     """Rows as bytes, a part at a time. Clips that fail go into `failed`."""
-    results = crew.run(describer, ((row, take) for row in missing.values()))
+    results = pool.run(describer, ((row, take) for row in missing.values()))
     part: dict[bytes, bytes] = {}
     for key, result in zip(missing, results, strict=True):
         if isinstance(result, workers.Failed):

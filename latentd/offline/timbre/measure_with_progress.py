@@ -16,7 +16,7 @@ def measurer(jobs: int | None, cache: Path | None, dask: str | None = None) -> C
     """A function that measures patches (n, 41) with a bar on standard error.
 
     Args:
-        jobs, dask: see `render.crew`.
+        jobs, dask: see `pool.open_pool`.
         cache: folder of the clip cache; the user's where None.
     """
 

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from latentd.instrument.point import Change
 from latentd.osc import packets
-from latentd.outputs import Change
 from latentd.outputs.amsynth_osc.discovery import Address, is_local, recall, remember, running
 from latentd.outputs.amsynth_osc.patch_folder import PatchFolder
 from latentd.status import Histogram

@@ -1,4 +1,4 @@
-"""The JACK port: a process that owns the JACK client and nothing else (`python -m latentd.outputs.jack_child`).
+"""The JACK port: a process that owns the JACK client and nothing else (`python -m latentd.outputs.jack.child`).
 
 Three threads. JACK's own calls `Cycle` once a period; the main thread waits for the server, wires the ports and ends
 the client; the leash ends the process when the engine is gone. Standard input is the leash: its end means end.

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from latentd.errors import UserError
-from latentd.outputs import Change
+from latentd.instrument.point import Change
 from latentd.outputs.jack.memory import (
     CC_COUNT,
     DONE,

@@ -26,7 +26,7 @@ SERVER_GONE, NO_LIBRARY, TIRED = 3, 4, 5
 
 
 class Child:
-    """`python -m latentd.outputs.jack_child`. Its standard input is a leash: when we die, it ends by itself."""
+    """`python -m latentd.outputs.jack.child`. Its standard input is a leash: when we die, it ends by itself."""
 
     def __init__(self, command: Sequence[str], fds: Sequence[int]) -> None:
         self._command = command

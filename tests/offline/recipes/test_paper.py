@@ -14,13 +14,14 @@ import torch
 from safetensors.numpy import load_file
 
 from latentd.model import bundle
+from latentd.model.bundle import SNAPSHOTS_FILE
 from latentd.model.decoder import Decoder, Layout
 from latentd.offline.corpus import corpus
 from latentd.offline.corpus.corpus import PAPER_CONSTANTS, Corpus, paper_layout
-from latentd.offline.publish.export import SNAPSHOTS_FILE, export, networks, write
+from latentd.offline.publish.export import export, write
 from latentd.offline.recipes import pca
 from latentd.offline.recipes.loss_weights import HearingWeights, Weights
-from latentd.offline.recipes.paper import Epoch, Recipe, Trained, train
+from latentd.offline.recipes.paper import Epoch, Recipe, Trained, networks, train
 from latentd.offline.recipes.vae_net import VAE
 from latentd.synth import amsynth, banks
 from latentd.synth.amsynth import Array

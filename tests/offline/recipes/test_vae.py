@@ -11,10 +11,10 @@ import torch
 
 from latentd.model import bundle
 from latentd.offline.corpus.corpus import Corpus
-from latentd.offline.publish.export import export, networks
+from latentd.offline.publish.export import export
 from latentd.offline.recipes import vae
 from latentd.offline.recipes.loss_weights import HearingWeights
-from latentd.offline.recipes.paper import Trained
+from latentd.offline.recipes.paper import Trained, networks
 from latentd.offline.recipes.surrogate import LAYOUT
 from latentd.offline.recipes.vae import MARGIN, HearingEpoch, HearingRecipe
 from latentd.synth import amsynth

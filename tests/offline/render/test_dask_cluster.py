@@ -22,7 +22,7 @@ from latentd.errors import LatentdError, UserError
 from latentd.offline.render import dask_cluster, dask_task, workers
 from latentd.offline.render import synths as render_module
 from latentd.offline.render.clip_spec import Take
-from latentd.offline.render.synths import crew, render
+from latentd.offline.render.pool import open_pool, render
 from latentd.offline.timbre.measure import measure
 from latentd.synth import amsynth, banks
 from tests.offline.render.test_interrupt import interrupted, start
@@ -35,9 +35,7 @@ SHORT = Take(length_s=0.5)
 ROOT = Path(latentd.__file__).parents[1]
 # What a machine lacks is taken from the worker before it does anything.
 NO_LATENTD = "import sys\nsys.modules['latentd'] = None\n"
-NO_AMSYNTH = (
-    "from pathlib import Path\nfrom latentd.offline import render_vst\nrender_vst.PLUGIN = Path('/no/amsynth.so')\n"
-)
+NO_AMSYNTH = "from pathlib import Path\nfrom latentd.offline.render import vst\nvst.PLUGIN = Path('/no/amsynth.so')\n"
 
 
 class Dask:
@@ -120,7 +118,7 @@ def test_a_dask_worker_that_dies_loses_nothing(dask: Dask) -> None:
 
 
 def test_a_synth_that_crashes_is_tried_again_and_then_reported_in_its_place(dask: Dask, tmp_path: Path) -> None:
-    with crew(dask=dask.address) as found:
+    with open_pool(dask=dask.address) as found:
         results = list(found.run(crashing, ((n, str(tmp_path)) for n in range(10))))
     assert isinstance(results[7], workers.Failed) and "Task 8" in str(results[7])
     assert [r for n, r in enumerate(results) if n != 7] == [n * n for n in range(10) if n != 7]

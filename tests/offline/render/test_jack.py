@@ -11,7 +11,8 @@ import pytest
 
 from latentd.offline.render.clip_spec import RATE, Take
 from latentd.offline.render.jack import JackSynth
-from latentd.offline.render.synths import render, to_params
+from latentd.offline.render.pool import render
+from latentd.offline.render.synths import to_params
 from latentd.offline.timbre import describe
 from latentd.synth import amsynth, banks
 from tests.offline.reference import patches

@@ -17,7 +17,7 @@ from latentd.cli.render import command
 from latentd.errors import UserError
 from latentd.offline.render import workers
 from latentd.offline.render.clip_spec import Take
-from latentd.offline.render.synths import render
+from latentd.offline.render.pool import render
 from latentd.offline.timbre.measure import measure
 from latentd.synth import amsynth, banks
 

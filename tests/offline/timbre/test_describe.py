@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from scipy import signal
 
 from latentd.cli.timbre import command
-from latentd.offline.render.synths import render
+from latentd.offline.render.pool import render
 from latentd.offline.timbre import describe
 from latentd.offline.timbre.descriptors import envelope, loudness, medians
 from tests.offline import reference

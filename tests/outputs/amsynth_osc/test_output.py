@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentd.errors import LatentdError
+from latentd.instrument.point import Change
 from latentd.osc import packets
-from latentd.outputs import Change, Output
+from latentd.outputs import Output
 from latentd.outputs.amsynth_osc.discovery import recall, remember
 from latentd.outputs.amsynth_osc.output import AmsynthOsc
 from latentd.outputs.amsynth_osc.patch_folder import PatchFolder, runtime_folder

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentd.outputs import Change
+from latentd.instrument.point import Change
 from latentd.outputs.jack.child import count
 from latentd.outputs.jack.cycle import Cycle
 from latentd.outputs.jack.memory import CC_COUNT, DONE, INCOMING_SIZE, RELEASE, Fact

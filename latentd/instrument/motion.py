@@ -1,0 +1,110 @@
+"""What moves the point without a hand: a glide, a walk, a recorded gesture played back. Pure."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from latentd.instrument.pad import XY
+
+
+@dataclass(frozen=True, slots=True)
+class Glide:
+    """A move from one pad point to another that starts and ends at rest (cubic smoothstep)."""
+
+    start: XY
+    goal: XY
+    start_s: float
+    duration_s: float
+
+    def at(self, now: float) -> XY:
+        """The point at monotonic time `now`; exactly `goal` from the end on."""
+        if self.done(now):
+            return self.goal
+        t = max(now - self.start_s, 0.0) / self.duration_s
+        s = t * t * (3.0 - 2.0 * t)
+        return (
+            self.start[0] + s * (self.goal[0] - self.start[0]),
+            self.start[1] + s * (self.goal[1] - self.start[1]),
+        )
+
+    def done(self, now: float) -> bool:
+        """True from the end of the glide on."""
+        return now - self.start_s >= self.duration_s
+
+
+class Motion(Protocol):
+    """Something that moves the pad's point without a hand: a glide, a wandering, a played-back gesture."""
+
+    def at(self, now: float) -> XY:
+        """The point at monotonic time `now`."""
+
+    def done(self, now: float) -> bool:
+        """True once it stays where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wander:
+    """An endless slow walk over the whole pad, beginning at `start`: two sines whose periods never meet."""
+
+    start: XY
+    start_s: float
+    periods_s: XY = (31.0, 47.3)
+    reach: float = 0.5
+
+    def at(self, now: float) -> XY:
+        """The point at monotonic time `now`."""
+        t = now - self.start_s
+        return self._axis(0, t), self._axis(1, t)
+
+    def done(self, now: float) -> bool:
+        """Never."""
+        return False
+
+    def _axis(self, i: int, t: float) -> float:
+        phase = math.asin(min(max((self.start[i] - 0.5) / self.reach, -1.0), 1.0))
+        return 0.5 + self.reach * math.sin(phase + 2.0 * math.pi * t / self.periods_s[i])
+
+
+# A recording stops by itself here: 20 minutes of 50 points a second, about 6 MB.
+_LONGEST_TAKE = 60_000
+
+
+class Take:
+    """A recorded gesture: pad points with their times, from the first one on."""
+
+    def __init__(self) -> None:
+        self.points: list[tuple[float, XY]] = []
+
+    def add(self, xy: XY, now: float) -> None:
+        """Remember where the point is, if it moved; a full take keeps its beginning."""
+        if len(self.points) < _LONGEST_TAKE and (not self.points or self.points[-1][1] != xy):
+            self.points.append((now, xy))
+
+
+class Playback:
+    """A take played again and again, straight lines between its points."""
+
+    def __init__(self, take: Take, start_s: float) -> None:
+        first = take.points[0][0]
+        self._times = [t - first for t, _ in take.points]
+        self._points = [xy for _, xy in take.points]
+        self._start_s = start_s
+
+    def at(self, now: float) -> XY:
+        """The point at monotonic time `now`."""
+        length = self._times[-1]
+        t = (now - self._start_s) % length if length > 0.0 else 0.0
+        i = min(bisect.bisect_right(self._times, t), len(self._times) - 1)
+        if i == 0:
+            return self._points[0]
+        t0, t1 = self._times[i - 1], self._times[i]
+        s = (t - t0) / (t1 - t0) if t1 > t0 else 1.0
+        (x0, y0), (x1, y1) = self._points[i - 1], self._points[i]
+        return x0 + s * (x1 - x0), y0 + s * (y1 - y0)
+
+    def done(self, now: float) -> bool:
+        """Never: it loops."""
+        return False
