@@ -18,7 +18,7 @@ from latentd.model import bundle
 from latentd.synth import amsynth, banks
 
 if TYPE_CHECKING:
-    from latentd.offline.render.clip_spec import Take
+    from latentd.offline.render.clip_spec import ClipSpec
 
 EPILOG = """Examples:
 
@@ -61,17 +61,17 @@ def command(
 
     FILEs are preset or bank files of amSynth, or folders of them. The same patch gives the same file, to the bit.
     """
-    from latentd.offline.render.clip_spec import Take
+    from latentd.offline.render.clip_spec import ClipSpec
 
     if points and path:
         raise UserError("--points and --path exclude each other")
     if not sources:
         raise UserError("Nothing to render", "Name preset or bank files, or pad points with --points or --path")
     patches = _from_pad(_way(_points(sources), steps if path else 0), model) if points or path else _from_files(sources)
-    _write(patches, Take(note, velocity, length, held), out, jobs, dask)
+    _write(patches, ClipSpec(note, velocity, length, held), out, jobs, dask)
 
 
-def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None, dask: str | None) -> None:
+def _write(patches: Sequence[Named], spec: ClipSpec, out: Path, jobs: int | None, dask: str | None) -> None:
     need("Rendering", "scipy")
     from scipy.io import wavfile
 
@@ -83,7 +83,7 @@ def _write(patches: Sequence[Named], take: Take, out: Path, jobs: int | None, da
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{out}: {error.strerror or error}", "Choose another --out") from error
-    clips = render([patch for _, patch in patches], take, jobs, dask)
+    clips = render([patch for _, patch in patches], spec, jobs, dask)
     with counted(len(patches), "rendering") as count:
         for (name, _), audio in zip(patches, clips, strict=True):
             # Not libsndfile, which puts the time into the file: the same patch shall give the same bytes.

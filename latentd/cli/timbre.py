@@ -62,7 +62,7 @@ def _facts(file: Path) -> dict[str, Any]:
         raise UserError(f"{file}: not an audio file that can be read", "Use WAV, FLAC or AIFF") from error
     try:
         found: Description = describe.describe(samples, rate)
-    except describe.Undescribable as error:
+    except describe.InvalidAudio as error:
         raise UserError(f"{file}: {error.message[0].lower()}{error.message[1:]}", error.hint) from error
     return {"file": str(file)} | {key: _plain(value) for key, value in found._asdict().items()}
 

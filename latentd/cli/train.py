@@ -18,9 +18,10 @@ from latentd.synth import banks
 
 if TYPE_CHECKING:
     from latentd.offline.corpus.corpus import Corpus
-    from latentd.offline.recipes.heard import Measure, Report
+    from latentd.offline.recipes.audible import OnProgress
     from latentd.offline.recipes.paper import Recipe, Trained
     from latentd.offline.recipes.timbre import TimbreRecipe
+    from latentd.offline.timbre.measure import Measure
     from latentd.synth.amsynth import Array
 
 
@@ -128,9 +129,9 @@ def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:
     from latentd.offline.recipes.loss_weights import changed
     from latentd.offline.recipes.paper import Recipe
     from latentd.offline.recipes.timbre import TimbreRecipe
-    from latentd.offline.recipes.vae import HearingRecipe
+    from latentd.offline.recipes.vae import VaeRecipe
 
-    recipes: dict[str, Recipe | TimbreRecipe] = {"paper": Recipe(), "vae": HearingRecipe(), "timbre": TimbreRecipe()}
+    recipes: dict[str, Recipe | TimbreRecipe] = {"paper": Recipe(), "vae": VaeRecipe(), "timbre": TimbreRecipe()}
     chosen = recipes[name]
     given = {key: value for key, value in changes.items() if value not in (None, ())}
     for key in given:
@@ -139,7 +140,7 @@ def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:
             raise UserError(f"--{option} is not an option of the recipe {name}", "Leave it out")
         if isinstance(given[key], float) and not math.isfinite(given[key]):
             raise UserError(f"--{key.replace('_', '-')}: found {given[key]}, a number is needed", "Give another")
-    if isinstance(chosen, HearingRecipe | TimbreRecipe):
+    if isinstance(chosen, VaeRecipe | TimbreRecipe):
         given["weights"] = changed(chosen.weights, changes["weights"])
     return replace(chosen, **given)
 
@@ -186,11 +187,11 @@ def _made(
 
     if isinstance(recipe, timbre.TimbreRecipe):
         with _heard(rendering) as (measure, report):
-            made = timbre.make(rows, recipe, measure, report)
+            made = timbre.train(rows, recipe, measure, report)
         return export_timbre.export(made, recipe, rows, aside, name, parent)
-    if isinstance(recipe, vae.HearingRecipe):
+    if isinstance(recipe, vae.VaeRecipe):
         with _heard(rendering) as (measure, report):
-            trained = vae.make(rows, recipe, measure, report)
+            trained = vae.train(rows, recipe, measure, report)
         return export(trained, recipe, rows, aside, name, parent, vae.MARGIN)
     return export(_trained(rows, aside, recipe), recipe, rows, aside, name, parent)
 
@@ -213,7 +214,7 @@ def _trained(rows: Corpus, kept_aside: Corpus, recipe: Recipe) -> Trained:
 
 
 @contextmanager
-def _heard(rendering: _Rendering) -> Iterator[tuple[Measure, Report]]:
+def _heard(rendering: _Rendering) -> Iterator[tuple[Measure, OnProgress]]:
     """For a recipe that listens: what renders and measures patches, and what shows its progress."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -42,7 +42,7 @@ def paper_layout() -> Layout:
 
 
 @dataclass(frozen=True)
-class Row:
+class CorpusRow:
     """Where one preset comes from. `index` counts from 0 within the bank."""
 
     name: str
@@ -54,7 +54,7 @@ class Row:
 class Corpus:
     """Presets as the synth would hold them: `params` (n, 41) 0..1, one row each."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[CorpusRow, ...]
     params: Array
 
     def facts(self) -> dict[str, object]:
@@ -77,11 +77,11 @@ def read(paths: Iterable[Path]) -> Corpus:
     Raises:
         UserError: a file that cannot be read, or no preset at all.
     """
-    rows: list[Row] = []
+    rows: list[CorpusRow] = []
     patches: list[Array] = []
     for path in banks.bank_files(paths):
         for i, preset in enumerate(banks.read(path)):
-            rows.append(Row(preset.name, path.name, i))
+            rows.append(CorpusRow(preset.name, path.name, i))
             patches.append(preset.patch())
     if not rows:
         raise UserError("No presets in the files named", "Name bank files that hold presets")

@@ -16,7 +16,7 @@ import numpy as np
 
 from latentd.errors import UserError
 from latentd.model.decoder import Layout
-from latentd.offline.corpus.corpus import Corpus, Row, paper_layout
+from latentd.offline.corpus.corpus import Corpus, CorpusRow, paper_layout
 from latentd.synth import amsynth, banks
 from latentd.synth.amsynth import Array
 
@@ -132,7 +132,7 @@ def manifest(result: Survey, rows: Corpus, aside: Corpus, layout: Layout | None 
     }
 
 
-def label(row: Row) -> str:
+def label(row: CorpusRow) -> str:
     """`BANK:INDEX NAME`."""
     return f"{row.bank}:{row.index} {_printable(row.name)}".rstrip()
 

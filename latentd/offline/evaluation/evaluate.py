@@ -19,9 +19,9 @@ from latentd.model.decoder import Indices
 from latentd.offline.corpus.corpus import Corpus, paper_layout
 from latentd.offline.evaluation import metrics
 from latentd.offline.evaluation.criteria import GOALS, Goal
-from latentd.offline.evaluation.metrics import Sounds
+from latentd.offline.evaluation.metrics import ClipSounds
 from latentd.offline.timbre.describe import DESCRIPTORS
-from latentd.offline.timbre.measure import Measured
+from latentd.offline.timbre.measure import Measure, Measured
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
@@ -32,11 +32,10 @@ _HALVES = "n1 is the first half of the distinct patches in a random order that n
 _INTERVALS = (
     "bootstrap 90 %: 1,000 samples with repetition, of the patches, else of the grid's lines or of the crossings"
 )
-Measure = Callable[[Array], Measured]  # patches (n, 41) in the synth's units, measured
 
 
 @dataclass(frozen=True)
-class Row:
+class QualityRow:
     """A measured row.
 
     Attributes:
@@ -64,7 +63,7 @@ class Evaluation:
     """
 
     model: str
-    rows: dict[str, Row]
+    rows: dict[str, QualityRow]
     by_descriptor: dict[str, dict[str, float]]
     held_out: dict[str, object]
     extra: dict[str, float]
@@ -93,9 +92,9 @@ def evaluate(
         known: presets that the model was trained on: `extra` then has what is left without their exact twins.
     """
     params = distinct(held_out)
-    real = sounds(measure(amsynth.to_patch(params)))
-    grid = sounds(measure(amsynth.to_patch(decoded(model, metrics.grid_points(size)))))
-    encoded = sounds(measure(amsynth.to_patch(decoded(model, encoded_points(model, params)))))
+    real = clip_sounds(measure(amsynth.to_patch(params)))
+    grid = clip_sounds(measure(amsynth.to_patch(decoded(model, metrics.grid_points(size)))))
+    encoded = clip_sounds(measure(amsynth.to_patch(decoded(model, encoded_points(model, params)))))
     nearest, distances = metrics.look_up(real, grid)
     by_sound = metrics.timbre_errors(real.descriptors, grid.descriptors[nearest])
     by_parameters = metrics.timbre_errors(real.descriptors, encoded.descriptors)
@@ -151,7 +150,7 @@ def encoded_points(model: Model, params: Array) -> Array:
     return points.clip(0.0, 1.0)
 
 
-def sounds(measured: Measured) -> Sounds:
+def clip_sounds(measured: Measured) -> ClipSounds:
     """What the metrics need of a measurement.
 
     Raises:
@@ -160,10 +159,10 @@ def sounds(measured: Measured) -> Sounds:
     if measured.failed:
         row, reason = next(iter(measured.failed.items()))
         raise LatentdError(f"{len(measured.failed)} clips could not be rendered; number {row}: {reason}")
-    return Sounds(measured.descriptors, measured.lufs, measured.mel)
+    return ClipSounds(measured.descriptors, measured.lufs, measured.mel)
 
 
-def _patch_rows(by_sound: Array, by_parameters: Array, distances: Array) -> dict[str, Row]:
+def _patch_rows(by_sound: Array, by_parameters: Array, distances: Array) -> dict[str, QualityRow]:
     """Rows that are statistics over patches; errors (n, 7)."""
     one_each = by_sound.mean(axis=1)
     return {
@@ -174,7 +173,9 @@ def _patch_rows(by_sound: Array, by_parameters: Array, distances: Array) -> dict
     }
 
 
-def _pad_rows(model: Model, grid: Sounds, real: Sounds, size: int) -> tuple[dict[str, Row], dict[str, float]]:
+def _pad_rows(
+    model: Model, grid: ClipSounds, real: ClipSounds, size: int
+) -> tuple[dict[str, QualityRow], dict[str, float]]:
     """Rows that are statistics over the pad, and further numbers."""
     ways = metrics.crossings(partial(decoded, model))
     flips = metrics.flips(ways)
@@ -189,7 +190,7 @@ def _pad_rows(model: Model, grid: Sounds, real: Sounds, size: int) -> tuple[dict
         "range_kept": _over_lines(
             columns, lambda c: float(metrics.range_kept(c.reshape(-1, 7), real.descriptors).mean())
         ),
-        "silent_area": Row(_mean(metrics.silent(grid)), None),
+        "silent_area": QualityRow(_mean(metrics.silent(grid)), None),
     }
     quiet, loud = np.percentile(grid.lufs.clip(_SILENCE_LUFS), (5.0, 95.0))
     extra = {
@@ -212,22 +213,22 @@ def _ways_back(model: Model, size: int) -> Array:
     return back
 
 
-def _over_patches(values: Array, statistic: Callable[[Array], float]) -> Row:
+def _over_patches(values: Array, statistic: Callable[[Array], float]) -> QualityRow:
     first, second = halves(len(values))
 
     def of(rows: Indices) -> float:
         return statistic(values[rows])
 
-    return Row(
+    return QualityRow(
         statistic(values), metrics.interval(of, len(values)), (statistic(values[first]), statistic(values[second]))
     )
 
 
-def _over_lines(values: Array, statistic: Callable[[Array], float]) -> Row:
+def _over_lines(values: Array, statistic: Callable[[Array], float]) -> QualityRow:
     def of(lines: Indices) -> float:
         return statistic(values[lines])
 
-    return Row(statistic(values), metrics.interval(of, len(values)))
+    return QualityRow(statistic(values), metrics.interval(of, len(values)))
 
 
 def _among(params: Array, others: Array) -> NDArray[np.bool_]:

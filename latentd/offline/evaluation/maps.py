@@ -9,9 +9,10 @@ from pathlib import Path
 from latentd.errors import UserError
 from latentd.model.bundle import Model
 from latentd.offline.evaluation import metrics
-from latentd.offline.evaluation.evaluate import Measure, decoded, sounds
+from latentd.offline.evaluation.evaluate import clip_sounds, decoded
 from latentd.offline.evaluation.pad_map import PadMap
 from latentd.offline.timbre.describe import DESCRIPTORS
+from latentd.offline.timbre.measure import Measure
 from latentd.synth import amsynth
 
 DATA_FILE = "map.safetensors"
@@ -21,7 +22,7 @@ PICTURE_FILE = "map.png"
 
 def measured(model: Model, measure: Measure, size: int = metrics.GRID) -> PadMap:
     """Render and describe the whole pad."""
-    heard = sounds(measure(amsynth.to_patch(decoded(model, metrics.grid_points(size)))))
+    heard = clip_sounds(measure(amsynth.to_patch(decoded(model, metrics.grid_points(size)))))
     return PadMap(
         heard.descriptors.reshape(size, size, 7),
         heard.lufs.reshape(size, size),

@@ -32,7 +32,7 @@ PITCHES = tuple(i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.ST
 Mel = NDArray[np.float16]
 
 
-class Sounds(NamedTuple):
+class ClipSounds(NamedTuple):
     """What n clips sound like: `descriptors` (n, 7), `lufs` (n,), `mel` (n, time, bands) in dB."""
 
     descriptors: Array
@@ -40,7 +40,7 @@ class Sounds(NamedTuple):
     mel: Mel
 
 
-class Change(NamedTuple):
+class NeighbourChanges(NamedTuple):
     """Between neighbours of a grid, line by line (2 x size lines, size - 1 pairs): NaN beside silence."""
 
     mean: Array  # mean of the seven |differences|
@@ -64,7 +64,7 @@ def timbre_errors(real: Array, made: Array) -> Array:
     return errors
 
 
-def look_up(real: Sounds, table: Sounds) -> tuple[Indices, Array]:
+def look_up(real: ClipSounds, table: ClipSounds) -> tuple[Indices, Array]:
     """For each of n real clips, the table's clip that sounds nearest, and their log-mel distance in dB.
 
     Nearest: the smallest sum over the seven of |difference| / 13.5, plus 0.25 x the log-mel distance in dB. Silent
@@ -123,11 +123,11 @@ def steps(params: Array, which: tuple[int, ...]) -> Array:
     return np.asarray(np.abs(np.diff(params[:, ::every, list(which)], axis=1)).mean(axis=2))
 
 
-def changes(descriptors: Array, size: int) -> Change:
+def changes(descriptors: Array, size: int) -> NeighbourChanges:
     """Timbral change between neighbours along each row and each column of a grid of clips (size * size, 7)."""
     field = clipped(descriptors).reshape(size, size, 7)
     both = np.concatenate([np.abs(np.diff(field, axis=1)), np.abs(np.diff(field, axis=0)).swapaxes(0, 1)])
-    return Change(both.mean(axis=2), both.max(axis=2))
+    return NeighbourChanges(both.mean(axis=2), both.max(axis=2))
 
 
 def p95_jump(worst: Array) -> float:
@@ -151,7 +151,7 @@ def range_kept(made: Array, real: Array) -> Array:
     return np.asarray(spans[0] / spans[1])
 
 
-def silent(sounds: Sounds) -> NDArray[np.bool_]:
+def silent(sounds: ClipSounds) -> NDArray[np.bool_]:
     """(n,) True where a clip is silent or below -45 LUFS."""
     return np.asarray(np.isnan(sounds.descriptors).any(axis=1) | ~(sounds.lufs >= FAINT_LUFS))
 

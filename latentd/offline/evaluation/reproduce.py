@@ -20,8 +20,9 @@ from latentd.model.decoder import Decoder, Network
 from latentd.offline.corpus import corpus
 from latentd.offline.corpus.corpus import Corpus, constant_params
 from latentd.offline.evaluation import figures, maps, metrics
-from latentd.offline.evaluation.evaluate import Measure, decoded, distinct, encoded_points, sounds
+from latentd.offline.evaluation.evaluate import clip_sounds, decoded, distinct, encoded_points
 from latentd.offline.timbre.describe import DESCRIPTORS
+from latentd.offline.timbre.measure import Measure
 from latentd.synth import amsynth, banks
 from latentd.synth.amsynth import Array
 
@@ -63,8 +64,8 @@ def draw(model: Model, measure: Measure, folder: Path, size: int, corpora: tuple
     trained, unseen = corpora or corpus.paper(banks.system_folder())
     params = distinct(unseen)
     points = encoded_points(model, params)
-    real = sounds(measure(amsynth.to_patch(params)))
-    made = sounds(measure(amsynth.to_patch(decoded(model, points))))
+    real = clip_sounds(measure(amsynth.to_patch(params)))
+    made = clip_sounds(measure(amsynth.to_patch(decoded(model, points))))
     result = table(real.descriptors, made.descriptors)
     heard = ~np.isnan(real.descriptors).any(axis=1)
     shown = np.clip(np.nan_to_num(made.descriptors[heard]), 0.0, 100.0)

@@ -14,13 +14,13 @@ from latentd.offline.corpus.corpus import Corpus
 from latentd.offline.publish.export import Parts, described, landmarks, reconstruction, tensors, write
 from latentd.offline.recipes.surface import SLOPE
 from latentd.offline.recipes.surrogate import LAYOUT
-from latentd.offline.recipes.timbre import MARGIN, Made, TimbreRecipe
+from latentd.offline.recipes.timbre import MARGIN, TimbreRecipe, TrainedPad
 from latentd.synth import amsynth
 
 _BOX = np.array([[-1.0, -1.0], [1.0, 1.0]])
 
 
-def export(made: Made, recipe: TimbreRecipe, rows: Corpus, kept_aside: Corpus, name: str, parent: Path) -> Path:
+def export(made: TrainedPad, recipe: TimbreRecipe, rows: Corpus, kept_aside: Corpus, name: str, parent: Path) -> Path:
     """Write the bundle `parent/name`, whole or not at all, and return its folder. An older bundle there is replaced.
 
     Raises:

@@ -12,8 +12,9 @@ from latentd.model import bundle
 from latentd.model.bundle import Model
 from latentd.offline.corpus.corpus import Corpus
 from latentd.offline.evaluation import figures, maps, metrics
-from latentd.offline.evaluation.evaluate import Evaluation, Measure, decoded, distinct, encoded_points, sounds
+from latentd.offline.evaluation.evaluate import Evaluation, clip_sounds, decoded, distinct, encoded_points
 from latentd.offline.publish import card
+from latentd.offline.timbre.measure import Measure
 from latentd.synth import amsynth
 
 COORDINATES_FILE = "coordinates.png"
@@ -87,7 +88,7 @@ def _coordinates(model: Model) -> bytes:
 def _pairs(model: Model, measure: Measure, held_out: Corpus) -> bytes:
     """Each never-seen preset's descriptors against those of the patch at its pad point, found by parameters alone."""
     params = distinct(held_out)
-    real = sounds(measure(amsynth.to_patch(params))).descriptors
-    made = sounds(measure(amsynth.to_patch(decoded(model, encoded_points(model, params))))).descriptors
+    real = clip_sounds(measure(amsynth.to_patch(params))).descriptors
+    made = clip_sounds(measure(amsynth.to_patch(decoded(model, encoded_points(model, params))))).descriptors
     heard = ~np.isnan(real).any(axis=1)
     return figures.pairs(metrics.clipped(real[heard]), np.nan_to_num(metrics.clipped(made[heard])))

@@ -12,7 +12,7 @@ from latentd.errors import UserError
 
 
 @dataclass(frozen=True)
-class Weights:
+class TimbreWeights:
     """Of the recipe `timbre`, against 1 for the distance of a preset from its place on the pad."""
 
     jump: float = 0.8  # of the worst descriptor between neighbours, beyond
@@ -27,7 +27,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class HearingWeights:
+class VaeWeights:
     """Of the recipe `vae`, against 1 for the cross entropy of the classes."""
 
     descriptors: float = 1.0  # differences of all seven, in units of 13.5
@@ -36,7 +36,7 @@ class HearingWeights:
     doubt: float = 0.3  # where the two networks of the proxy differ
 
 
-W = TypeVar("W", bound=Weights | HearingWeights)
+W = TypeVar("W", bound=TimbreWeights | VaeWeights)
 
 
 def changed(weights: W, changes: Sequence[str]) -> W:

@@ -16,11 +16,11 @@ from latentd.model.decoder import Network
 from latentd.model.pad_sounds import DESCRIPTORS, PICTURE, small
 from latentd.offline.recipes import relevance
 from latentd.offline.recipes.paper import layer
-from latentd.offline.recipes.surrogate import LAYOUT, Examples, Report, batch, seen
+from latentd.offline.recipes.surrogate import LAYOUT, Examples, OnStep, batch, input_mask
 from latentd.synth.amsynth import Array
 
 if TYPE_CHECKING:
-    from latentd.offline.recipes.heard import Heard
+    from latentd.offline.recipes.audible import AudiblePatches
 
 SLOPE = 0.1
 _MEMBERS = 2  # networks that are averaged
@@ -33,7 +33,7 @@ _WEIGHTS = (1.0, 0.7, 0.3)  # of an example of each set
 _MIDDLE, _SCALE = 0.3, 2.0  # of the columns, most of which are 0: it learns faster about the middle of its inputs
 
 
-def train(sets: Sequence[Heard], steps: int, seed: int, report: Report) -> Network:
+def train(sets: Sequence[AudiblePatches], steps: int, seed: int, report: OnStep) -> Network:
     """A network from columns to seven descriptors and a small picture in dB. Sets: presets, crossed ones, the pad."""
     pictures = [small(heard.mel).reshape(len(heard.mel), -1) for heard in sets]
     sounds = np.concatenate([np.hstack([heard.descriptors, p]) for heard, p in zip(sets, pictures, strict=True)])
@@ -53,7 +53,7 @@ def train(sets: Sequence[Heard], steps: int, seed: int, report: Report) -> Netwo
     return _averaged(members, mean, std)
 
 
-def _part(report: Report, before: int, total: int) -> Report:
+def _part(report: OnStep, before: int, total: int) -> OnStep:
     return lambda done, _: report(before + done, total)
 
 
@@ -63,7 +63,7 @@ def _averaged(members: list[list[tuple[Array, Array]]], mean: Array, std: Array)
     Its numbers are such as half precision holds, which is how a bundle keeps them.
     """
     first, between, last = zip(*members, strict=True)
-    weight = np.concatenate([w for w, _ in first]) * seen()
+    weight = np.concatenate([w for w, _ in first]) * input_mask()
     bias = np.concatenate([b for _, b in first]) - _SCALE * _MIDDLE * weight.sum(axis=1)
     middle = np.zeros((_HIDDEN * len(members), _HIDDEN * len(members)))
     for i, (w, _) in enumerate(between):
@@ -87,7 +87,7 @@ def _learn(
     std: torch.Tensor,
     steps: int,
     seed: int,
-    report: Report,
+    report: OnStep,
 ) -> None:
     optimizer = torch.optim.AdamW(layers.parameters(), lr=_RATE, weight_decay=_DECAY)
     random = np.random.default_rng(seed)
@@ -95,7 +95,7 @@ def _learn(
     silent = relevance.weights(examples.params) == 0
     picture = PICTURE[0] * PICTURE[1]
     importance = torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [_PICTURE_WEIGHT / picture] * picture)
-    marks = torch.from_numpy(seen())
+    marks = torch.from_numpy(input_mask())
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = _RATE * min(1.0, step / 100) * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-6

@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from latentd.model.decoder import Network
 from latentd.model.pad_sounds import DESCRIPTORS, UNIT
-from latentd.offline.recipes.loss_weights import Weights
+from latentd.offline.recipes.loss_weights import TimbreWeights
 from latentd.offline.recipes.paper import layer
-from latentd.offline.recipes.surrogate import LAYOUT, LUFS, PICTURE, Proxy, Report
+from latentd.offline.recipes.surrogate import LAYOUT, LUFS, PICTURE, OnStep, Surrogate
 from latentd.synth.amsynth import Array
 
 SLOPE = 0.1  # of the leaky ReLU below zero
@@ -64,7 +64,7 @@ class Surface(nn.Module):
         return Network(tuple(layer(linear) for linear in linears), SLOPE, self.waves.numpy().astype(np.float64))
 
 
-def played(scores: Tensor) -> Tensor:
+def straight_through(scores: Tensor) -> Tensor:
     """Columns of scores: values, and the one class of each category, through which gradients pass to all of them."""
     parts = [torch.sigmoid(scores[:, :_CONTINUOUS])]
     for columns in _SLICES:
@@ -97,7 +97,7 @@ class Teacher:
         return between
 
 
-def imitate(surface: Surface, teacher: Teacher, steps: int, seed: int, report: Report, rate: float = 3e-3) -> None:
+def imitate(surface: Surface, teacher: Teacher, steps: int, seed: int, report: OnStep, rate: float = 3e-3) -> None:
     """Make a surface that plays what an atlas does."""
     random = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(surface.parameters(), lr=rate)
@@ -111,14 +111,14 @@ def imitate(surface: Surface, teacher: Teacher, steps: int, seed: int, report: R
 
 def refine(
     surface: Surface,
-    proxy: Proxy,
+    proxy: Surrogate,
     sounds: NDArray[np.float32],
     teacher: Teacher,
-    weights: Weights,
+    weights: TimbreWeights,
     steps: int,
     rate: float,
     seed: int,
-    report: Report,
+    report: OnStep,
 ) -> None:
     """Train a surface by ear: for presets that sound like `sounds` (n, WIDTH), under `weights`."""
     random = torch.Generator().manual_seed(seed)
@@ -134,8 +134,8 @@ def refine(
         first, second = _neighbours(random)
         points = torch.cat([(places[rows] + near).clamp(-1, 1), first, second])
         scores = surface(points)
-        columns = played(scores)
-        heard = proxy.both(columns)
+        columns = straight_through(scores)
+        heard = proxy.members(columns)
         loss = _distance((heard[0] + heard[1])[:_PRESETS] / 2, goals[rows], urgency[rows])
         loss = loss + _ways(scores[_PRESETS:], columns[_PRESETS:], heard, spread, weights)
         classes, values = _unlike(scores, teacher(points))
@@ -143,7 +143,7 @@ def refine(
         report(step + 1, steps)
 
 
-def mend(surface: Surface, points: Array, faint: NDArray[np.bool_], steps: int, seed: int, report: Report) -> None:
+def mend(surface: Surface, points: Array, faint: NDArray[np.bool_], steps: int, seed: int, report: OnStep) -> None:
     """Where the pad is too faint (n,), play what points (n, 2) of -1..1 nearby play; elsewhere stay as it is."""
     random = torch.Generator().manual_seed(seed)
     places = torch.from_numpy(points).float()
@@ -172,12 +172,12 @@ def _likely(scores: Tensor) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def _places(surface: Surface, proxy: Proxy, goals: Tensor) -> tuple[Tensor, Tensor]:
+def _places(surface: Surface, proxy: Surrogate, goals: Tensor) -> tuple[Tensor, Tensor]:
     """Where on the pad each preset is heard best, and how urgently it waits for a better place (mean about 1)."""
     ticks = torch.linspace(-1, 1, GRID)
     points = torch.cartesian_prod(ticks, ticks).flip(1)
     with torch.no_grad():
-        heard = proxy(played(surface(points)))
+        heard = proxy(straight_through(surface(points)))
         far = torch.cdist(goals[:, :DESCRIPTORS] / UNIT, heard[:, :DESCRIPTORS].clamp(0, 100) / UNIT, p=1)
         far += _PICTURE_WEIGHT * torch.cdist(goals[:, LUFS + 1 :], heard[:, LUFS + 1 :], p=1)
         nearest = far.min(dim=1)
@@ -199,7 +199,7 @@ def _distance(heard: Tensor, goals: Tensor, urgency: Tensor) -> Tensor:
     return ((seven + picture) * urgency).mean()
 
 
-def _ways(scores: Tensor, columns: Tensor, heard: list[Tensor], spread: Tensor, weights: Weights) -> Tensor:
+def _ways(scores: Tensor, columns: Tensor, heard: list[Tensor], spread: Tensor, weights: TimbreWeights) -> Tensor:
     """What the ways between neighbours cost; the first half of `scores` and `columns` are their starts."""
     sound = ((heard[0] + heard[1]) / 2)[_PRESETS:]
     seven = sound[:, :DESCRIPTORS].clamp(0, 100)

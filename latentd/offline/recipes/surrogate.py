@@ -43,7 +43,7 @@ WIDTH = DESCRIPTORS + 1 + PICTURE[0] * PICTURE[1]
 _FAINTEST = -60.0
 _SWAPPED = 0.7  # share of the examples whose silent parameters are replaced by another patch's
 
-Report = Callable[[int, int], None]  # steps done, of how many
+OnStep = Callable[[int, int], None]  # steps done, of how many
 
 
 class Examples(NamedTuple):
@@ -65,11 +65,11 @@ def targets(descriptors: Array, lufs: Array, mel: NDArray[np.floating]) -> NDArr
 
 
 class _Net(nn.Module):
-    seen: Tensor
+    mask: Tensor
 
     def __init__(self, hidden: int = 320, depth: int = 3, dropout: float = 0.03) -> None:
         super().__init__()
-        self.register_buffer("seen", torch.tensor(seen()))
+        self.register_buffer("mask", torch.tensor(input_mask()))
         self.first = nn.Linear(LAYOUT.width, hidden)
         self.between = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(depth))
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(depth))
@@ -78,14 +78,14 @@ class _Net(nn.Module):
 
     def forward(self, columns: Tensor) -> Tensor:
         """Sounds, in standard deviations from the mean."""
-        h = self.first((columns - 0.3) * 2 * self.seen)
+        h = self.first((columns - 0.3) * 2 * self.mask)
         for layer, norm in zip(self.between, self.norms, strict=True):
             h = h + functional.silu(layer(functional.dropout(norm(functional.silu(h)), self.dropout, self.training)))
         result: Tensor = self.last(functional.silu(h))
         return result
 
 
-class Proxy(nn.Module):
+class Surrogate(nn.Module):
     """Columns (n, width) to sounds (n, WIDTH)."""
 
     mean: Tensor
@@ -98,16 +98,16 @@ class Proxy(nn.Module):
         self.register_buffer("mean", torch.from_numpy(examples.sounds.mean(axis=0)))
         self.register_buffer("std", torch.from_numpy(examples.sounds.std(axis=0) + 1e-3))
 
-    def both(self, columns: Tensor) -> list[Tensor]:
+    def members(self, columns: Tensor) -> list[Tensor]:
         """What each of the two says."""
         return [net(columns) * self.std + self.mean for net in self.nets]
 
     def forward(self, columns: Tensor) -> Tensor:
         """Their mean."""
-        one, other = self.both(columns)
+        one, other = self.members(columns)
         return (one + other) / 2
 
-    def learn(self, examples: Examples, steps: int, rate: float, seed: int, report: Report) -> None:
+    def learn(self, examples: Examples, steps: int, rate: float, seed: int, report: OnStep) -> None:
         """Learn from examples, on top of what it knows. Each network sees batches of its own."""
         random = np.random.default_rng(seed)
         torch.manual_seed(seed)
@@ -153,7 +153,7 @@ def _importance() -> Tensor:
     return torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [0.1] + [1 / picture] * picture)
 
 
-def seen() -> NDArray[np.float32]:
+def input_mask() -> NDArray[np.float32]:
     """(width,) 1 for the columns that networks see, 0 for those that one held note does not tell them."""
     marks = np.ones(LAYOUT.width, np.float32)
     marks[[column for column, i in enumerate(LAYOUT.continuous) if i in _DEAF]] = 0.0

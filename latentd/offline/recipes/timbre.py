@@ -21,11 +21,18 @@ from latentd.model.pad_sounds import Sounds, small, to_levels
 from latentd.offline.corpus import augment
 from latentd.offline.corpus.corpus import Corpus
 from latentd.offline.recipes import atlas, sound_encoder
-from latentd.offline.recipes.heard import Heard, Measure, Report, audible_only, examples, hear, hear_presets
-from latentd.offline.recipes.loss_weights import Weights
+from latentd.offline.recipes.audible import (
+    AudiblePatches,
+    OnProgress,
+    audible_only,
+    examples,
+    measure_audible,
+    measure_presets,
+)
+from latentd.offline.recipes.loss_weights import TimbreWeights
 from latentd.offline.recipes.surface import GRID, Surface, Teacher, imitate, mend, refine
-from latentd.offline.recipes.surrogate import LAYOUT, Proxy
-from latentd.offline.timbre.measure import Measured
+from latentd.offline.recipes.surrogate import LAYOUT, Surrogate
+from latentd.offline.timbre.measure import Measure, Measured
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
@@ -55,12 +62,12 @@ class TimbreRecipe:
     mend_steps: int = 600
     listener_steps: int = 4000  # of the encoder
     probes: int = 20  # points a side of what is measured each round
-    weights: Weights = field(default_factory=Weights)
+    weights: TimbreWeights = field(default_factory=TimbreWeights)
     seed: int = 0
 
 
 @dataclass(frozen=True)
-class Made:
+class TrainedPad:
     """A finished pad. `points` of `rows` on it are (n, 2) in 0..1."""
 
     decoder: Network
@@ -70,16 +77,16 @@ class Made:
     doubt: list[float]  # mean error of the proxy on each round's pad, before it learned from it
 
 
-def make(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: Report) -> Made:
+def train(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: OnProgress) -> TrainedPad:
     """Train.
 
     Raises:
         UserError: too few presets that are heard.
     """
     torch.set_num_threads(1)
-    presets = hear_presets(rows, measure)
+    presets = measure_presets(rows, measure)
     seed = recipe.seed
-    ear = Proxy(examples([presets]), seed)
+    ear = Surrogate(examples([presets]), seed)
     ear.learn(examples([presets]), recipe.proxy_steps, 1.5e-3, seed, _part(report, "listening to the presets"))
     report("laying out an atlas", 0, 1)
     side = min(recipe.side, int(len(presets.params) ** 0.5 / 1.5))
@@ -91,10 +98,10 @@ def make(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: Report) -
     teacher = Teacher(nodes.params)
     surface = Surface(recipe.waves, recipe.cycles, recipe.hidden, seed)
     imitate(surface, teacher, recipe.imitate_steps, seed, _part(report, "copying the atlas"))
-    pads: list[Heard] = []
+    pads: list[AudiblePatches] = []
     errors: list[float] = []
     for turn in range(recipe.rounds):
-        pads.append(hear(decode(surface, _probes(recipe.probes, seed + turn)), measure))
+        pads.append(measure_audible(decode(surface, _probes(recipe.probes, seed + turn)), measure))
         errors.append(float(np.abs(ear.expect(pads[-1].params) - pads[-1].sounds())[:, :7].mean()))
         part = f"round {turn + 1} of {recipe.rounds}"
         heard = examples([presets, *pads])
@@ -106,14 +113,14 @@ def make(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: Report) -
     grid = _mended(surface, measure, recipe, report)
     pad = audible_only(decode(surface, grid_points(GRID)), grid)
     sounds = Sounds(grid.descriptors, grid.lufs, to_levels(small(grid.mel)).reshape(GRID**2, -1))
-    crossed = hear(augment.crossed(presets.params, recipe.crossed, seed), measure)
+    crossed = measure_audible(augment.crossed(presets.params, recipe.crossed, seed), measure)
     encoder = sound_encoder.train(
         [presets, crossed, pad], recipe.listener_steps, seed, _part(report, "learning to place patches")
     )
-    return Made(surface.network(), encoder, sounds, _landmarks(rows, measure, sounds), errors)
+    return TrainedPad(surface.network(), encoder, sounds, _landmarks(rows, measure, sounds), errors)
 
 
-def _mended(surface: Surface, measure: Measure, recipe: TimbreRecipe, report: Report) -> Measured:
+def _mended(surface: Surface, measure: Measure, recipe: TimbreRecipe, report: OnProgress) -> Measured:
     """What the pad sounds like, after points that are too faint have been made to sound like those around them."""
     points = grid_points(GRID)
     for turn in range(recipe.mends + 1):
@@ -161,5 +168,5 @@ def _landmarks(rows: Corpus, measure: Measure, sounds: Sounds) -> Array:
     return points
 
 
-def _part(report: Report, name: str) -> Callable[[int, int], None]:
+def _part(report: OnProgress, name: str) -> Callable[[int, int], None]:
     return lambda done, total: report(name, done, total)

@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from latentd.model.decoder import Decoder
 from latentd.model.pad_sounds import DESCRIPTORS, UNIT
 from latentd.offline.corpus.corpus import Corpus
-from latentd.offline.recipes.heard import Heard, Measure, Report, examples, hear, hear_presets
-from latentd.offline.recipes.loss_weights import HearingWeights
+from latentd.offline.recipes.audible import AudiblePatches, OnProgress, examples, measure_audible, measure_presets
+from latentd.offline.recipes.loss_weights import VaeWeights
 from latentd.offline.recipes.paper import BOX_SHARE, Epoch, Recipe, Trained, networks
-from latentd.offline.recipes.surface import played
-from latentd.offline.recipes.surrogate import LAYOUT, LUFS, Proxy
+from latentd.offline.recipes.surface import straight_through
+from latentd.offline.recipes.surrogate import LAYOUT, LUFS, Surrogate
 from latentd.offline.recipes.vae_net import VAE
+from latentd.offline.timbre.measure import Measure
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
@@ -35,7 +36,7 @@ _WARM_STEPS = 50
 
 
 @dataclass(frozen=True)
-class HearingRecipe(Recipe):
+class VaeRecipe(Recipe):
     """What decides a training, besides its presets."""
 
     name: str = "vae"
@@ -47,20 +48,20 @@ class HearingRecipe(Recipe):
     rounds: int = 2
     proxy_steps: int = 1800
     again_steps: int = 900  # of the proxy, each round
-    weights: HearingWeights = field(default_factory=HearingWeights)
+    weights: VaeWeights = field(default_factory=VaeWeights)
 
 
 @dataclass(frozen=True)
-class HearingEpoch(Epoch):
+class VaeEpoch(Epoch):
     """`train_sound`: how far what comes back sounds from the preset, weighted, in the proxy's ears."""
 
     train_sound: float
 
 
-class HearingVAE(VAE):
+class DeepVAE(VAE):
     """Two hidden layers in each half, for all 41 parameters."""
 
-    def __init__(self, recipe: HearingRecipe) -> None:
+    def __init__(self, recipe: VaeRecipe) -> None:
         super().__init__(LAYOUT, recipe.hidden, recipe.slope, recipe.latent)
         self.encode_again = nn.Linear(recipe.hidden, recipe.hidden)
         self.decode_again = nn.Linear(recipe.hidden, recipe.hidden)
@@ -74,7 +75,7 @@ class HearingVAE(VAE):
         return self.decode_hidden, self.decode_again, self.decode_output
 
 
-def make(rows: Corpus, recipe: HearingRecipe, measure: Measure, report: Report) -> Trained:
+def train(rows: Corpus, recipe: VaeRecipe, measure: Measure, report: OnProgress) -> Trained:
     """Train.
 
     Raises:
@@ -82,30 +83,32 @@ def make(rows: Corpus, recipe: HearingRecipe, measure: Measure, report: Report) 
     """
     torch.set_num_threads(1)
     seed = recipe.seed
-    presets = hear_presets(rows, measure)
+    presets = measure_presets(rows, measure)
     heard = [presets]
-    ear = Proxy(examples(heard), seed)
+    ear = Surrogate(examples(heard), seed)
     _listen(ear, heard, recipe.proxy_steps, 1.5e-3, seed, report)
     torch.manual_seed(seed)
-    model = HearingVAE(recipe)
+    model = DeepVAE(recipe)
     curve: list[Epoch] = []
     for turn in range(recipe.rounds + 1):
         if turn:
-            heard.append(hear(_probed(model, presets, seed + turn), measure))
+            heard.append(measure_audible(_probed(model, presets, seed + turn), measure))
             _listen(ear, heard, recipe.again_steps, 8e-4, seed + turn, report)
         last = recipe.epochs * (turn + 1) // (recipe.rounds + 1)
-        for epoch in _train(model, ear, presets, recipe, range(len(curve) + 1, last + 1)):
+        for epoch in _epochs(model, ear, presets, recipe, range(len(curve) + 1, last + 1)):
             curve.append(epoch)
             report(f"training, loss {epoch.train:.2f}", epoch.number, recipe.epochs)
     return Trained(model, tuple(curve), {})
 
 
-def _listen(ear: Proxy, heard: list[Heard], steps: int, rate: float, seed: int, report: Report) -> None:
+def _listen(
+    ear: Surrogate, heard: list[AudiblePatches], steps: int, rate: float, seed: int, report: OnProgress
+) -> None:
     part = "listening to the presets" if len(heard) == 1 else f"listening to the pad, round {len(heard) - 1}"
     ear.learn(examples(heard), steps, rate, seed, lambda done, total: report(part, done, total))
 
 
-def _probed(model: HearingVAE, presets: Heard, seed: int) -> Array:
+def _probed(model: DeepVAE, presets: AudiblePatches, seed: int) -> Array:
     """Params (_PROBES, 41) at points anywhere on the part of the plane that the pad will show."""
     decoder, encoder = networks(model)
     low, high = np.percentile(encoder(LAYOUT.encode(presets.params)), BOX_SHARE, axis=0)
@@ -113,9 +116,9 @@ def _probed(model: HearingVAE, presets: Heard, seed: int) -> Array:
     return Decoder(LAYOUT, decoder, np.zeros(amsynth.COUNT), MARGIN).decode_many(points)
 
 
-def _train(
-    model: HearingVAE, ear: Proxy, presets: Heard, recipe: HearingRecipe, numbers: range
-) -> Iterator[HearingEpoch]:
+def _epochs(
+    model: DeepVAE, ear: Surrogate, presets: AudiblePatches, recipe: VaeRecipe, numbers: range
+) -> Iterator[VaeEpoch]:
     """Some epochs, the rate falling to nothing over them."""
     random = torch.Generator().manual_seed(recipe.seed + numbers.start)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
@@ -128,7 +131,7 @@ def _train(
         for batch in torch.randperm(len(x), generator=random).split(recipe.batch):
             noise = torch.randn(len(batch), recipe.latent, generator=random)
             losses, scores = model.judged(x[batch], noise, recipe.continuous_weight, recipe.beta)
-            sound = _apart(ear.both(played(scores)), goals[batch], recipe.weights)
+            sound = _apart(ear.members(straight_through(scores)), goals[batch], recipe.weights)
             total = losses.total + sound
             optimizer.zero_grad(set_to_none=True)
             total.backward()
@@ -136,14 +139,14 @@ def _train(
             cooled.step()
             sums += torch.stack([total, *losses[1:], sound]).detach() * len(batch)
         total_, continuous, categories, divergence, sound_ = (sums / len(x)).tolist()
-        yield HearingEpoch(number, total_, continuous, categories, divergence, None, sound_)
+        yield VaeEpoch(number, total_, continuous, categories, divergence, None, sound_)
 
 
 def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / _WARM_STEPS) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, step / steps)))
 
 
-def _apart(heard: list[Tensor], goals: Tensor, weights: HearingWeights) -> Tensor:
+def _apart(heard: list[Tensor], goals: Tensor, weights: VaeWeights) -> Tensor:
     """How far what the two networks of the proxy hear (n, WIDTH) is from the goals (n, WIDTH); a number."""
     one, other = heard
     far = ((one + other) / 2 - goals).abs()

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentd.errors import LatentdError
-from latentd.offline.render.clip_spec import RECIPE, Take
+from latentd.offline.render.clip_spec import RECIPE, ClipSpec
 
 _FILE = "clips.sqlite"
 _WAIT_S = 60.0
@@ -26,9 +26,9 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "latentd"
 
 
-def key(params: NDArray[np.float32], take: Take, synth: str) -> bytes:
-    """What a clip is: the recipe, the synth, the take and the patch."""
-    facts = (RECIPE, synth, take.note, take.velocity, take.length_s, take.held)
+def key(params: NDArray[np.float32], spec: ClipSpec, synth: str) -> bytes:
+    """What a clip is: the recipe, the synth, the spec and the patch."""
+    facts = (RECIPE, synth, spec.note, spec.velocity, spec.length_s, spec.held)
     return hashlib.sha256(repr(facts).encode() + params.astype("<f4").tobytes()).digest()
 
 

@@ -1,4 +1,4 @@
-"""What is played for one clip: the note, and how long. Two clips of one patch and one take are the same to the bit."""
+"""What is played for one clip: the note, and how long. Two clips of one patch and one spec are the same to the bit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RECIPE = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class ClipSpec:
     """One note from the clip's first sample, rendered without a pre-roll at 48 kHz in stereo.
 
     Attributes:

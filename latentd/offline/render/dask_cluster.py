@@ -20,7 +20,7 @@ from typing import Any
 
 from latentd.errors import LatentdError, UserError
 from latentd.offline.render import dask_task
-from latentd.offline.render.dask_task import Kit, Unfit
+from latentd.offline.render.dask_task import Environment, IncompatibleWorker
 from latentd.offline.render.workers import AHEAD, Failed, Work
 from latentd.system import resources
 
@@ -172,7 +172,7 @@ class Cluster:
         hint = "Start it and its workers, then this command again"
         return LatentdError(f"The dask scheduler at {self._address} is gone", hint)
 
-    def _seen_kit(self) -> Kit:
+    def _seen_kit(self) -> Environment:
         """What all workers have.
 
         Raises:
@@ -183,21 +183,23 @@ class Cluster:
         except OSError as error:
             raise self._gone() from error
 
-    def _common_kit(self) -> Kit:
+    def _common_kit(self) -> Environment:
         try:
             self._client.wait_for_workers(1, timeout=_FIRST_WORKER_S)
         except TimeoutError as error:
             raise self._nobody() from error
         self._check_scheduler()
-        common: Kit | None = None
-        for worker, found in sorted(self._client.run(dask_task.kit, on_error="return").items()):
+        common: Environment | None = None
+        for worker, found in sorted(self._client.run(dask_task.environment, on_error="return").items()):
             if isinstance(found, OSError):
                 continue  # it has just gone
             if isinstance(found, LatentdError):
-                raise Unfit(f"The dask worker {worker} is not fit: {found.message}", f"There: {found.hint}") from found
+                raise IncompatibleWorker(
+                    f"The dask worker {worker} is not fit: {found.message}", f"There: {found.hint}"
+                ) from found
             if isinstance(found, Exception):
-                raise Unfit(f"The dask worker {worker} cannot run latentd: {found}", _INSTALL) from found
-            common = common or Kit(dask_task.versions(), found.synth)
+                raise IncompatibleWorker(f"The dask worker {worker} cannot run latentd: {found}", _INSTALL) from found
+            common = common or Environment(dask_task.versions(), found.synth)
             _compare(f"The dask worker {worker}", found, common)
         if common is None:
             raise self._nobody()
@@ -210,14 +212,18 @@ class Cluster:
         except OSError:
             raise
         except Exception as error:
-            raise Unfit(f"The dask scheduler at {self._address} cannot run latentd: {error}", _INSTALL) from error
+            raise IncompatibleWorker(
+                f"The dask scheduler at {self._address} cannot run latentd: {error}", _INSTALL
+            ) from error
 
 
-def _compare(who: str, found: Kit, wanted: Kit) -> None:
-    """Raise `Unfit` for the first difference."""
+def _compare(who: str, found: Environment, wanted: Environment) -> None:
+    """Raise `IncompatibleWorker` for the first difference."""
     for name, version in wanted.versions.items():
         theirs = found.versions[name]
         if theirs != version:
-            raise Unfit(f"{who} has {name} {theirs or 'not'}, here is {version or 'none'}", _INSTALL)
+            raise IncompatibleWorker(f"{who} has {name} {theirs or 'not'}, here is {version or 'none'}", _INSTALL)
     if found.synth != wanted.synth:
-        raise Unfit(f"{who} has another amSynth than the others", "Install the same amsynth package on all")
+        raise IncompatibleWorker(
+            f"{who} has another amSynth than the others", "Install the same amsynth package on all"
+        )

@@ -24,14 +24,14 @@ _LIBRARIES = ("numpy", "scipy", "pyloudnorm")
 Make = Callable[[], Work]
 
 
-class Kit(NamedTuple):
+class Environment(NamedTuple):
     """What results depend on: versions of latentd and its libraries (None: not installed), the synth's fingerprint."""
 
     versions: dict[str, str | None]
     synth: str
 
 
-class Unfit(LatentdError):
+class IncompatibleWorker(LatentdError):
     """A worker that would give other results than the others."""
 
 
@@ -47,24 +47,24 @@ def versions() -> dict[str, str | None]:
     return found
 
 
-def kit() -> Kit:
+def environment() -> Environment:
     """This machine's.
 
     Raises:
         LatentdError: amSynth is not installed.
     """
-    return Kit(versions(), synths.synth_fingerprint())
+    return Environment(versions(), synths.synth_fingerprint())
 
 
-def run(make: Make, number: int, task: Any, wanted: Kit) -> Any:
+def run(make: Make, number: int, task: Any, wanted: Environment) -> Any:
     """What `make()(task)` gives, or a `Failed`. Tasks of one `make` share processes, one for each that runs at a time.
 
     Raises:
-        Unfit: this worker is not what was wanted.
+        IncompatibleWorker: this worker is not what was wanted.
         LatentdError: amSynth is not installed here.
     """
-    if kit() != wanted:
-        raise Unfit("This worker differs from the others")
+    if environment() != wanted:
+        raise IncompatibleWorker("This worker differs from the others")
     for _ in range(TRIES):
         process = _bench.take(make)
         process.give(number, task, 1)

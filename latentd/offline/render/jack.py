@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentd.errors import LatentdError
-from latentd.offline.render.clip_spec import RATE, Take
+from latentd.offline.render.clip_spec import RATE, ClipSpec
 from latentd.offline.render.jack_session import CLIP, Session
 from latentd.system.processes import Child, Children, need
 
@@ -88,7 +88,7 @@ class JackSynth:
                     raise LatentdError("A private JACK server did not start", "Try: jackd -d dummy") from error
                 time.sleep(0.05)
 
-    def play(self, params: NDArray[np.float32], take: Take) -> NDArray[np.float32]:
+    def play(self, params: NDArray[np.float32], spec: ClipSpec) -> NDArray[np.float32]:
         """Audio (samples, 2) of params (41,) in 0..1, through an amSynth made for it.
 
         Raises:
@@ -96,7 +96,7 @@ class JackSynth:
         """
         heard: list[NDArray[np.float32]] = []
         for _ in range(_TRIES):
-            clip = self._played(params, take)
+            clip = self._played(params, spec)
             if clip is None:
                 continue
             if any(np.array_equal(clip, other) for other in heard):
@@ -104,7 +104,7 @@ class JackSynth:
             heard.append(clip)
         raise LatentdError("JACK lost a part of the clip", "Is the machine out of memory or overloaded?")
 
-    def _played(self, params: NDArray[np.float32], take: Take) -> NDArray[np.float32] | None:
+    def _played(self, params: NDArray[np.float32], spec: ClipSpec) -> NDArray[np.float32] | None:
         """A clip of a new synth; None where a cycle of it is known to be lost."""
         with Session(self.home, params, program()) as session:
             # SIGINT, by which it leaves the server in order: else the server waits ten seconds for it.
@@ -112,7 +112,7 @@ class JackSynth:
             synth = self._children.start("amsynth", session.argv, env, end_signal=signal.SIGINT)
             try:
                 session.open(synth)
-                return self._booth.record(take, synth)
+                return self._booth.record(spec, synth)
             finally:
                 self._children.give_up(synth)
 
@@ -164,14 +164,14 @@ class _Booth:
             client.deactivate()
             client.close()
 
-    def record(self, take: Take, synth: Child) -> NDArray[np.float32] | None:
+    def record(self, spec: ClipSpec, synth: Child) -> NDArray[np.float32] | None:
         """One clip from the amSynth on this server; None where a cycle of it was lost."""
         self._connect(synth)
-        clip = _Clip(take)
+        clip = _Clip(spec)
         self._set_freewheel(True, synth)
         try:
             self._clip = clip
-            self._waited(clip.done, _LIMIT_S + 10 * take.length_s, synth)
+            self._waited(clip.done, _LIMIT_S + 10 * spec.length_s, synth)
         finally:
             self._clip = None
             self._set_freewheel(False, synth)
@@ -221,15 +221,15 @@ class _Booth:
 class _Clip:
     """What is played and heard; all times are JACK's frames, which wrap around at 2³²."""
 
-    def __init__(self, take: Take) -> None:
-        self.audio = np.zeros((take.samples, _CHANNELS), np.float32)
+    def __init__(self, spec: ClipSpec) -> None:
+        self.audio = np.zeros((spec.samples, _CHANNELS), np.float32)
         self.done = threading.Event()
         self.whole = True
-        off = round(take.held * RATE)
+        off = round(spec.held * RATE)
         self._events: tuple[tuple[int, tuple[int, ...]], ...] = (
             (0, (0xC0, CLIP)),
-            (0, (0x90, take.note, take.velocity)),
-            (off, (0x80, take.note, 0)),
+            (0, (0x90, spec.note, spec.velocity)),
+            (off, (0x80, spec.note, 0)),
         )
         self._lead = _LEAD
         self._start: int | None = None

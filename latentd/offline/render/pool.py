@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from latentd.errors import UserError
 from latentd.offline.render import workers
-from latentd.offline.render.clip_spec import Take
+from latentd.offline.render.clip_spec import ClipSpec
 from latentd.offline.render.synths import Audio, most_jobs, player, synth_fingerprint, to_params
 from latentd.synth import amsynth
 
@@ -40,19 +40,19 @@ def open_pool(jobs: int | None = None, dask: str | None = None) -> Iterator[Pool
 
 
 def render(
-    patches: Iterable[amsynth.Array], take: Take | None = None, jobs: int | None = None, dask: str | None = None
+    patches: Iterable[amsynth.Array], spec: ClipSpec | None = None, jobs: int | None = None, dask: str | None = None
 ) -> Iterator[Audio]:
     """Audio (samples, 2) at 48 kHz of each patch (41,), in their order.
 
     Args:
         patches: values in the synth's units; the synth clips them to their ranges and rounds steps.
-        take: the note, velocity and length; the defaults where None.
+        spec: the note, velocity and length; the defaults where None.
         jobs, dask: see `open_pool`.
 
     Raises:
         Failed: a patch that could not be rendered, when its turn comes.
     """
-    chosen = take or Take()
+    chosen = spec or ClipSpec()
     tasks = ((to_params(patch), chosen) for patch in patches)
     with open_pool(jobs, dask) as pool:
         for result in pool.run(player, tasks):

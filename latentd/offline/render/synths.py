@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentd.offline.render import clip_cache, workers
-from latentd.offline.render.clip_spec import Take
+from latentd.offline.render.clip_spec import ClipSpec
 from latentd.synth import amsynth
 
 Audio = NDArray[np.float32]
@@ -18,7 +18,7 @@ Audio = NDArray[np.float32]
 class Synth(Protocol):
     """Something that plays one clip after the other, each as if it were the first."""
 
-    def play(self, params: NDArray[np.float32], take: Take) -> Audio:
+    def play(self, params: NDArray[np.float32], spec: ClipSpec) -> Audio:
         """Audio (samples, 2) of params (41,) in 0..1."""
         ...
 
@@ -54,7 +54,7 @@ def open_synth() -> Synth:
 
 
 def player() -> workers.Work:
-    """A worker's work: (params, take) to audio."""
+    """A worker's work: (params, spec) to audio."""
     synth = open_synth()
     workers.at_end.callback(synth.close)
     return lambda task: synth.play(*task)

@@ -5,7 +5,7 @@ gives another clip the second time (by up to 0.97 of full scale). A new plugin f
 most of it for reading all bank files. Here one plugin is made, in a process of its own, and never played: for each clip
 that process forks, and the child plays its copy and ends: the same to the bit.
 
-    worker --(params, take)--> stage: holds the plugin --fork--> child: plays one clip into shared memory, ends
+    worker --(params, spec)--> stage: holds the plugin --fork--> child: plays one clip into shared memory, ends
 
 Forking is safe because the stage has one thread only, which it checks; it is cheap because the stage does nothing else.
 """
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentd.errors import LatentdError
-from latentd.offline.render.clip_spec import RATE, Take
+from latentd.offline.render.clip_spec import RATE, ClipSpec
 from latentd.system import resources
 
 PLUGIN = Path("/usr/lib/vst/amsynth_vst.so")
@@ -52,15 +52,15 @@ class VstSynth:
         theirs.close()
         self._answer()
 
-    def play(self, params: NDArray[np.float32], take: Take) -> NDArray[np.float32]:
+    def play(self, params: NDArray[np.float32], spec: ClipSpec) -> NDArray[np.float32]:
         """Audio (samples, 2) of params (41,) in 0..1.
 
         Raises:
             LatentdError: the synth crashed, or took longer than a minute.
         """
-        size = take.samples * _CHANNELS * 4
+        size = spec.samples * _CHANNELS * 4
         os.ftruncate(self._memory, size)
-        self._pipe.send((params, take))
+        self._pipe.send((params, spec))
         self._answer()
         with mmap.mmap(self._memory, size) as shared:
             audio = np.frombuffer(bytes(shared), np.float32).reshape(_CHANNELS, -1)
@@ -90,8 +90,8 @@ def _stage(pipe: Connection, memory: int) -> NoReturn:
             threads = len(list(Path("/proc/self/task").iterdir()))
             pipe.send("" if threads == 1 else f"The process that renders has {threads} threads; it must have one")
             while True:
-                params, take = pipe.recv()
-                pipe.send(_forked(engine, plugin, params, take, memory))
+                params, spec = pipe.recv()
+                pipe.send(_forked(engine, plugin, params, spec, memory))
     except EOFError:
         os._exit(0)
     except LatentdError as error:
@@ -109,27 +109,27 @@ def _made() -> tuple[Any, Any]:
     return engine, engine.make_plugin_processor("amsynth", str(PLUGIN))
 
 
-def _forked(engine: Any, plugin: Any, params: NDArray[np.float32], take: Take, memory: int) -> str:
+def _forked(engine: Any, plugin: Any, params: NDArray[np.float32], spec: ClipSpec, memory: int) -> str:
     """Let a child play one clip; returns what went wrong, empty for nothing."""
     child = os.fork()
     if child == 0:
-        _play_and_end(engine, plugin, params, take, memory)
+        _play_and_end(engine, plugin, params, spec, memory)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return f"amSynth ended with {signal.Signals(os.WTERMSIG(status)).name} while it rendered"
     return f"amSynth ended with code {os.WEXITSTATUS(status)} while it rendered" if status else ""
 
 
-def _play_and_end(engine: Any, plugin: Any, params: NDArray[np.float32], take: Take, memory: int) -> NoReturn:
+def _play_and_end(engine: Any, plugin: Any, params: NDArray[np.float32], spec: ClipSpec, memory: int) -> NoReturn:
     """The child's whole life."""
     try:
         signal.alarm(_LIMIT_S)
         for index, value in enumerate(params):
             plugin.set_parameter(index, float(value))
-        plugin.add_midi_note(take.note, take.velocity, 0.0, take.held)
+        plugin.add_midi_note(spec.note, spec.velocity, 0.0, spec.held)
         engine.load_graph([(plugin, [])])
-        engine.render(take.samples / RATE)
-        audio = engine.get_audio()[:, : take.samples].astype(np.float32)
+        engine.render(spec.samples / RATE)
+        audio = engine.get_audio()[:, : spec.samples].astype(np.float32)
         with mmap.mmap(memory, audio.nbytes) as shared:
             shared.write(np.ascontiguousarray(audio).tobytes())
         os._exit(0)

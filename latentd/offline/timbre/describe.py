@@ -51,7 +51,7 @@ from latentd.offline.timbre.descriptors import (
 from latentd.offline.timbre.descriptors.mel import distance as log_mel_distance
 from latentd.offline.timbre.descriptors.spectra import Array, Array32
 
-__all__ = ["DESCRIPTORS", "Description", "Undescribable", "describe", "log_mel_distance", "measure"]
+__all__ = ["DESCRIPTORS", "Description", "InvalidAudio", "describe", "log_mel_distance", "measure"]
 
 DESCRIPTORS = ("hardness", "depth", "brightness", "roughness", "warmth", "sharpness", "boominess")
 _Analysis = tuple[dict[str, float], list[float], Array32]  # the seven, the onsets in seconds, the log-mel picture
@@ -68,7 +68,7 @@ _FAINT = 10 ** (-60 / 20)  # of the loudest 10 ms
 _NEAREST_START = 4096
 
 
-class Undescribable(LatentdError):
+class InvalidAudio(LatentdError):
     """Samples that have no description: none, not finite, or at a rate nobody uses."""
 
 
@@ -112,7 +112,7 @@ def describe(samples: NDArray[np.floating], rate: int) -> Description:
         rate: in Hz.
 
     Raises:
-        Undescribable: no samples, samples that are not finite numbers, a rate outside 8000..384000 Hz.
+        InvalidAudio: no samples, samples that are not finite numbers, a rate outside 8000..384000 Hz.
     """
     return measure(samples, rate)[0]
 
@@ -142,14 +142,14 @@ def measure(samples: NDArray[np.floating], rate: int) -> tuple[Description, Arra
 def _checked(samples: NDArray[np.floating], rate: int) -> Array:
     """The samples as (channels, n)."""
     if not _RATES[0] <= rate <= _RATES[1] or int(rate) != rate:
-        raise Undescribable(f"A rate of {rate} Hz; a whole number {_RATES[0]}..{_RATES[1]} is allowed")
+        raise InvalidAudio(f"A rate of {rate} Hz; a whole number {_RATES[0]}..{_RATES[1]} is allowed")
     if not np.issubdtype(samples.dtype, np.floating):
-        raise Undescribable(f"Samples are {samples.dtype}; floats of full scale ±1 are needed", "Scale them first")
+        raise InvalidAudio(f"Samples are {samples.dtype}; floats of full scale ±1 are needed", "Scale them first")
     channels = np.array(np.atleast_2d(samples.T), np.float64, order="C")
     if channels.ndim != 2 or channels.size == 0 or len(channels) > _CHANNELS:
-        raise Undescribable(f"Samples of shape {samples.shape}; (n,) or (n, 1..{_CHANNELS}) with n > 0 is needed")
+        raise InvalidAudio(f"Samples of shape {samples.shape}; (n,) or (n, 1..{_CHANNELS}) with n > 0 is needed")
     if not np.isfinite(channels).all():
-        raise Undescribable("Samples are not all finite numbers")
+        raise InvalidAudio("Samples are not all finite numbers")
     return channels
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentd.offline.render import clip_cache, synths, workers
-from latentd.offline.render.clip_spec import RATE, Take
+from latentd.offline.render.clip_spec import RATE, ClipSpec
 from latentd.offline.render.pool import Pool, open_pool
 from latentd.synth import amsynth
 
@@ -39,9 +39,12 @@ class Measured(NamedTuple):
     failed: dict[int, str]
 
 
+Measure = Callable[[amsynth.Array], Measured]  # patches (n, 41) in the synth's units
+
+
 def measure(
     patches: Sequence[amsynth.Array] | amsynth.Array,
-    take: Take | None = None,
+    spec: ClipSpec | None = None,
     jobs: int | None = None,
     cache: Path | None = None,
     progress: Callable[[int], object] | None = None,
@@ -54,7 +57,7 @@ def measure(
         cache: folder of a `ClipCache`, such as `clip_cache.folder()`; nothing is kept where None.
         progress: called with the number of rows done, each time some are.
     """
-    chosen = take or Take()
+    chosen = spec or ClipSpec()
     params = [synths.to_params(patch) for patch in patches]
     rows: dict[bytes, bytes] = {}
     failed: dict[bytes, str] = {}
@@ -75,10 +78,10 @@ def measure(
 
 
 def _measured(
-    missing: dict[bytes, NDArray[np.float32]], take: Take, pool: Pool, failed: dict[bytes, str]
+    missing: dict[bytes, NDArray[np.float32]], spec: ClipSpec, pool: Pool, failed: dict[bytes, str]
 ) -> Iterator[dict[bytes, bytes]]:
     """Rows as bytes, a part at a time. Clips that fail go into `failed`."""
-    results = pool.run(describer, ((row, take) for row in missing.values()))
+    results = pool.run(describer, ((row, spec) for row in missing.values()))
     part: dict[bytes, bytes] = {}
     for key, result in zip(missing, results, strict=True):
         if isinstance(result, workers.Failed):
@@ -92,13 +95,13 @@ def _measured(
 
 
 def describer() -> workers.Work:
-    """A worker's work: (params, take) to the clip's facts and picture as bytes."""
+    """A worker's work: (params, spec) to the clip's facts and picture as bytes."""
     # First the synth, whose process is a copy of this one and had better be small.
     synth = synths.open_synth()
     workers.at_end.callback(synth.close)
     from latentd.offline.timbre import describe
 
-    def work(task: tuple[NDArray[np.float32], Take]) -> bytes:
+    def work(task: tuple[NDArray[np.float32], ClipSpec]) -> bytes:
         facts, picture = describe.measure(synth.play(*task), RATE)
         numbers = (*facts[: len(describe.DESCRIPTORS)], facts.lufs, facts.start_s, facts.end_s)
         return np.array(numbers, "<f8").tobytes() + picture.astype("<f2").tobytes()

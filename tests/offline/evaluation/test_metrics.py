@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from latentd.model import bundle
 from latentd.offline.evaluation import metrics
-from latentd.offline.evaluation.metrics import Sounds
+from latentd.offline.evaluation.metrics import ClipSounds
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
 FILTER = amsynth.INDEX["filter_type"]
 
 
-def _sounds(random: np.random.Generator, count: int) -> Sounds:
+def _sounds(random: np.random.Generator, count: int) -> ClipSounds:
     descriptors = random.uniform(-20.0, 120.0, (count, 7))
     mel = random.uniform(-80.0, 0.0, (count, 5, 8)).astype(np.float16)
-    return Sounds(descriptors, random.uniform(-30.0, -10.0, count), mel)
+    return ClipSounds(descriptors, random.uniform(-30.0, -10.0, count), mel)
 
 
 def _with(values: Array, parameter: int) -> Array:
@@ -116,7 +116,7 @@ def test_range_kept_compares_what_lies_between_the_5_and_95_percent() -> None:
 def test_silent_area_counts_silence_and_what_is_too_faint() -> None:
     descriptors = np.zeros((4, 7))
     descriptors[1] = np.nan
-    sounds = Sounds(descriptors, np.array([-20.0, -np.inf, -45.1, -45.0]), np.zeros((4, 1, 1), np.float16))
+    sounds = ClipSounds(descriptors, np.array([-20.0, -np.inf, -45.1, -45.0]), np.zeros((4, 1, 1), np.float16))
     assert metrics.silent(sounds).tolist() == [False, True, True, False]
 
 

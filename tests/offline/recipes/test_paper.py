@@ -20,7 +20,7 @@ from latentd.offline.corpus import corpus
 from latentd.offline.corpus.corpus import PAPER_CONSTANTS, Corpus, paper_layout
 from latentd.offline.publish.export import export, write
 from latentd.offline.recipes import pca
-from latentd.offline.recipes.loss_weights import HearingWeights, Weights
+from latentd.offline.recipes.loss_weights import TimbreWeights, VaeWeights
 from latentd.offline.recipes.paper import Epoch, Recipe, Trained, networks, train
 from latentd.offline.recipes.vae_net import VAE
 from latentd.synth import amsynth, banks
@@ -305,5 +305,5 @@ def test_planes_keep_all_of_what_lies_in_one_and_do_not_turn_with_the_sign() -> 
 
 def test_the_help_names_every_weight_with_its_default() -> None:
     text = " ".join(_command("--help").stdout.split())
-    for weights in (Weights(), HearingWeights()):
+    for weights in (TimbreWeights(), VaeWeights()):
         assert ", ".join(f"{name}={value:g}" for name, value in asdict(weights).items()) in text

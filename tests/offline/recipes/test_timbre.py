@@ -20,15 +20,15 @@ from latentd.offline.corpus import augment
 from latentd.offline.corpus.corpus import Corpus
 from latentd.offline.publish import export_timbre
 from latentd.offline.recipes import annealing, atlas, relevance, timbre
-from latentd.offline.recipes.loss_weights import Weights, changed
-from latentd.offline.recipes.surface import Surface, Teacher, played
+from latentd.offline.recipes.loss_weights import TimbreWeights, changed
+from latentd.offline.recipes.surface import Surface, Teacher, straight_through
 from latentd.offline.recipes.surrogate import LAYOUT
 from latentd.offline.recipes.timbre import TimbreRecipe
 from latentd.offline.timbre.measure import Measured
 from latentd.synth import amsynth, banks
 from latentd.synth.amsynth import Array
 from latentd.synth.banks import Bank
-from tests.offline import made_up
+from tests.offline import synthetic
 
 pytestmark = pytest.mark.offline
 
@@ -46,13 +46,13 @@ def _ignore(part: str, done: int, total: int) -> None:
 
 @pytest.fixture(scope="module")
 def rows() -> Corpus:
-    return made_up.presets()
+    return synthetic.presets()
 
 
 def test_made_twice_from_one_seed_it_is_the_same_to_the_byte_and_loads(rows: Corpus, tmp_path: Path) -> None:
     folders = []
     for name in ("one", "two"):
-        made = timbre.make(rows, TINY, made_up.measure, _ignore)
+        made = timbre.train(rows, TINY, synthetic.measure, _ignore)
         folders.append(export_timbre.export(made, TINY, rows, rows.take([]), "tiny", tmp_path / name))
     for file in sorted(path.name for path in folders[0].iterdir()):
         assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
@@ -69,7 +69,7 @@ def test_numpy_decodes_what_torch_was_trained_to_play() -> None:
     surface = Surface(6, 1.0, 16, 0)
     points = np.random.default_rng(1).uniform(0, 1, (100, 2))
     with torch.no_grad():
-        columns = played(surface(torch.from_numpy(2 * points - 1).float())).numpy()
+        columns = straight_through(surface(torch.from_numpy(2 * points - 1).float())).numpy()
     np.testing.assert_allclose(LAYOUT.encode(timbre.decode(surface, points)), columns, atol=1e-5)
 
 
@@ -134,7 +134,7 @@ def test_crossed_patches_are_within_range_and_keep_to_classes() -> None:
 
 def test_too_few_presets_are_the_users_mistake(rows: Corpus) -> None:
     with pytest.raises(UserError, match="distinct presets are heard"):
-        timbre.make(rows.take(range(10)), TINY, made_up.measure, _ignore)
+        timbre.train(rows.take(range(10)), TINY, synthetic.measure, _ignore)
 
 
 def test_a_pad_of_the_recipe_reaches_classes_by_vote() -> None:
@@ -149,15 +149,17 @@ def test_without_rounds_it_is_a_copy_of_the_atlas_that_heard_only_presets_and_th
 
     def measure(some: Array) -> Measured:
         patches.append(len(some))
-        return made_up.measure(some)
+        return synthetic.measure(some)
 
-    made = timbre.make(rows, replace(TINY, rounds=0), measure, _ignore)
+    made = timbre.train(rows, replace(TINY, rounds=0), measure, _ignore)
     assert made.doubt == []
     assert patches == [90, 2500, TINY.crossed, 90]
 
 
 def test_a_weight_is_changed_by_its_name() -> None:
-    assert changed(Weights(), ["teacher=0", "jump_free=2.5"]) == replace(Weights(), teacher=0.0, jump_free=2.5)
+    assert changed(TimbreWeights(), ["teacher=0", "jump_free=2.5"]) == replace(
+        TimbreWeights(), teacher=0.0, jump_free=2.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,4 +174,4 @@ def test_a_weight_is_changed_by_its_name() -> None:
 )
 def test_a_wrong_weight_is_the_users_mistake_and_the_right_ones_are_named(change: str, message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
-        changed(Weights(), [change])
+        changed(TimbreWeights(), [change])

@@ -13,21 +13,21 @@ from latentd.model import bundle
 from latentd.offline.corpus.corpus import Corpus
 from latentd.offline.publish.export import export
 from latentd.offline.recipes import vae
-from latentd.offline.recipes.loss_weights import HearingWeights
+from latentd.offline.recipes.loss_weights import VaeWeights
 from latentd.offline.recipes.paper import Trained, networks
 from latentd.offline.recipes.surrogate import LAYOUT
-from latentd.offline.recipes.vae import MARGIN, HearingEpoch, HearingRecipe
+from latentd.offline.recipes.vae import MARGIN, VaeEpoch, VaeRecipe
 from latentd.synth import amsynth
-from tests.offline import made_up
+from tests.offline import synthetic
 
 pytestmark = pytest.mark.offline
 
-TINY = HearingRecipe(epochs=4, batch=32, hidden=16, rounds=1, proxy_steps=20, again_steps=10)
+TINY = VaeRecipe(epochs=4, batch=32, hidden=16, rounds=1, proxy_steps=20, again_steps=10)
 
 
 @pytest.fixture(scope="module")
 def rows() -> Corpus:
-    return made_up.presets()
+    return synthetic.presets()
 
 
 def _ignore(part: str, done: int, total: int) -> None:
@@ -35,8 +35,8 @@ def _ignore(part: str, done: int, total: int) -> None:
     assert 0 <= done <= total
 
 
-def _made(rows: Corpus, recipe: HearingRecipe) -> Trained:
-    return vae.make(rows, recipe, made_up.measure, _ignore)
+def _made(rows: Corpus, recipe: VaeRecipe) -> Trained:
+    return vae.train(rows, recipe, synthetic.measure, _ignore)
 
 
 def test_made_twice_from_one_seed_it_is_the_same_to_the_byte_and_loads(rows: Corpus, tmp_path: Path) -> None:
@@ -56,8 +56,8 @@ def test_the_loss_falls_in_every_part_and_epochs_are_counted_through_all_rounds(
     curve = _made(rows, replace(TINY, epochs=61, rounds=2, learning_rate=3e-3)).curve
     assert [epoch.number for epoch in curve] == list(range(1, 62))
     first, last = curve[0], curve[-1]
-    assert isinstance(first, HearingEpoch)
-    assert isinstance(last, HearingEpoch)
+    assert isinstance(first, VaeEpoch)
+    assert isinstance(last, VaeEpoch)
     assert last.train_continuous < first.train_continuous
     assert last.train_categories < first.train_categories
     assert last.train_sound < first.train_sound
@@ -72,7 +72,7 @@ def test_epochs_may_be_fewer_than_rounds(rows: Corpus) -> None:
 def test_every_weight_of_the_loss_changes_the_model(rows: Corpus) -> None:
     usual = _made(rows, replace(TINY, epochs=1, rounds=0)).curve[-1].train
     for name in ("descriptors", "loudness", "mel", "doubt"):
-        other = replace(TINY, epochs=1, rounds=0, weights=replace(HearingWeights(), **{name: 7.0}))
+        other = replace(TINY, epochs=1, rounds=0, weights=replace(VaeWeights(), **{name: 7.0}))
         assert _made(rows, other).curve[-1].train > usual, name
 
 

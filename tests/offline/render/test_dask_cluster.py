@@ -21,7 +21,7 @@ from latentd.cli import cli
 from latentd.errors import LatentdError, UserError
 from latentd.offline.render import dask_cluster, dask_task, workers
 from latentd.offline.render import synths as render_module
-from latentd.offline.render.clip_spec import Take
+from latentd.offline.render.clip_spec import ClipSpec
 from latentd.offline.render.pool import open_pool, render
 from latentd.offline.timbre.measure import measure
 from latentd.synth import amsynth, banks
@@ -31,7 +31,7 @@ from tests.support.rig import Program, wait_for
 
 pytestmark = pytest.mark.offline
 
-SHORT = Take(length_s=0.5)
+SHORT = ClipSpec(length_s=0.5)
 ROOT = Path(latentd.__file__).parents[1]
 # What a machine lacks is taken from the worker before it does anything.
 NO_LATENTD = "import sys\nsys.modules['latentd'] = None\n"
@@ -127,7 +127,7 @@ def test_a_synth_that_crashes_is_tried_again_and_then_reported_in_its_place(dask
 def test_a_dask_worker_keeps_its_processes_only_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_task, "_IDLE_S", 0.2)
     before = children()
-    assert [dask_task.run(crashing, n, (n, str(tmp_path)), dask_task.kit()) for n in (2, 4)] == [4, 16]
+    assert [dask_task.run(crashing, n, (n, str(tmp_path)), dask_task.environment()) for n in (2, 4)] == [4, 16]
     assert children() != before
     wait_for(lambda: children() == before, "the end of the idle process")
 

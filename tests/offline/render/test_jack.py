@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentd.offline.render.clip_spec import RATE, Take
+from latentd.offline.render.clip_spec import RATE, ClipSpec
 from latentd.offline.render.jack import JackSynth
 from latentd.offline.render.pool import render
 from latentd.offline.render.synths import to_params
@@ -19,7 +19,7 @@ from tests.offline.reference import patches
 
 pytestmark = pytest.mark.offline
 
-TAKE = Take(length_s=2.0)
+SPEC = ClipSpec(length_s=2.0)
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def synth() -> Iterator[JackSynth]:
 
 def test_two_runs_are_the_same_to_the_bit(synth: JackSynth) -> None:
     for patch in [*patches()[2:4], _preset("BriansBank01", 88)]:
-        one, two = (synth.play(to_params(patch), TAKE) for _ in range(2))
-        assert one.shape == (TAKE.samples, 2) and one.any()
+        one, two = (synth.play(to_params(patch), SPEC) for _ in range(2))
+        assert one.shape == (SPEC.samples, 2) and one.any()
         assert np.array_equal(one, two)
 
 
@@ -50,8 +50,8 @@ HARD = (
 
 def test_the_sound_is_the_plugin_s_from_the_first_sample_on(synth: JackSynth) -> None:
     chosen = [*patches()[2:5], *(_preset(bank, number) for bank, number in HARD)]
-    for patch, plugin in zip(chosen, render(chosen, TAKE), strict=True):
-        ours = synth.play(to_params(patch), TAKE)
+    for patch, plugin in zip(chosen, render(chosen, SPEC), strict=True):
+        ours = synth.play(to_params(patch), SPEC)
         assert plugin.any() and np.abs(ours - plugin).max() < 2e-6
         assert np.allclose(
             describe.describe(ours, RATE)[:7], describe.describe(plugin, RATE)[:7], atol=0.01, equal_nan=True
@@ -65,7 +65,9 @@ def _preset(bank: str, number: int) -> amsynth.Array:
 
 def test_note_and_length_are_heard_and_a_released_note_fades(synth: JackSynth) -> None:
     params = to_params(amsynth.DEFAULT)
-    long, high, short = (synth.play(params, take) for take in (TAKE, Take(72, 100, 2.0), Take(60, 100, 2.0, 0.5)))
+    long, high, short = (
+        synth.play(params, spec) for spec in (SPEC, ClipSpec(72, 100, 2.0), ClipSpec(60, 100, 2.0, 0.5))
+    )
     assert not np.array_equal(long, high)
     assert np.abs(long - short)[: RATE // 2].max() < 1e-6
     assert np.abs(short[-RATE // 10 :]).max() < 0.1 * np.abs(long[-RATE // 10 :]).max()
@@ -74,7 +76,7 @@ def test_note_and_length_are_heard_and_a_released_note_fades(synth: JackSynth) -
 def test_the_environment_stays_as_it_was_and_no_process_is_left() -> None:
     before = dict(os.environ)
     synth = JackSynth()
-    synth.play(to_params(amsynth.DEFAULT), Take(length_s=0.2))
+    synth.play(to_params(amsynth.DEFAULT), ClipSpec(length_s=0.2))
     assert dict(os.environ) == before and _children()
     home = synth.home
     synth.close()

@@ -16,14 +16,14 @@ from click.testing import CliRunner
 from latentd.cli.render import command
 from latentd.errors import UserError
 from latentd.offline.render import workers
-from latentd.offline.render.clip_spec import Take
+from latentd.offline.render.clip_spec import ClipSpec
 from latentd.offline.render.pool import render
 from latentd.offline.timbre.measure import measure
 from latentd.synth import amsynth, banks
 
 pytestmark = pytest.mark.offline
 
-SHORT = Take(length_s=0.5)
+SHORT = ClipSpec(length_s=0.5)
 
 
 def patches(count: int = 6) -> list[np.ndarray]:
@@ -41,7 +41,8 @@ def test_the_same_to_the_bit_in_every_run_order_and_process() -> None:
 def test_note_velocity_and_length_are_heard() -> None:
     patch = amsynth.DEFAULT
     clips = [
-        next(render([patch], take, 1)) for take in (SHORT, Take(72, 100, 0.5), Take(60, 20, 0.5), Take(length_s=1.0))
+        next(render([patch], spec, 1))
+        for spec in (SHORT, ClipSpec(72, 100, 0.5), ClipSpec(60, 20, 0.5), ClipSpec(length_s=1.0))
     ]
     assert len({clip.tobytes() for clip in clips}) == 4 and len(clips[3]) == 48000
     assert np.array_equal(clips[3][:20000], clips[0][:20000])
@@ -50,7 +51,7 @@ def test_note_velocity_and_length_are_heard() -> None:
 @pytest.mark.parametrize("values", [{"note": 128}, {"velocity": 0}, {"length_s": 0.0}, {"held_s": -1.0}])
 def test_a_take_out_of_range_is_the_user_s_mistake(values: dict[str, Any]) -> None:
     with pytest.raises(UserError):
-        Take(**values)
+        ClipSpec(**values)
 
 
 def test_measuring_twice_renders_once(tmp_path: Path) -> None:

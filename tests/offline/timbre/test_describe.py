@@ -117,7 +117,7 @@ def test_the_sound_s_extent_and_onsets_are_found() -> None:
     ],
 )
 def test_what_is_no_sound_is_a_clear_error(samples: np.ndarray, rate: int) -> None:
-    with pytest.raises(describe.Undescribable):
+    with pytest.raises(describe.InvalidAudio):
         describe.describe(samples, rate)
 
 

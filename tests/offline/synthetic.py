@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from latentd.offline.corpus.corpus import Corpus, Row
+from latentd.offline.corpus.corpus import Corpus, CorpusRow
 from latentd.offline.timbre.measure import Measured
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
@@ -14,7 +14,7 @@ def presets(count: int = 90) -> Corpus:
     """Random ones; the first is silent."""
     params = amsynth.round_steps(np.random.default_rng(1).uniform(size=(count, amsynth.COUNT)))
     params[0, amsynth.INDEX["master_vol"]] = 0.0
-    return Corpus(tuple(Row(f"p{i}", "made.bank", i) for i in range(count)), params)
+    return Corpus(tuple(CorpusRow(f"p{i}", "made.bank", i) for i in range(count)), params)
 
 
 def measure(patches: Array) -> Measured:
