@@ -20,7 +20,7 @@ from latentd.daemon.engine import Engine
 from latentd.daemon.monitor import Monitors
 from latentd.daemon.network import Allowed, Sender, listen, overrun
 from latentd.daemon.subscribers import Feedback
-from latentd.daemon.synth_link import Ways
+from latentd.daemon.synth_link import SynthLink
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import JACK_PORT, Inputs
@@ -65,7 +65,7 @@ class Service:
         # A fresh buffer of this size for each datagram would have the heap grow and shrink with every one.
         self._room = memoryview(bytearray(_LARGEST_DATAGRAM))
         self._handlers: dict[int, Callable[[float], object]] = {}  # descriptor -> what reads it
-        self._ways_fds: list[int] = []
+        self._link_fds: list[int] = []
         self._askers: list[Sender] = []  # they are told how things are once the tick has answered the input
         self._deadlines: list[float | None] = [None]
         self._last_tick = self._last_answer = self._warm = self._rested = self._said = self._summed = 0.0
@@ -85,15 +85,15 @@ class Service:
         self._socket = stack.enter_context(listen(config.address))
         self.background = Background()
         stack.callback(self.background.close)
-        self.ways = Ways(config, self.send, self.background.submit)
-        stack.callback(self.ways.close)
+        self.link = SynthLink(config, self.send, self.background.submit)
+        stack.callback(self.link.close)
         self._alsa_in = _alsa_in(config)
         if self._alsa_in is not None:
             stack.callback(self._alsa_in.close)
         settings = {mapping.name: mapping.gesture for mapping in mappings}
         settings["latentd"] = GestureSettings(filter=None, retake=0.0)  # the control interface is obeyed to the digit
         inputs, gesture = Inputs(mappings, self.status.counters), Gesture(settings)
-        self.engine = Engine(inputs, gesture, model, config.shaping, self.ways.output, self.status)
+        self.engine = Engine(inputs, gesture, model, config.shaping, self.link.output, self.status)
         self.feedback = Feedback(self.send, config.feedback_port)
         self.monitors = Monitors(self.send)
         self.control = Control(self, config.state_folder)
@@ -136,8 +136,8 @@ class Service:
 
     def _say_output(self) -> None:
         output = self.engine.output
-        log.info("output %s: %s", output.name, self.ways.why)
-        systemd.status(f"playing through {output.name}: {self.ways.why}")
+        log.info("output %s: %s", output.name, self.link.why)
+        systemd.status(f"playing through {output.name}: {self.link.why}")
         names = [name for name, reached in zip(NAMES, output.reachable, strict=True) if not reached]
         if names:
             log.warning(
@@ -152,7 +152,7 @@ class Service:
 
     def _turn(self) -> None:
         """Wait for input or the next deadline, take what came, answer the newest."""
-        self._watch_ways()
+        self._watch_link()
         deadline = min(t for t in (*self._deadlines, time.monotonic() + _IDLE_S) if t is not None)
         ready = self._epoll.poll(max(deadline - time.monotonic(), 0.0))
         now = time.monotonic()
@@ -173,15 +173,15 @@ class Service:
     def _answer(self, now: float) -> None:
         """Let every part do what is due at `now`, and learn when each wants to be called again."""
         tick = self._tick(now)  # before all else: nothing stands between a point and the synth
-        ways = self.ways.poll(now)
-        if self.ways.output is not self.engine.output:
-            self.engine.use_output(self.ways.output)
+        link = self.link.poll(now)
+        if self.link.output is not self.engine.output:
+            self.engine.use_output(self.link.output)
             self._say_output()
             self._fresh = True
             tick = self._tick(now)
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
-        self._deadlines = [tick, ways, alsa, feedback, self._alive(now), self._alert.due(self._warm, now)]
+        self._deadlines = [tick, link, alsa, feedback, self._alive(now), self._alert.due(self._warm, now)]
         if self._askers:
             self._tell(now)
         if now - self._rested >= (_IDLE_S if tick is None else _LONGEST_S):
@@ -238,18 +238,18 @@ class Service:
             systemd.alive()
         return self._alive_t + self._alive_s
 
-    def _watch_ways(self) -> None:
-        """The ways in may open and close descriptors as synths and servers come and go."""
-        wanted = self.ways.filenos()
-        if wanted == self._ways_fds:
+    def _watch_link(self) -> None:
+        """The link may open and close descriptors as synths and servers come and go."""
+        wanted = self.link.filenos()
+        if wanted == self._link_fds:
             return
-        for fd in set(self._ways_fds).difference(wanted):
+        for fd in set(self._link_fds).difference(wanted):
             del self._handlers[fd]
             with contextlib.suppress(OSError):  # closed, it left the list by itself
                 self._epoll.unregister(fd)
-        for fd in set(wanted).difference(self._ways_fds):
-            self._watch(fd, self._on_ways)
-        self._ways_fds = wanted
+        for fd in set(wanted).difference(self._link_fds):
+            self._watch(fd, self._on_link)
+        self._link_fds = wanted
 
     def _watch(self, fd: int, handler: Callable[[float], object]) -> None:
         self._handlers[fd] = handler
@@ -292,16 +292,16 @@ class Service:
         if self.control.receive(message, sender, now):
             wanted = True
         self._fresh = self._fresh or wanted
-        if not wanted and not self.ways.receive(message, sender, now):
+        if not wanted and not self.link.receive(message, sender, now):
             self.status.counters.unmapped += 1
 
     def _on_background(self, now: float) -> None:
         self.background.collect()
         self._fresh = True
 
-    def _on_ways(self, now: float) -> None:
-        self.ways.wake()
-        for data, _arrived in self.ways.take_midi():
+    def _on_link(self, now: float) -> None:
+        self.link.wake()
+        for data, _arrived in self.link.take_midi():
             self._midi(data, JACK_PORT, now)
 
     def _on_alsa(self, now: float) -> None:
@@ -352,13 +352,13 @@ class Service:
         """Silence: end every note on every channel, and tell the synth its whole patch again.
 
         Raises:
-            LatentdError: no way that carries notes reaches the synth now.
+            LatentdError: no output that carries notes reaches the synth now.
         """
-        if not self.ways.carries_notes:
-            raise LatentdError("notes can only be ended through MIDI, and no MIDI way reaches the synth")
+        if not self.link.carries_notes:
+            raise LatentdError("notes can only be ended through MIDI, and no MIDI output reaches the synth")
         for channel in range(16):
             for cc in (64, 123, 120):
-                self.ways.note(0xB0 | channel, cc, 0)
+                self.link.note(0xB0 | channel, cc, 0)
         self.engine.output.resend_all(now)
 
     # -- status ----------------------------------------------------------------------------------
@@ -376,7 +376,7 @@ class Service:
             "model": engine.model.name,
             "mappings": self.config.mappings,
             "output": engine.output.name,
-            "why": self.ways.why,
+            "why": self.link.why,
             "xy": engine.xy,
             "source": engine.gesture.leader,
             "touch": engine.gesture.touched,
@@ -387,11 +387,11 @@ class Service:
             "patch": None if patch is None else dict(zip(NAMES, patch.tolist(), strict=True)),
             "settled": self._deadlines[0] is None and engine.output.settled(),
             "counters": {name: getattr(counters, name) for name in counters.__slots__}
-            | self.ways.counts()
+            | self.link.counts()
             | {"overrun": overrun(self._socket)},
             "latency": self.status.latency.facts(),
             "lateness": self.status.lateness.facts(),
-            "ways": self.ways.facts(),
+            "ways": self.link.facts(),
             "alsa_in": self._alsa_in.facts() if self._alsa_in is not None else None,
         }
 

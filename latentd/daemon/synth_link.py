@@ -1,4 +1,4 @@
-"""The ways into the synth that are open, and which of them plays. One is the output; the others carry notes or wait."""
+"""The link to the synth: the outputs that are open, and which one plays. The others carry notes, or stand by."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _SILENT = "amSynth does not answer on its OSC interface, but its MIDI port is th
 _MUTE_S = 5.0
 
 
-class Ways:
+class SynthLink:
     """Opens what the configuration asks for, and with `auto` follows what the synth offers.
 
     Attributes:
-        output: the way that plays now.
+        output: the one that plays now.
         why: the reason, for people.
     """
 
@@ -55,17 +55,17 @@ class Ways:
             if wanted in ("auto", "osc", "jack")
             else None
         )
-        # Last, because its folder would be left behind if another way refused its settings.
+        # Last, because its folder would be left behind if another output refused its settings.
         self.osc = _amsynth_osc(config, send, submit) if wanted in ("auto", "osc") else None
-        open_ways: tuple[Output | None, ...] = (self.osc, self.jack, alone)
-        self._all = [way for way in open_ways if way is not None]
+        opened: tuple[Output | None, ...] = (self.osc, self.jack, alone)
+        self._outputs = [output for output in opened if output is not None]
         self._jack_due = -math.inf
         self._mute_since: float | None = None  # infinite once it has been said
-        self.output = self._all[0]
+        self.output = self._outputs[0]
         self.why = "as configured"
         if self._auto and self.jack is not None and self.osc is not None:
             known = self.osc.address is not None
-            self.output = self._all[0 if known else 1]
+            self.output = self.osc if known else self.jack
             url = f"osc.udp://127.0.0.1:{config.address[1]}/"
             self.why = "amSynth announced itself here before" if known else _NOT_STARTED_FOR_US.format(url=url)
 
@@ -74,8 +74,9 @@ class Ways:
         self._jack_due = -math.inf
 
     def poll(self, now: float) -> float | None:
-        """Housekeeping of every way; with `auto` also the choice of `output`. Returns when to call again."""
-        wakes = [t for t in (way.poll(now) for way in self._all if way is not self.jack) if t is not None]
+        """Housekeeping of every output; with `auto` also the choice of `output`. Returns when to call again."""
+        others = [output.poll(now) for output in self._outputs if output is not self.jack]
+        wakes = [t for t in others if t is not None]
         if self.jack is not None:
             if now >= self._jack_due:  # a look costs several system calls
                 self._jack_due = self.jack.poll(now) or math.inf
@@ -123,34 +124,34 @@ class Ways:
 
     @property
     def carries_notes(self) -> bool:
-        """A way that carries notes is connected to the synth."""
-        return any(way.facts().get("connected") for way in self._all if way is not self.osc)
+        """An output that carries notes is connected to the synth."""
+        return any(output.facts().get("connected") for output in self._outputs if output is not self.osc)
 
     def note(self, status: int, data1: int, data2: int) -> bool:
-        """Send a note or channel message by the first way that carries any."""
-        return any(way.note(status, data1, data2) for way in self._all)
+        """Send a note or channel message through the first output that carries any."""
+        return any(output.note(status, data1, data2) for output in self._outputs)
 
     def filenos(self) -> list[int]:
         """Descriptors to watch; readable means `take_midi` and `poll`."""
-        return [fd for way in self._all for fd in way.filenos()]
+        return [fd for output in self._outputs for fd in output.filenos()]
 
     def counts(self) -> dict[str, int]:
-        """What the ways have counted together: synths and servers that came back, whole patches sent again."""
-        facts = [way.facts() for way in self._all]
-        connections = [_number(way, "connections") for way in facts]
+        """Counted over all outputs: synths and servers that came back, whole patches sent again."""
+        facts = [output.facts() for output in self._outputs]
+        connections = [_number(found, "connections") for found in facts]
         return {
             "reconnects": sum(max(n - 1, 0) for n in connections),
-            "resent": sum(max(_number(way, "resent"), 0) for way in facts),
+            "resent": sum(max(_number(found, "resent"), 0) for found in facts),
         }
 
     def facts(self) -> dict[str, object]:
-        """Each open way by name, for status."""
-        return {way.name: way.facts() for way in self._all}
+        """Each open output by name, for status."""
+        return {output.name: output.facts() for output in self._outputs}
 
     def close(self) -> None:
-        """Close every way, the last opened first."""
-        for way in reversed(self._all):
-            way.close()
+        """Close every output, the last opened first."""
+        for output in reversed(self._outputs):
+            output.close()
 
 
 def _number(facts: dict[str, object], name: str) -> int:
@@ -161,7 +162,7 @@ def _number(facts: dict[str, object], name: str) -> int:
 def cc_map(config: Config) -> Midimap:
     """What the running amSynth's CCs reach, as far as its file tells.
 
-    A damaged file that amSynth finds by itself is said and passed over: other ways than MIDI do not need it.
+    A damaged file that amSynth finds by itself is only a warning: outputs other than MIDI do not need it.
 
     Raises:
         LatentdError: the file that the configuration names is missing, damaged or cannot be read.

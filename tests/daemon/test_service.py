@@ -296,7 +296,7 @@ def test_an_address_cannot_write_into_the_log() -> None:
 def test_a_panic_that_reaches_no_synth_says_so() -> None:
     with latentd("--output", "osc", env={**os.environ, "JACK_DEFAULT_SERVER": "latentd-nobody"}) as daemon:
         for _ in range(3):
-            assert "no MIDI way reaches the synth" in error(daemon, "/latentd/panic")
+            assert "no MIDI output reaches the synth" in error(daemon, "/latentd/panic")
 
 
 def test_datagrams_full_of_mistakes_leave_room_for_the_point(daemon: Daemon) -> None:

@@ -1,4 +1,4 @@
-"""Which CC map the ways into the synth go by."""
+"""Which CC map the outputs go by."""
 
 from __future__ import annotations
 
