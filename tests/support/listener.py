@@ -26,7 +26,7 @@ class Listener(Apart):
     """The test's end of that process."""
 
     def __init__(self, server: Server, connect_to: str = "") -> None:
-        super().__init__("tests.listener", connect_to, env=server.env)
+        super().__init__("tests.support.listener", connect_to, env=server.env)
         self.cycles: list[Cycle] = []
         self.hear(self._take)
         wait_for(lambda: "listener:in" in server.ports(), "the listener's port")
