@@ -263,8 +263,8 @@ def alive(pid: object) -> bool:
 
 ENGINE = """
 import sys, time
-from latentd import midimap
-from latentd.outputs.jack import JackPort
+from latentd.outputs.jack.port import JackPort
+from latentd.synth import midimap
 port = JackPort(midimap.OURS, playback="listener:in")
 told = False
 while True:
