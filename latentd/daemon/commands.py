@@ -143,15 +143,18 @@ class Control:
     # -- the point -------------------------------------------------------------------------------
 
     def _xy(self, args: Args, sender: Sender, now: float) -> None:
-        x, y = _floats(args, "xy", 2)
+        values = _floats(tuple(0.0 if arg is None else arg for arg in args), "xy", 2)
+        x, y = (None if arg is None else value for arg, value in zip(args, values, strict=True))
         self._point(x, y, now)
 
     def _z(self, args: Args, sender: Sender, now: float) -> None:
         x, y = self._engine.pad.to_pad(np.array(_floats(args, "z", 2)))
         self._point(x, y, now)
 
-    def _point(self, x: float, y: float, now: float) -> None:
-        self._engine.hear(Point(clip(x), clip(y), None, "latentd", now))
+    def _point(self, x: float | None, y: float | None, now: float) -> None:
+        """Move the point; None leaves an axis where it is."""
+        x, y = (None if value is None else clip(value) for value in (x, y))
+        self._engine.hear(Point(x, y, None, "latentd", now))
 
     def _touch(self, args: Args, sender: Sender, now: float) -> None:
         if not _flag(args, "touch"):

@@ -124,8 +124,10 @@ class Engine:
 
     def hear(self, point: Point) -> None:
         """The newest point of the control interface, for the next tick."""
-        if self._own_point is not None:
+        if (before := self._own_point) is not None:
             self.status.counters.superseded += 1
+            x, y = (old if new is None else new for old, new in ((before.x, point.x), (before.y, point.y)))
+            point = point._replace(x=x, y=y)
         self._own_point = point
 
     def use_model(self, model: Model) -> None:

@@ -11,21 +11,31 @@ from latentd.status import Counters
 
 
 class Unusable(Exception):
-    """An argument is missing, not a number, not finite or absurd."""
+    """An argument is missing, not a number, not finite or absurdly large."""
 
 
 def number(args: tuple[object, ...], index: int) -> float:
     """Argument `index` as a number, whichever numeric type the sender chose.
 
     Raises:
-        Unusable: it is none.
+        Unusable: it is not one.
     """
+    value = args[index] if index < len(args) else None
+    if isinstance(value, (float, int)) and -ABSURD <= value <= ABSURD:  # false for NaN
+        return float(value)
+    raise Unusable
+
+
+def position(args: tuple[object, ...], index: int) -> float | None:
+    """As `number`, but nil is None: the sender leaves this axis where it is."""
     if index >= len(args):
         raise Unusable
     value = args[index]
-    if not isinstance(value, (float, int)) or not -ABSURD <= value <= ABSURD:  # not so either for NaN
-        raise Unusable
-    return float(value)
+    if isinstance(value, (float, int)) and -ABSURD <= value <= ABSURD:
+        return float(value)
+    if value is None:
+        return None
+    raise Unusable
 
 
 class OscReader:
@@ -50,14 +60,15 @@ class OscReader:
         spec = self._message
         try:
             if self._plain and args:  # the usual case, kept short
-                x = None if spec.x is None else number(args, spec.x)
-                y = None if spec.y is None else number(args, spec.y)
+                x = None if spec.x is None else position(args, spec.x)
+                y = None if spec.y is None else position(args, spec.y)
                 self._source.hear(x, y, None, now)
                 return True
             if message.untagged is not None:
-                if spec.untagged is None:
-                    return False
-                args = read_untagged(message.untagged, spec.untagged)
+                if spec.untagged is not None:
+                    args = read_untagged(message.untagged, spec.untagged)
+                elif message.untagged.strip(b"\0"):
+                    return False  # not mere padding, and the mapping does not say what it means
             if not self._meant(args):
                 return False
             self._use(args, now)
@@ -79,8 +90,7 @@ class OscReader:
         x = y = None
         # With the touch gone, many senders send no position, or a meaningless one.
         if touch is not False or _has(args, spec.x, spec.y):
-            x = None if spec.x is None else number(args, spec.x) * self._step
-            y = None if spec.y is None else number(args, spec.y) * self._step
+            x, y = self._axis(args, spec.x), self._axis(args, spec.y)
         if not spec.finger:
             self._source.hear(x, y, touch, now)
             return
@@ -90,6 +100,10 @@ class OscReader:
         else:
             self._fingers.put(finger, x, y)
         self._fingers.tell(now)
+
+    def _axis(self, args: tuple[object, ...], index: int | None) -> float | None:
+        value = None if index is None else position(args, index)
+        return None if value is None else value * self._step
 
 
 def _has(args: tuple[object, ...], x: int | None, y: int | None) -> bool:

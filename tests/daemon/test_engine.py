@@ -98,6 +98,16 @@ def test_p1_at_rest_the_synth_holds_what_decode_prints(walk: list[tuple[float, f
     assert play.tick(now + SETTLE_S + 1.0) is None
 
 
+def test_an_axis_that_the_newest_point_leaves_out_is_that_of_the_point_before() -> None:
+    play = engine(Recorder())
+    point(play, 0.25, 0.5, 10.0)
+    play.tick(10.0)
+    for x, y in ((0.125, None), (None, 0.75)):  # both before the next tick
+        play.hear(Point(x, y, None, "latentd", 10.1))
+    play.tick(10.1)
+    assert play.xy == (0.125, 0.75)
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(1, 2000), st.floats(0, 1), st.floats(0, 1))
 def test_p3_after_a_burst_the_next_output_shows_the_newest_point(burst: int, x: float, y: float) -> None:

@@ -273,9 +273,19 @@ def test_an_address_pattern_reaches_every_message_that_it_names(daemon: Daemon) 
     assert "takes -0.5 to 1.5" in error(daemon, "/latentd/param/filter_cutof?", 99.0)
 
 
+def test_nil_leaves_an_axis_where_it_is(daemon: Daemon) -> None:
+    daemon.send("/latentd/xy", 0.25, 0.5)
+    daemon.send_bytes(packets.write("/latentd/xy", None, 0.75))
+    daemon.send_bytes(packets.write("/latentd/xy", 0.125, None))
+    wait_for(lambda: daemon.status()["xy"] == [0.125, 0.75], "the point")
+    assert "takes 2 numbers" in error(daemon, "/latentd/xy", 0.5)
+
+
 def test_senders_that_leave_out_type_tags_are_understood(daemon: Daemon) -> None:
     daemon.send_bytes(b"/latentd/xy\0" + struct.pack(">ff", 0.25, 0.125))
     wait_for(lambda: daemon.status()["xy"] == [0.25, 0.125], "the point")
+    daemon.send_bytes(b"/latentd/xy\0" + struct.pack(">ii", 0, 1))  # whole numbers, as integers
+    wait_for(lambda: daemon.status()["xy"] == [0.0, 1.0], "the point")
     daemon.send_bytes(b"/latentd/freeze\0" + struct.pack(">i", 1))
     wait_for(lambda: daemon.status()["frozen"], "freeze")
     before = daemon.status()["counters"]["faults"]

@@ -58,9 +58,43 @@ def test_missing_and_foreign_arguments_are_malformed() -> None:
     hearing = Hearing("xy")
     hearing.osc("/xy", 0.1)
     hearing.osc("/xy", "a", "b")
-    assert hearing.datagram(b"/xy\0,[ff]\0\0\0" + struct.pack(">ff", 0.1, 0.2))
-    assert hearing.counters.malformed == 3
+    assert hearing.counters.malformed == 2
     assert hearing.point() is None
+
+
+def test_the_values_of_an_array_count_as_arguments() -> None:
+    hearing = Hearing("xy")
+    assert hearing.datagram(b"/xy\0,[ff]\0\0\0" + struct.pack(">ff", 0.25, 0.5))
+    assert hearing.place() == (0.25, 0.5, None)
+
+
+def test_nil_leaves_an_axis_where_it_is() -> None:
+    hearing = Hearing("xy", text="osc: {step: 2.0, relative: true, messages: [{address: /step, x: 0, y: 1}]}")
+    hearing.osc("/xy", 0.25, 0.5)
+    assert hearing.osc("/xy", None, 0.75)
+    assert hearing.place() == (0.25, 0.75, None)
+    assert hearing.osc("/step", 0.25, None)
+    assert hearing.place() == (0.5, None, None)
+    assert hearing.osc("/xy", None, None)
+    assert hearing.point() is None
+    assert hearing.counters.malformed == 0
+    hearing.osc("/xy/touch", None)
+    assert hearing.counters.malformed == 1
+
+
+def test_nil_leaves_an_axis_of_a_finger_where_it_is() -> None:
+    hearing = Hearing("blocksosc")
+    hearing.osc("/block/lightpad/0/on", 0, 0.1, 0.2, 0.5)
+    hearing.osc("/block/lightpad/0/position", 0, None, 0.9, 0.5)
+    assert hearing.place() == (0.1, 0.9, True)
+    assert hearing.counters.malformed == 0
+
+
+def test_zero_bytes_after_an_address_are_no_arguments() -> None:
+    hearing = Hearing(text="osc: {messages: [{address: /on, touch: true}, {address: /xy, x: 0, y: 1}]}")
+    assert hearing.datagram(b"/on\0" + bytes(8))
+    assert hearing.place() == (None, None, True)
+    assert not hearing.datagram(b"/xy\0" + bytes(8))
 
 
 def test_a_message_without_arguments_is_passed_over() -> None:
@@ -75,6 +109,8 @@ def test_missing_type_tags_only_where_the_mapping_declares_the_types() -> None:
     hearing = Hearing("xy")
     assert hearing.datagram(bare)
     assert hearing.place() == (0.25, 0.5, None)
+    assert hearing.datagram(b"/xy\0" + struct.pack(">ii", 0, 1))  # as integers
+    assert hearing.place() == (0.0, 1.0, None)
     assert hearing.datagram(b"/xy\0" + struct.pack(">f", 0.25))  # too short for what is declared
     assert hearing.counters.malformed == 1
     hearing = Hearing(text="osc: {messages: [{address: /xy, x: 0, y: 1}]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import time
 from typing import Any
@@ -48,8 +49,10 @@ def test_the_two_examples_of_the_specification() -> None:
         ("b", b"\0\0\0\3abc\0", (b"abc",)),
         ("b", b"\0\0\0\0", (b"",)),
         ("TFNI", b"", (True, False, None, IMPULSE)),
-        ("[ii]f", struct.pack(">iif", 1, 2, 0.5), ((1, 2), 0.5)),
-        ("[[i]]", struct.pack(">i", 1), (((1,),),)),
+        ("[ii]f", struct.pack(">iif", 1, 2, 0.5), (1, 2, 0.5)),
+        ("[[i]]", struct.pack(">i", 1), (1,)),
+        ("[ff]", struct.pack(">ff", 0.25, 0.5), (0.25, 0.5)),
+        ("[s][]", b"abc\0", ("abc",)),
         ("Sf", b"abc\0" + struct.pack(">f", 0.5), ("abc", 0.5)),
     ],
 )
@@ -62,9 +65,30 @@ def test_every_type_of_the_specification(tags: str, data: bytes, args: tuple[obj
 
 def test_a_known_head_does_not_hide_a_wrong_size() -> None:
     assert read(XY) == [Message("/xy", (0.25, 0.5))]
-    for wrong in (XY[:-4], XY + b"\0\0\0\0"):
+    for wrong in (XY[:-4], XY + b"\0\0\0\1"):
         with pytest.raises(Malformed):
             read(wrong)
+
+
+@pytest.mark.parametrize("zeros", [1, 4, 13, 4_000])
+def test_extra_zero_bytes_at_the_end_are_ignored(zeros: int) -> None:
+    extra = b"\0" * zeros
+    for _ in range(2):  # again, now that the head is known
+        assert read(XY + extra) == [Message("/xy", (0.25, 0.5))]
+    assert read(write("/s", "text", 1) + extra) == [Message("/s", ("text", 1))]
+    assert read(bundle(XY, write("/last")) + extra) == [Message("/xy", (0.25, 0.5)), Message("/last", ())]
+    assert read(bundle(XY + extra[: zeros // 4 * 4])) == [Message("/xy", (0.25, 0.5))]
+    untagged = read(b"/xy\0" + struct.pack(">ff", 0.25, 0.5) + extra)[0].untagged
+    assert untagged is not None
+    assert read_untagged(untagged, "ff") == (0.25, 0.5)
+
+
+def test_extra_bytes_that_are_not_zero_are_malformed() -> None:
+    for packet in (XY + b"\0\0\1", bundle(XY) + b"\0\0\0\0\1", b"/xy\0" + bytes(8) + b"\1"):
+        with pytest.raises(Malformed):
+            read(packet)
+    with pytest.raises(Malformed):
+        read_untagged(struct.pack(">ff", 0.25, 0.5) + b"\0\0\0\1", "ff")
 
 
 @pytest.mark.parametrize(
@@ -83,17 +107,18 @@ def test_a_known_head_does_not_hide_a_wrong_size() -> None:
         b"/xy\0,b\0\0\0\0\0\5abc\0",
         b"/xy\0,s\0\0abcd",
         b"/\xff\xfe\0,\0\0\0",
-        b"/xy\0\0\0",
+        b"/xy\0\0\1",
         b"#bundle\0",
         b"#bundle\0\0\0\0",
         b"#bundle\0" + IMMEDIATELY + b"\xff\xff\xff\xfc",
-        b"#bundle\0" + IMMEDIATELY + b"\0\0\0\0",
+        b"#bundle\0" + IMMEDIATELY + b"\0\0\0\0/xy\0",
         b"#bundle\0" + IMMEDIATELY + b"\0\0\0\6/xy\0\0\0",
         b"#bundle\0" + IMMEDIATELY + b"\0\0\0\x40/xy\0",
         b"/" + b"a" * 600 + b"\0\0\0" + b",\0\0\0",
         b"/xy\0,s\0\0" + b"a" * 61_000 + b"\0\0\0\0",
         b"/xy\0" + b"," + b"T" * 2_000 + b"\0\0\0",
         b"/xy\0" + b"\0" * 70_000,
+        b"/xy\0,]f[\0\0\0\0\0\0\0\0",
     ],
 )
 def test_what_breaks_the_rules_is_malformed(packet: bytes) -> None:
@@ -108,6 +133,33 @@ def test_a_message_without_type_tags_keeps_its_bytes_for_who_knows_them() -> Non
     with pytest.raises(Malformed):
         read_untagged(data, "f")
     assert read(b"/renew\0\0") == [Message("/renew", (), None)]
+
+
+@pytest.mark.parametrize(
+    ("tags", "sent", "values", "expected"),
+    [
+        ("ff", ">ii", (0, 1), (0.0, 1.0)),
+        ("ff", ">fi", (0.5, 1), (0.5, 1.0)),
+        ("ff", ">if", (-1, -0.5), (-1.0, -0.5)),
+        ("ff", ">ii", (1_000_000, -1_000_000), (1e6, -1e6)),
+        ("ff", ">ff", (1e-6, -1e9), (1e-6, -1e9)),
+        ("ff", ">ff", (-0.0, 1e-30), (0.0, 1e-30)),
+        ("ii", ">ff", (0.5, -127.0), (0.5, -127.0)),
+        ("ii", ">ii", (127, -(2**31)), (127, -(2**31))),
+        ("ii", ">ii", (2_000_000, 2**31 - 1), (2_000_000, 2**31 - 1)),
+        ("dh", ">dq", (0.5, 2**40), (0.5, 2**40)),
+    ],
+)
+def test_without_type_tags_each_value_is_the_integer_or_float_that_it_can_be(
+    tags: str, sent: str, values: tuple[float, ...], expected: tuple[float, ...]
+) -> None:
+    """Pure Data's packOSC without type tags sends whole numbers as integers and all others as floats."""
+    assert read_untagged(struct.pack(sent, *values), tags) == pytest.approx(expected)
+
+
+def test_without_type_tags_nan_and_infinity_stay_what_they_are() -> None:
+    values = read_untagged(struct.pack(">fff", math.nan, -math.inf, -math.nan), "fff")
+    assert [str(value) for value in values] == ["nan", "-inf", "nan"]
 
 
 def test_bundles_come_flat_and_in_order() -> None:
@@ -139,8 +191,9 @@ def test_deep_nesting_is_refused_without_trouble() -> None:
         packet = bundle(packet)
     with pytest.raises(Malformed, match="nested"):
         read(packet)
-    with pytest.raises(Malformed, match="nested"):
+    with pytest.raises(Malformed, match="array without its end"):
         read(b"/a\0\0," + b"[" * 1000 + b"\0\0\0")
+    assert read(b"/a\0\0," + b"[" * 500 + b"]" * 500 + b"\0\0\0") == [Message("/a", ())]
 
 
 def test_made_up_addresses_do_not_grow_memory() -> None:

@@ -33,7 +33,7 @@ class Hearing:
         wanted = [self.inputs.osc(message, now) for message in packets.read(packet, self.counters)]
         return any(wanted)
 
-    def osc(self, address: str, *args: float | str | bool, now: float = 0.0) -> bool:
+    def osc(self, address: str, *args: float | str | bool | None, now: float = 0.0) -> bool:
         return self.datagram(packets.write(address, *args), now)
 
     def midi(self, *data: int, port: str = "port", now: float = 0.0) -> bool:
