@@ -230,14 +230,15 @@ class FaultyPort(JackPort):
         program = (
             "import itertools, os, sys, jack\n"
             "from latentd.outputs.jack import child\n"
-            "run, look, calls, looks = child.Cycle._run, child.Wiring.look, *map(itertools.count, (0, 0))\n"
+            "run, look = child.ProcessCallback._run, child.Connections.look\n"
+            "calls, looks = itertools.count(), itertools.count()\n"
             "def faulty(self, frames):\n"
             "    run(self, frames)\n"
             "    if next(calls) < 50: raise RuntimeError('planted')\n"
             "def blind(self, now):\n"
             "    if next(looks) % 2 == 0: raise jack.JackError('a port went while it was looked at')\n"
             "    look(self, now)\n"
-            "child.Cycle._run, child.Wiring.look = faulty, blind\n"
+            "child.ProcessCallback._run, child.Connections.look = faulty, blind\n"
             "os._exit(child.main(sys.argv[1:]))\n"
         )
         return [sys.executable, "-c", program, str(memory_fd), str(wake_fd), *arguments]

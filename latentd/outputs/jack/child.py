@@ -1,8 +1,9 @@
 """The JACK port: a process that owns the JACK client and nothing else (`python -m latentd.outputs.jack.child`).
 
-Three threads. JACK's own calls `Cycle` once a period; the main thread waits for the server, wires the ports and ends
-the client; the leash ends the process when the engine is gone. Standard input is the leash: its end means end.
-Standard output carries lines for the engine's log. Only small modules are imported: start-up and memory count here.
+Three threads. JACK's own calls `ProcessCallback` once a period. The main thread waits for the server, connects the
+ports and closes the client. The leash thread ends the process when standard input ends, that is, when the engine is
+gone. Standard output carries lines for the engine's log. Only small modules are imported: start-up time and memory
+count here.
 
 Exit codes: 0 asked to end, 3 the server went away, 4 no JACK library on this machine, 5 tired of waiting for a server
 (PipeWire's library leaks a little with each failed attempt; a fresh process goes on).
@@ -21,7 +22,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from latentd.outputs.jack.cycle import Cycle
+from latentd.outputs.jack.cycle import ProcessCallback
 from latentd.outputs.jack.memory import DONE, LINKED, RELEASE, STATE, Fact, Memory, plus
 
 # How often the main thread looks at the ports, and tries to reach the server.
@@ -70,15 +71,17 @@ class MidiOut:
             raise RuntimeError("no room")
 
 
-class Wiring:
+class Connections:
     """Keeps `midi_out` connected to the synth and the sources to `midi_in`. Main thread only.
 
     A pattern is a port's full name or a regular expression that matches all of it.
     """
 
-    def __init__(self, client: Any, cycle: Cycle, memory: Memory, playback: str, sources: Sequence[str]) -> None:
+    def __init__(
+        self, client: Any, callback: ProcessCallback, memory: Memory, playback: str, sources: Sequence[str]
+    ) -> None:
         self._client = client
-        self._cycle = cycle
+        self._callback = callback
         self._memory = memory
         self._in = client.midi_inports[0]
         self._out = client.midi_outports[0]
@@ -92,7 +95,7 @@ class Wiring:
         """Connect what has appeared; after a new connection of `midi_out` have everything written again."""
         linked = self._links(self._out)
         # Before `_wire`, which switches it on for what it connects: the server may show that only later.
-        self._cycle.listening = bool(self._links(self._in))
+        self._callback.listening = bool(self._links(self._in))
         self._linked &= linked  # one that was cut and is made again below counts as new
         if not linked or self._looks % LIST_EVERY == 0:
             self._wire(linked)
@@ -115,7 +118,7 @@ class Wiring:
             self._connect(self._out.name, name)
         if self._sources:
             for name in self._matching(self._sources, is_output=True) - self._links(self._in):
-                self._cycle.listening = True  # before the first message can come
+                self._callback.listening = True  # before the first message can come
                 self._connect(name, self._in.name)
 
     def _matching(self, patterns: Sequence[str], **kind: bool) -> set[str]:
@@ -181,8 +184,8 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     midi_out = client.midi_outports.register("midi_out")
     facts[Fact.RATE] = client.samplerate
     facts[Fact.PERIOD] = client.blocksize
-    cycle = Cycle(memory, midi_in, MidiOut(jack, midi_out), client.samplerate, int(arguments[1]))
-    client.set_process_callback(cycle)
+    callback = ProcessCallback(memory, midi_in, MidiOut(jack, midi_out), client.samplerate, int(arguments[1]))
+    client.set_process_callback(callback)
     client.set_xrun_callback(lambda _us: count(facts, Fact.XRUNS))
     client.set_shutdown_callback(lambda _status, _reason: lose(gone, ending))
     # Collector pauses and long turns of the main thread would make the process callback late.
@@ -192,12 +195,12 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     sys.setswitchinterval(1e-4)
     client.activate()
     facts[Fact.RUNNING] = 1
-    wiring = Wiring(client, cycle, memory, arguments[3], arguments[4:])
+    connections = Connections(client, callback, memory, arguments[3], arguments[4:])
     looks = still = cycles = 0
     while not ending.is_set():
         # A port that goes while it is looked at makes the library raise; the next look sees that it is gone.
         with contextlib.suppress(jack.JackError):
-            wiring.look(time.monotonic())
+            connections.look(time.monotonic())
         ending.wait(LOOK_S)
         looks += 1
         if looks % COLLECT_EVERY == 0:

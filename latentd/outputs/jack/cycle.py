@@ -50,7 +50,7 @@ SUSTAIN, SOUND_OFF, NOTES_OFF = 64, 120, 123
 _CYCLES, _XRUNS, _EVENTS = int(Fact.CYCLES), int(Fact.XRUNS), int(Fact.EVENTS)
 
 
-class Cycle:
+class ProcessCallback:
     """The process callback: compares wanted with written, and writes the difference.
 
     Runs in JACK's real-time thread: no waiting, no libjack beyond the port buffers, and no exception ever leaves it

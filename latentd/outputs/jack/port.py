@@ -28,8 +28,8 @@ from latentd.outputs.jack.memory import (
     Fact,
     Memory,
 )
-from latentd.outputs.jack.process import Child, command
-from latentd.outputs.jack.rings import Heard, NotesOut
+from latentd.outputs.jack.process import JackProcess, command
+from latentd.outputs.jack.rings import MidiIn, NotesOut
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array, Motion
 from latentd.synth.midimap import Midimap
@@ -86,9 +86,9 @@ class JackPort:
         self._memory = Memory(self._memory_fd)
         self._prepare()
         self._notes = NotesOut(self._memory, self._cc)
-        self._heard = Heard(self._memory)
-        fds = (self._memory_fd, self._heard.wake_fd)
-        self._child = Child(self._command(*fds, client_name, playback, *sources), fds)
+        self._midi_in = MidiIn(self._memory)
+        fds = (self._memory_fd, self._midi_in.wake_fd)
+        self._process = JackProcess(self._command(*fds, client_name, playback, *sources), fds)
         self._cycles = 0
         self._moved_at = 0.0
         self._stalled = False
@@ -108,7 +108,7 @@ class JackPort:
     @property
     def running(self) -> bool:
         """The child runs, as a client of a JACK server."""
-        return self._child.pid is not None and bool(self._memory.facts[Fact.RUNNING])
+        return self._process.pid is not None and bool(self._memory.facts[Fact.RUNNING])
 
     @property
     def connected(self) -> bool:
@@ -148,32 +148,32 @@ class JackPort:
 
     def take_midi(self) -> list[tuple[bytes, float]]:
         """Messages heard on `midi_in` since the last call, oldest first, with their time on the monotonic clock."""
-        return self._heard.take()
+        return self._midi_in.take()
 
     def poll(self, now: float) -> float | None:
         """Start the child where it is missing, read its reports, look whether JACK's cycles move."""
         if self._closed:
             return None
-        self._heard.drain()
-        if not self._child.poll(now):
+        self._midi_in.drain()
+        if not self._process.poll(now):
             self._revive(now)
         self._watch(now)
         self._notes.push_owed()
         look_at = now + (self.interval_s if self._notes.owes and self.connected else LOOK_S)
-        restart_at = self._child.restart_at
+        restart_at = self._process.restart_at
         return look_at if restart_at is None else min(restart_at, look_at)
 
     def _revive(self, now: float) -> None:
         """Without a child: nothing is connected; start a new one when its time has come."""
         memory = self._memory
         memory.facts[Fact.RUNNING] = memory.facts[Fact.CONNECTED] = 0
-        if self._child.restart_at is None or now < self._child.restart_at:
+        if self._process.restart_at is None or now < self._process.restart_at:
             return
         memory.bytes[RELEASE] = 0
         memory.bytes[DONE] = NOT_DONE
         self._notes.renew()
         self._moved_at = now
-        self._child.start(now)
+        self._process.start(now)
 
     def _watch(self, now: float) -> None:
         facts = self._memory.facts
@@ -182,13 +182,13 @@ class JackPort:
             self._cycles, self._moved_at, self._stalled = cycles, now, False
         elif now - self._moved_at > HOPELESS_S:
             self._moved_at = now
-            self._child.kill()
+            self._process.kill()
         elif now - self._moved_at > STALLED_S:
             self._stalled = True
 
     def filenos(self) -> Sequence[int]:
         """MIDI in, and the child's reports and end."""
-        return [] if self._closed else [self._heard.wake_fd, *self._child.filenos()]
+        return [] if self._closed else [self._midi_in.wake_fd, *self._process.filenos()]
 
     def facts(self) -> dict[str, object]:
         """For status."""
@@ -197,7 +197,7 @@ class JackPort:
             "running": self.running,
             "connected": self.connected,
             "stalled": self._stalled,
-            "problem": self._child.problem,
+            "problem": self._process.problem,
             "period_frames": facts[Fact.PERIOD],
             "rate_hz": facts[Fact.RATE],
             "cycles": facts[Fact.CYCLES],
@@ -206,11 +206,11 @@ class JackPort:
             "faults": facts[Fact.FAULTS],
             "connections": facts[Fact.LINKS],
             "resent": self._resent + max(facts[Fact.LINKS] - 1, 0),
-            "restarts": max(self._child.starts - 1, 0),
-            "child_pid": self._child.pid,
+            "restarts": max(self._process.starts - 1, 0),
+            "child_pid": self._process.pid,
             "refused": self._refused + self._notes.refused,
             "notes_lost": self._notes.lost,
-            "midi_lost": self._heard.lost + facts[Fact.TOO_LONG],
+            "midi_lost": self._midi_in.lost + facts[Fact.TOO_LONG],
         }
 
     def close(self) -> None:
@@ -219,8 +219,8 @@ class JackPort:
             return
         self._closed = True
         self._notes.end_all()
-        self._child.close()
-        self._heard.close()
+        self._process.close()
+        self._midi_in.close()
         self._memory.close()
         os.close(self._memory_fd)
 

@@ -25,7 +25,7 @@ CLOSE_S = 0.8
 SERVER_GONE, NO_LIBRARY, TIRED = 3, 4, 5
 
 
-class Child:
+class JackProcess:
     """`python -m latentd.outputs.jack.child`. Its standard input is a leash: when we die, it ends by itself."""
 
     def __init__(self, command: Sequence[str], fds: Sequence[int]) -> None:

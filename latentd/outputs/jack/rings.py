@@ -13,7 +13,7 @@ from latentd.outputs.notes import Message, Notes, ends_something
 
 # One less than the ring, so that the low byte of the count tells full from empty.
 NOTES_ROOM = NOTES_SIZE - 1
-HEARD_ROOM = 4096
+MIDI_IN_ROOM = 4096
 
 
 class NotesOut:
@@ -81,13 +81,13 @@ class NotesOut:
         return True
 
 
-class Heard:
+class MidiIn:
     """Messages that came in on `midi_in`, with their times; the oldest are dropped, and counted, when nobody takes."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._messages: deque[tuple[bytes, float]] = deque(maxlen=HEARD_ROOM)
+        self._messages: deque[tuple[bytes, float]] = deque(maxlen=MIDI_IN_ROOM)
         self.lost = 0
 
     def take(self) -> list[tuple[bytes, float]]:
@@ -117,7 +117,7 @@ class Heard:
         if entry >> 56 != lap(number, INCOMING_SIZE):  # overwritten while we read
             self.lost += 1
             return
-        if len(self._messages) == HEARD_ROOM:
+        if len(self._messages) == MIDI_IN_ROOM:
             self.lost += 1
         message = (entry >> 32 & 0xFFFFFF).to_bytes(3, "big")
         ago_us = (now_us - entry) & 0xFFFFFFFF

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from latentd.instrument.point import Change
 from latentd.outputs.jack.child import count
-from latentd.outputs.jack.cycle import Cycle
+from latentd.outputs.jack.cycle import ProcessCallback
 from latentd.outputs.jack.memory import CC_COUNT, DONE, INCOMING_SIZE, RELEASE, Fact
 from latentd.outputs.jack.port import JackPort
-from latentd.outputs.jack.rings import HEARD_ROOM, NOTES_ROOM
+from latentd.outputs.jack.rings import MIDI_IN_ROOM, NOTES_ROOM
 from latentd.synth import amsynth, midimap
 
 Event = tuple[int, bytes]
@@ -71,9 +71,9 @@ class Rig:
         self.cycle = self.new_cycle()
         self.held: dict[int, int] = {}  # what a synth at the other end holds: CC -> value
 
-    def new_cycle(self) -> Cycle:
-        wake_fd = self.port._heard.wake_fd
-        return Cycle(self.memory, self.midi_in, self.midi_out, RATE, wake_fd, clock=lambda: self.now)
+    def new_cycle(self) -> ProcessCallback:
+        wake_fd = self.port._midi_in.wake_fd
+        return ProcessCallback(self.memory, self.midi_in, self.midi_out, RATE, wake_fd, clock=lambda: self.now)
 
     def send(self, patch: dict[int, float]) -> None:
         self.port.send([Change(i, value) for i, value in patch.items()], 0.0)
@@ -323,9 +323,9 @@ def test_midi_that_nobody_takes_needs_constant_memory(rig: Rig) -> None:
     for _ in range(12):
         rig.midi_in.events = [(0, b"\xb0\x01\x02")] * INCOMING_SIZE
         rig.run()
-        rig.port._heard.drain()
-    assert len(rig.port.take_midi()) == HEARD_ROOM
-    assert rig.port.facts()["midi_lost"] == 12 * INCOMING_SIZE - HEARD_ROOM
+        rig.port._midi_in.drain()
+    assert len(rig.port.take_midi()) == MIDI_IN_ROOM
+    assert rig.port.facts()["midi_lost"] == 12 * INCOMING_SIZE - MIDI_IN_ROOM
 
 
 def test_parameters_without_a_cc_are_left_out() -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from latentd.outputs.jack.process import HEALTHY_S, Child
+from latentd.outputs.jack.process import HEALTHY_S, JackProcess
 from tests.support.rig import wait_for
 
 
-def run_until_it_ends(child: Child, now: float) -> float:
+def run_until_it_ends(process: JackProcess, now: float) -> float:
     """Start it and let it end at `now`; returns when the next one is due."""
-    child.start(now)
-    wait_for(lambda: not child.poll(now), "its end")
-    assert child.restart_at is not None
-    return child.restart_at
+    process.start(now)
+    wait_for(lambda: not process.poll(now), "its end")
+    assert process.restart_at is not None
+    return process.restart_at
 
 
 def open_fds() -> int:
@@ -25,30 +25,30 @@ def open_fds() -> int:
 
 
 @pytest.fixture
-def child() -> Child:
-    return Child([sys.executable, "-S", "-c", "print('waiting: no luck')"], ())
+def process() -> JackProcess:
+    return JackProcess([sys.executable, "-S", "-c", "print('waiting: no luck')"], ())
 
 
 def test_children_that_die_young_for_weeks_fill_no_log_and_leave_no_descriptor_open(
-    child: Child, caplog: pytest.LogCaptureFixture
+    process: JackProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "latentd")
-    now = run_until_it_ends(child, 100.0)
+    now = run_until_it_ends(process, 100.0)
     said, fds = list(caplog.messages), open_fds()
     assert [text.removeprefix("JACK port: ") for text in said] == [
         "waiting: no luck",
         "ended with code 0; starting it again",
     ]
     for _ in range(30):
-        now = run_until_it_ends(child, now)
+        now = run_until_it_ends(process, now)
     assert caplog.messages == said
     assert open_fds() == fds
 
 
-def test_after_a_healthy_one_everything_is_said_again(child: Child, caplog: pytest.LogCaptureFixture) -> None:
+def test_after_a_healthy_one_everything_is_said_again(process: JackProcess, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "latentd")
-    run_until_it_ends(child, 100.0)
+    run_until_it_ends(process, 100.0)
     said = len(caplog.messages)
-    child.start(200.0)
-    wait_for(lambda: not child.poll(200.0 + 2 * HEALTHY_S), "its end")
+    process.start(200.0)
+    wait_for(lambda: not process.poll(200.0 + 2 * HEALTHY_S), "its end")
     assert len(caplog.messages) == 2 * said
