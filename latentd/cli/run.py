@@ -61,7 +61,7 @@ def _opened(load: Callable[..., Config]) -> Service:
         DocumentErrors: all mistakes of the configuration and of what it names, as `latentd check` lists them.
         LatentdError: something else is in the way.
     """
-    from latentd.daemon.network import say_alone
+    from latentd.daemon.network import warn_if_alone
     from latentd.daemon.service import Service
     from latentd.inputs.mapping import alike
 
@@ -75,5 +75,5 @@ def _opened(load: Callable[..., Config]) -> Service:
 
         load(look=references.mistakes)  # takes longer: reads all that is named
         raise
-    say_alone(chosen.address[0], chosen.allow)
+    warn_if_alone(chosen.address[0], chosen.allow)
     return service

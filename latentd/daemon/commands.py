@@ -20,8 +20,8 @@ from latentd.daemon.monitor import Monitors
 from latentd.daemon.network import Sender
 from latentd.daemon.subscribers import Feedback
 from latentd.errors import LatentdError, UserError
-from latentd.instrument.landmarks import Landmarks
-from latentd.instrument.motion import Playback, Take, Wander
+from latentd.instrument.landmarks import UserLandmarks
+from latentd.instrument.motion import Playback, Recording, Wander
 from latentd.instrument.pad import XY, clip
 from latentd.instrument.point import Point
 from latentd.model import bundle
@@ -82,10 +82,10 @@ class Control:
         self._engine = host.engine
         self._folder = folder
         self._undo: list[Callable[[], None]] = []
-        self._take: Take | None = None
+        self._recording: Recording | None = None
         self._said = -_SAID_S  # when a mistake was logged
         self._patterns: dict[str, list[str]] = {}  # address pattern -> the messages that it names
-        self.landmarks = Landmarks(load_landmarks(folder / "landmarks.json"))
+        self.landmarks = UserLandmarks(load_landmarks(folder / "landmarks.json"))
         # Address below /latentd/ -> handler(args, sender, now). Longer paths carry a name in their last part.
         self._handlers: dict[str, Callable[[Args, Sender, float], None]] = {
             "xy": self._xy, "z": self._z, "touch": self._touch, "freeze": self._freeze, "lock": self._lock,
@@ -154,14 +154,14 @@ class Control:
     def _point(self, x: float | None, y: float | None, now: float) -> None:
         """Move the point; None leaves an axis where it is."""
         x, y = (None if value is None else clip(value) for value in (x, y))
-        self._engine.hear(Point(x, y, None, "latentd", now))
+        self._engine.receive(Point(x, y, None, "latentd", now))
 
     def _touch(self, args: Args, sender: Sender, now: float) -> None:
         if not _flag(args, "touch"):
-            self._engine.gesture.let_go("latentd")
+            self._engine.gesture.release("latentd")
             return
         x, y = self._engine.xy or self._engine.gesture.xy
-        self._engine.hear(Point(x, y, True, "latentd", now))
+        self._engine.receive(Point(x, y, True, "latentd", now))
 
     def _freeze(self, args: Args, sender: Sender, now: float) -> None:
         self._engine.frozen = _flag(args, "freeze")
@@ -256,20 +256,20 @@ class Control:
 
     def _record(self, args: Args, sender: Sender, now: float) -> None:
         if _flag(args, "record"):
-            self._engine.take = Take()
-        elif self._engine.take is not None:
-            self._take, self._engine.take = self._engine.take, None
+            self._engine.recording = Recording()
+        elif self._engine.recording is not None:
+            self._recording, self._engine.recording = self._engine.recording, None
 
     def _play(self, args: Args, sender: Sender, now: float) -> None:
         if not _flag(args, "play"):
             if isinstance(self._engine.motion, Playback):
                 self._engine.motion = None
             return
-        if self._take is None or not self._take.points:
+        if self._recording is None or not self._recording.points:
             raise UserError(
                 "/latentd/play: nothing is recorded", "Send /latentd/record 1, move, then /latentd/record 0"
             )
-        self._engine.begin(Playback(self._take, now), now)
+        self._engine.begin(Playback(self._recording, now), now)
 
     def _panic(self, args: Args, sender: Sender, now: float) -> None:
         self._engine.motion = None

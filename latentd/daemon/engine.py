@@ -8,7 +8,7 @@ import numpy as np
 
 from latentd.inputs.receiver import Inputs
 from latentd.instrument.gesture import Gesture
-from latentd.instrument.motion import Glide, Motion, Take
+from latentd.instrument.motion import Glide, PointMotion, Recording
 from latentd.instrument.pad import XY, Pad
 from latentd.instrument.point import Point
 from latentd.instrument.shaping import Shaping, ShapingSettings
@@ -34,8 +34,8 @@ class Engine:
         self.output = output
         self.status = status
         self.frozen = False
-        self.motion: Motion | None = None
-        self.take: Take | None = None  # the recording under way
+        self.motion: PointMotion | None = None
+        self.recording: Recording | None = None  # the recording under way
         self.xy: XY | None = None  # None until somebody points somewhere
         self.point_t: float | None = None  # arrival of the newest point not yet answered by an output
         self._own_point: Point | None = None
@@ -95,8 +95,8 @@ class Engine:
             self.xy, self._still = self.gesture.xy, self.gesture.still
         elif self.xy is not None:
             self._still = self.gesture.still
-        if self.take is not None and self.xy is not None:
-            self.take.add(self.xy, now)
+        if self.recording is not None and self.xy is not None:
+            self.recording.add(self.xy, now)
 
     def _decode(self, xy: XY, now: float) -> list[float]:
         """Pad and decoder: the patch wanted here. At rest without the switches' hysteresis: the plain decoded patch."""
@@ -122,7 +122,7 @@ class Engine:
                 wakes.append(now + max(_MOTION_S, self.output.interval_s))
         return min((t for t in wakes if t is not None), default=None)
 
-    def hear(self, point: Point) -> None:
+    def receive(self, point: Point) -> None:
         """The newest point of the control interface, for the next tick."""
         if (before := self._own_point) is not None:
             self.status.counters.superseded += 1
@@ -159,7 +159,7 @@ class Engine:
         """Move the pad's point by itself, over `glide_s` seconds."""
         self.begin(Glide(self.xy if self.xy is not None else xy, xy, now, glide_s), now)
 
-    def begin(self, motion: Motion, now: float) -> None:
+    def begin(self, motion: PointMotion, now: float) -> None:
         """Let something other than a hand move the point from now on, even if a filter still follows a hand."""
         self.motion = motion
         self.gesture.settle_at(self.xy if self.xy is not None else motion.at(now), now)

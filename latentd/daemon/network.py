@@ -65,14 +65,14 @@ class Allowed:
             self._known[host] = verdict
         return verdict
 
-    def say_refused(self, host: str, now: float) -> None:
+    def log_refused(self, host: str, now: float) -> None:
         """Tell who is not heard, at most once a minute: a phone that is refused looks just like one that is off."""
         if now - self._said >= _REFUSED_S:
             self._said = now
             log.warning("%s is not heard: `allow:` does not name its network. %s", host, _advice())
 
 
-def say_alone(host: str, networks: Sequence[str]) -> None:
+def warn_if_alone(host: str, networks: Sequence[str]) -> None:
     """Tell at the start that nobody else will be heard, where `host` asks for others and `networks` lets none in."""
     alone = all(ipaddress.ip_network(network, strict=False).is_loopback for network in networks)
     if alone and not ipaddress.ip_address(host).is_loopback:

@@ -273,7 +273,7 @@ class Service:
                 self.monitors.datagram(datagram, sender, sender[0] in self._allowed, now)
             if sender[0] not in self._allowed:
                 counters.refused += 1
-                self._allowed.say_refused(sender[0], now)
+                self._allowed.log_refused(sender[0], now)
                 continue
             try:
                 messages = packets.read(datagram, counters)

@@ -306,7 +306,7 @@ class Gesture:
             self.still = now >= self._leader.last_t + REST_S and moved == self._leader.raw
         return used
 
-    def let_go(self, name: str) -> None:
+    def release(self, name: str) -> None:
         """This source leads no more, and nothing is known of its touch; what it sends next counts again."""
         source = self._sources[name]
         source.touch, source.last_t = None, -math.inf

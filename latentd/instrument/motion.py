@@ -35,7 +35,7 @@ class Glide:
         return now - self.start_s >= self.duration_s
 
 
-class Motion(Protocol):
+class PointMotion(Protocol):
     """Something that moves the pad's point without a hand: a glide, a wandering, a played-back gesture."""
 
     def at(self, now: float) -> XY:
@@ -68,29 +68,29 @@ class Wander:
         return 0.5 + self.reach * math.sin(phase + 2.0 * math.pi * t / self.periods_s[i])
 
 
-# A recording stops by itself here: 20 minutes of 50 points a second, about 6 MB.
-_LONGEST_TAKE = 60_000
+# A recording ends by itself here: 20 minutes of 50 points a second, about 6 MB.
+_MAX_RECORDED = 60_000
 
 
-class Take:
+class Recording:
     """A recorded gesture: pad points with their times, from the first one on."""
 
     def __init__(self) -> None:
         self.points: list[tuple[float, XY]] = []
 
     def add(self, xy: XY, now: float) -> None:
-        """Remember where the point is, if it moved; a full take keeps its beginning."""
-        if len(self.points) < _LONGEST_TAKE and (not self.points or self.points[-1][1] != xy):
+        """Record where the point is, if it moved; a full recording keeps its beginning."""
+        if len(self.points) < _MAX_RECORDED and (not self.points or self.points[-1][1] != xy):
             self.points.append((now, xy))
 
 
 class Playback:
-    """A take played again and again, straight lines between its points."""
+    """A recording played again and again, straight lines between its points."""
 
-    def __init__(self, take: Take, start_s: float) -> None:
-        first = take.points[0][0]
-        self._times = [t - first for t, _ in take.points]
-        self._points = [xy for _, xy in take.points]
+    def __init__(self, recording: Recording, start_s: float) -> None:
+        first = recording.points[0][0]
+        self._times = [t - first for t, _ in recording.points]
+        self._points = [xy for _, xy in recording.points]
         self._start_s = start_s
 
     def at(self, now: float) -> XY:

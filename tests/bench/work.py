@@ -58,13 +58,13 @@ def _datagram(x: float, y: float) -> bytes:
     return packets.write("/xy", x, y)
 
 
-def _hear(engine: Engine, point: Point, now: float) -> None:
+def _receive_point(engine: Engine, point: Point, now: float) -> None:
     """A point of the control interface."""
-    engine.hear(point._replace(t=now))
+    engine.receive(point._replace(t=now))
     engine.tick(now)
 
 
-def _receive(engine: Engine, datagram: bytes, now: float) -> None:
+def _receive_datagram(engine: Engine, datagram: bytes, now: float) -> None:
     """A controller's message on its whole way: read, mapped, filtered, decoded, shaped, what moved handed over."""
     for message in packets.read(datagram):
         engine.inputs.osc(message, now)
@@ -80,8 +80,8 @@ class Way(NamedTuple):
     new: bool
 
 
-ALL_41 = Way("all 41", _own_point, _hear, True)
-GESTURE = Way("datagram to hand-over, smooth gesture", _datagram, _receive, False)
+ALL_41 = Way("all 41", _own_point, _receive_point, True)
+GESTURE = Way("datagram to hand-over, smooth gesture", _datagram, _receive_datagram, False)
 
 
 def _measure(output: Output, way: Way, after: Callable[[float], object] = float) -> list[float]:

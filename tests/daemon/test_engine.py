@@ -16,7 +16,7 @@ from latentd.daemon.engine import Engine
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import Inputs
 from latentd.instrument.gesture import Gesture, GestureSettings
-from latentd.instrument.motion import Take, Wander
+from latentd.instrument.motion import Recording, Wander
 from latentd.instrument.point import Change, Point
 from latentd.instrument.shaping import ShapingSettings
 from latentd.model import bundle
@@ -77,7 +77,7 @@ def run(play: Engine, until: float, now: float) -> float:
 
 
 def point(play: Engine, x: float, y: float, now: float) -> None:
-    play.hear(Point(x, y, None, "latentd", now))
+    play.receive(Point(x, y, None, "latentd", now))
 
 
 walks = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0.0, 0.2)), min_size=1, max_size=15)
@@ -103,7 +103,7 @@ def test_an_axis_that_the_newest_point_leaves_out_is_that_of_the_point_before() 
     point(play, 0.25, 0.5, 10.0)
     play.tick(10.0)
     for x, y in ((0.125, None), (None, 0.75)):  # both before the next tick
-        play.hear(Point(x, y, None, "latentd", 10.1))
+        play.receive(Point(x, y, None, "latentd", 10.1))
     play.tick(10.1)
     assert play.xy == (0.125, 0.75)
 
@@ -199,7 +199,7 @@ def test_a_hand_lifted_while_frozen_does_not_keep_the_lead() -> None:
     play = engine(Recorder())
 
     def touch(x: float, y: float, on: bool, now: float) -> None:
-        play.hear(Point(x, y, on, "latentd", now))
+        play.receive(Point(x, y, on, "latentd", now))
 
     play.gesture = Gesture({"latentd": GestureSettings(filter=None), "other": GestureSettings(filter=None)})
     touch(0.3, 0.3, True, 1.0)
@@ -209,7 +209,7 @@ def test_a_hand_lifted_while_frozen_does_not_keep_the_lead() -> None:
     touch(0.3, 0.3, False, 2.1)
     play.tick(2.1)
     play.frozen = False
-    play.hear(Point(0.8, 0.8, True, "other", 3.0))
+    play.receive(Point(0.8, 0.8, True, "other", 3.0))
     run(play, 4.0, 3.0)
     assert play.xy == (0.8, 0.8)
 
@@ -330,12 +330,12 @@ def _performance(how: str, rehearses: bool) -> tuple[Recorder, Engine]:
         if n == 0:
             point(play, 0.1, 0.2, now)
         elif n == 10:
-            play.frozen, play.take = how == "frozen", Take()
-            play.hear(Point(0.8, 0.9, None, "other", now))
+            play.frozen, play.recording = how == "frozen", Recording()
+            play.receive(Point(0.8, 0.9, None, "other", now))
         elif n == 20 and how == "wander":
             play.motion = Wander((0.3, 0.3), now)
         elif n == 20:  # it waits for the lead, which falls silent
-            play.hear(Point(0.5, 0.4, True, "latentd", now))
+            play.receive(Point(0.5, 0.4, True, "latentd", now))
         elif n == 300:
             play.frozen = False
             play.shaping.note_on()
@@ -351,5 +351,5 @@ def test_p6_a_rehearsal_sends_nothing_and_moves_nothing(how: str) -> None:
     plain, alert = _performance(how, rehearses=False), _performance(how, rehearses=True)
     assert alert[0].log == plain[0].log
     assert alert[1].xy == plain[1].xy
-    assert alert[1].take is not None and plain[1].take is not None
-    assert alert[1].take.points == plain[1].take.points
+    assert alert[1].recording is not None and plain[1].recording is not None
+    assert alert[1].recording.points == plain[1].recording.points

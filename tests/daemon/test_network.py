@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from latentd.daemon.network import Allowed, say_alone
+from latentd.daemon.network import Allowed, warn_if_alone
 from latentd.daemon.subscribers import Feedback
 from latentd.osc import packets
 
@@ -39,7 +39,7 @@ def test_verdicts_stay_right_and_few_for_many_hosts() -> None:
 def test_who_asks_for_others_and_lets_none_in_is_told_the_next_step(
     host: str, networks: list[str], alone: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    say_alone(host, networks)
+    warn_if_alone(host, networks)
     assert len(caplog.messages) == int(alone)
     assert all(host in said and "--set 'allow=[" in said for said in caplog.messages)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from latentd.errors import UserError
-from latentd.instrument.landmarks import Landmarks
+from latentd.instrument.landmarks import UserLandmarks
 
 
 def test_a_misspelled_landmark_among_very_many_is_answered_without_comparing_them_all(
@@ -22,11 +22,11 @@ def test_a_misspelled_landmark_among_very_many_is_answered_without_comparing_the
     monkeypatch.setattr("latentd.instrument.landmarks.difflib.get_close_matches", compare)
     names = [f"{'ab'[i % 2]}{i}" for i in range(1000)]
     with pytest.raises(UserError, match="'b1'"):
-        Landmarks(dict.fromkeys(names, (0.5, 0.5))).find("bee")
+        UserLandmarks(dict.fromkeys(names, (0.5, 0.5))).find("bee")
     assert len(compared) <= 16
     assert all(name.startswith("b") for name in compared)
 
 
 def test_an_unknown_landmark_names_the_nearest_one() -> None:
     with pytest.raises(UserError, match="Did you mean 'intro'"):
-        Landmarks({"intro": (0.0, 0.0)}).find("intor")
+        UserLandmarks({"intro": (0.0, 0.0)}).find("intor")

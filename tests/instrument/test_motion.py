@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentd.instrument.motion import Glide, Playback, Take, Wander
+from latentd.instrument.motion import Glide, Playback, Recording, Wander
 
 unit = st.floats(0.0, 1.0)
 
@@ -33,18 +33,18 @@ def test_wandering_begins_where_the_point_is_and_stays_on_the_pad(x: float, y: f
     assert all(0.0 <= c <= 1.0 for c in wander.at(t))
 
 
-def test_a_take_plays_back_with_its_own_timing_and_loops() -> None:
-    take = Take()
+def test_a_recording_plays_back_with_its_own_timing_and_loops() -> None:
+    recording = Recording()
     for t, xy in [(10.0, (0.0, 0.0)), (11.0, (1.0, 0.5)), (11.5, (1.0, 0.5)), (12.0, (0.0, 1.0))]:
-        take.add(xy, t)
-    assert len(take.points) == 3, "a point that does not move is not kept"
-    playback = Playback(take, 100.0)
+        recording.add(xy, t)
+    assert len(recording.points) == 3, "a point that does not move is not kept"
+    playback = Playback(recording, 100.0)
     assert playback.at(100.0) == (0.0, 0.0)
     assert playback.at(100.5) == pytest.approx((0.5, 0.25))
     assert playback.at(102.5) == pytest.approx((0.5, 0.25))
 
 
-def test_a_take_of_one_point_plays() -> None:
-    take = Take()
-    take.add((0.3, 0.4), 1.0)
-    assert Playback(take, 5.0).at(77.0) == (0.3, 0.4)
+def test_a_recording_of_one_point_plays() -> None:
+    recording = Recording()
+    recording.add((0.3, 0.4), 1.0)
+    assert Playback(recording, 5.0).at(77.0) == (0.3, 0.4)
