@@ -107,18 +107,23 @@ def _memory(server: Server) -> list[Figure]:
     port = free_port()
     with latentd(env=server.env, port=port) as daemon, amsynth(server, nsm_port=port):
         wait_for(lambda: daemon.status()["output"] == "osc", "auto to choose osc")
+        jack_pid = daemon.status()["ways"]["jack"]["child_pid"]
         fresh = usage.memory_mb(daemon.pid)
         play(port, 30.0)
-        engine = usage.memory_mb(daemon.pid)
-        child = usage.memory_mb(daemon.status()["ways"]["jack"]["child_pid"])
+        engine, child = usage.memory_mb(daemon.pid), usage.memory_mb(jack_pid)
+        engine_private = usage.private_mb(daemon.pid, beside=jack_pid)
+        child_private = usage.private_mb(jack_pid, beside=daemon.pid)
         count = usage.threads(daemon.pid)
     return [
+        Figure("engine: private", engine_private, "MB", 50.0),
+        Figure("engine: PSS", engine["pss"], "MB"),
         Figure("engine: RSS", engine["rss"], "MB", 70.0),
-        Figure("engine: PSS", engine["pss"], "MB", 70.0),
         Figure("engine: RSS grown by 30 s of playing", engine["rss"] - fresh["rss"], "MB"),
         Figure("engine: threads", count, ""),
-        Figure("JACK port: RSS", child["rss"], "MB"),
+        # Its RSS is nearly all JACK's own memory, shared by every client of the server.
+        Figure("JACK port: private", child_private, "MB", 10.0),
         Figure("JACK port: PSS", child["pss"], "MB"),
+        Figure("JACK port: RSS", child["rss"], "MB"),
     ]
 
 
