@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import json
 import re
@@ -30,6 +31,7 @@ HEAVY = {
 }
 
 
+@functools.cache
 def _modules() -> dict[str, Path]:
     """Dotted name below `latentd` -> file."""
     found = {}
@@ -52,6 +54,7 @@ def _imports(path: Path, *, top_level: bool = False) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@functools.cache
 def _ours(path: Path, *, top_level: bool = False) -> set[str]:
     """The modules of latentd that a file imports, below `latentd`. Of `a.b` and `a`, only `a.b`."""
     known = _modules()
