@@ -16,16 +16,18 @@ from latentd.schema.documents import parse_document, read_text
 
 @click.command(epilog="Example:  latentd check my-pad.yaml --config ~/.config/latentd/config.yaml")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--config", type=click.Path(path_type=Path), help="Check this configuration file and what it names, too.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Check this configuration file, and the files it refers to."
+)
 @click.option("--schema", "print_schema", is_flag=True, help="Print the JSON schema of mapping files, for editors.")
 @click.option("--defaults", is_flag=True, help="Print the configuration with every default and its meaning.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file: file, ok, faults.")
 def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, defaults: bool, as_json: bool) -> int:
     """Check mapping FILES and the configuration; list every mistake.
 
-    Without FILES: all mappings that come with latentd and your own configuration file, if there is one; with --config
-    alone, that file only. Each mistake is one line with file, line, key, the value found and what is allowed. Exit code
-    2 if there is one.
+    Without FILES: all mappings that come with latentd, and your own configuration file if there is one; with --config
+    alone, only that file. Each mistake is one line with file, line, key, the value found and what is allowed. The exit
+    code is 2 if there is a mistake.
     """
     if print_schema:
         click.echo(json.dumps(schema(), indent=2))
@@ -36,26 +38,26 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, de
     chosen = list(files) or ([] if config else shipped_mappings())
     if not files:
         config = config or found_file()
-    results = [(path, references.faults(partial(load_mapping, str(path)))) for path in chosen]
+    results = [(path, references.mistakes_of(partial(load_mapping, str(path)))) for path in chosen]
     if config:
-        results.append((config, _config_faults(config)))
-    for path, faults in results:
-        _report(path, faults, as_json)
-    return 2 if any(faults for _, faults in results) else 0
+        results.append((config, _config_mistakes(config)))
+    for path, mistakes in results:
+        _report(path, mistakes, as_json)
+    return 2 if any(mistakes for _, mistakes in results) else 0
 
 
-def _config_faults(path: Path) -> list[str]:
-    """What is wrong in the file and in what it names, in the order of its lines."""
+def _config_mistakes(path: Path) -> list[str]:
+    """The mistakes of the file and of the files that it refers to, in the order of its lines."""
     folder = path.absolute().parent.resolve()
     look = partial(references.mistakes, folder=folder)
-    return references.faults(lambda: parse_document(read_text(path), str(path), Config, look))
+    return references.mistakes_of(lambda: parse_document(read_text(path), str(path), Config, look))
 
 
-def _report(path: Path, faults: list[str], as_json: bool) -> None:
+def _report(path: Path, mistakes: list[str], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"file": str(path), "ok": not faults, "faults": faults}))
-    elif faults:
-        for fault in faults:
-            click.echo(fault, err=True)
+        click.echo(json.dumps({"file": str(path), "ok": not mistakes, "faults": mistakes}))
+    elif mistakes:
+        for mistake in mistakes:
+            click.echo(mistake, err=True)
     else:
         click.echo(f"{path}: ok")

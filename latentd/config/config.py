@@ -1,4 +1,4 @@
-"""The configuration: one complete file of defaults that is its documentation, a user's file, and --set on top."""
+"""The configuration: a complete file of defaults that documents every key, the user's file, and --set on top."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from pydantic import AfterValidator, Field, field_validator
 from latentd.errors import UserError
 from latentd.instrument.shaping import ShapingSettings
 from latentd.osc.address import split_address
-from latentd.schema.documents import DocumentErrors, Strict, parse_document, read_text
+from latentd.schema import scalars
+from latentd.schema.documents import DocumentErrors, Strict, check_document, parse_document, read_text
 from latentd.schema.messages import Keys
 from latentd.system.resources import is_name
 
@@ -28,7 +29,7 @@ def _network(text: str) -> str:
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError(f"{text} is no network such as 192.168.1.0/24") from None
+        raise ValueError("not a network such as 192.168.1.0/24") from None
     return text
 
 
@@ -41,7 +42,7 @@ def _pattern(text: str) -> str:
 
 
 def _part(text: str) -> str:
-    _pattern(f"x|{text}")  # it is looked for as plain text as well: see alsa.matcher
+    _pattern(f"x|{text}")  # alsa.matcher looks for it as plain text, too
     return text
 
 
@@ -75,7 +76,7 @@ class AlsaSettings(Strict):
 
 
 class Config(Strict):
-    """Everything that can be set. latentd/config/defaults.yaml says what each key is for."""
+    """Every setting. latentd/config/defaults.yaml explains each key."""
 
     listen: str = "127.0.0.1:8000"
     allow: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
@@ -102,7 +103,7 @@ class Config(Strict):
 
     @property
     def state_folder(self) -> Path:
-        """Where landmarks, saved patches and the synth's remembered address are kept."""
+        """The folder of landmarks, saved patches and the synth's remembered address."""
         if self.state:
             return Path(self.state).expanduser()
         base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
@@ -115,29 +116,29 @@ def default_file() -> str:
 
 
 def user_file() -> Path:
-    """Where a configuration is looked for when none is named."""
+    """The configuration that is used if no other is given."""
     base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
     return Path(base).expanduser() / "latentd" / "config.yaml"
 
 
 def found_file() -> Path | None:
-    """The configuration that counts when none is named, if there is one."""
+    """The user's own configuration, if there is one."""
     return user_file() if user_file().exists() else None
 
 
-# Finds more in the plain data of a configuration in a folder: the place of each mistake, and what it is.
+# Finds further mistakes in the plain data of a configuration in a folder: the place of each, and what is wrong.
 LookIn = Callable[[Any, Path], Iterable[tuple[Keys, str]]]
 
 
 def load_config(path: Path | None, settings: Sequence[str] = (), look: LookIn | None = None, **options: Any) -> Config:
-    """Defaults, then the file (`path`, else the user's own if there is one), then `key.path=value`, then options.
+    """Defaults, then the file (`path`, otherwise the user's own if there is one), then `key.path=value`, then options.
 
-    Relative paths in the file start from its folder, others from the present one; what comes back is absolute.
-    What `look` finds is listed among the other mistakes.
+    Relative paths in the file start from its folder, all others from the current one; the result has absolute paths.
+    Mistakes that `look` finds are listed with the others.
 
     Raises:
         DocumentErrors: every mistake of the file, the settings and the options.
-        UserError: the file named cannot be read.
+        UserError: the file cannot be read.
     """
     wrong: list[str] = []
     config = Config()
@@ -149,7 +150,7 @@ def load_config(path: Path | None, settings: Sequence[str] = (), look: LookIn | 
         try:
             config, data = _from_file(path, _only(look, lambda key: key not in given))
         except DocumentErrors as error:
-            wrong += error.faults
+            wrong += error.mistakes
     for setting in settings:
         try:
             _set(data, setting)
@@ -158,17 +159,18 @@ def load_config(path: Path | None, settings: Sequence[str] = (), look: LookIn | 
     if given:
         here = _only(look, lambda key: key in given)
         try:
-            text = yaml.safe_dump(data | extra)
-            config = _anchored(parse_document(text, "options", Config, lambda data: here(data, Path.cwd())), Path.cwd())
-        except DocumentErrors as error:  # the file alone was found right, or is left out
-            wrong += [_as_option(fault, extra) for fault in error.faults]
+            given_data = scalars.represent(data | extra)
+            config = check_document(given_data, "options", Config, lambda data: here(data, Path.cwd()))
+            config = _anchored(config, Path.cwd())
+        except DocumentErrors as error:  # the file alone is valid, or was left out
+            wrong += [_as_option(line, extra) for line in error.mistakes]
     if wrong:
         raise DocumentErrors(wrong)
     return config
 
 
 def _only(look: LookIn | None, wanted: Callable[[str | int], bool]) -> LookIn:
-    """What `look` finds below the wanted keys."""
+    """The mistakes that `look` finds below the wanted keys."""
 
     def narrowed(data: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
         if look is not None:
@@ -178,11 +180,12 @@ def _only(look: LookIn | None, wanted: Callable[[str | int], bool]) -> LookIn:
 
 
 def _from_file(path: Path, look: LookIn) -> tuple[Config, dict[str, Any]]:
-    """What a file says, and the plain data of it, both with absolute paths."""
+    """The configuration in a file, and its plain data, both with absolute paths."""
     text = read_text(path)
     folder = path.absolute().parent.resolve()
     config = _anchored(parse_document(text, str(path), Config, lambda data: look(data, folder)), folder)
-    data: dict[str, Any] = yaml.safe_load(text) or {}
+    node = scalars.compose(text)
+    data: dict[str, Any] = (node and scalars.construct(node)) or {}
     return config, data | {key: getattr(config, key) for key in _PATHS if key in data}
 
 
@@ -190,7 +193,7 @@ _PATHS = ("mappings", "model", "controllers", "state")
 
 
 def _anchored(config: Config, folder: Path) -> Config:
-    """The same with absolute paths; names of models and mappings stay as they are."""
+    """The same with absolute paths; names of models and mappings stay names."""
 
     def absolute(path: str) -> str:
         return str(folder / Path(path).expanduser())
@@ -206,18 +209,18 @@ def _anchored(config: Config, folder: Path) -> Config:
 
 
 def mapping_at(text: str, folder: Path) -> str:
-    """A mapping as a file in `folder` names it: its name, or its absolute path."""
+    """A mapping in a file in `folder`: its name, or its absolute path."""
     return text if is_name(text) else str(folder / Path(text).expanduser())
 
 
 def model_at(text: str, folder: Path) -> str:
-    """A model as a file in `folder` names it: its name, or its absolute path."""
+    """A model in a file in `folder`: its name, or its absolute path."""
     return str(folder / Path(text).expanduser()) if "/" in text or text in (".", "..") else text
 
 
-def _as_option(fault: str, options: Mapping[str, Any]) -> str:
-    """`options:3: listen: …` as the user gave it: `--listen: …`, else `--set KEY: …`."""
-    what = fault.split(": ", 1)[1]
+def _as_option(line: str, options: Mapping[str, Any]) -> str:
+    """`options:3: listen: …` as the user typed it: `--listen: …`, otherwise `--set KEY: …`."""
+    what = line.split(": ", 1)[1]
     key = re.split(r"[.\[:]", what, maxsplit=1)[0]
     if key not in options:
         return f"--set {what}"
@@ -231,13 +234,15 @@ def _set(data: dict[str, Any], setting: str) -> None:
     *folders, key = path.split(".")
     section = data
     for depth, folder in enumerate(folders):
-        if depth == 0 and folder not in Config.model_fields:  # what is inside a section is checked with all the rest
+        if depth == 0 and folder not in Config.model_fields:  # keys inside a section are checked with all the others
             near = difflib.get_close_matches(folder, Config.model_fields, n=1)
             raise UserError(f"--set {setting!r}: no section {folder!r}", f"Did you mean {near[0]!r}?" if near else "")
         section = section.setdefault(folder, {})
         if not isinstance(section, dict):
             raise UserError(f"--set {setting!r}: {folder!r} holds a value, not keys", "Set it as a whole")
     try:
-        section[key] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        node = scalars.compose(value)
+        # As a node, so that messages show what was typed. A map may get further keys from other settings.
+        section[key] = scalars.construct(node) if isinstance(node, yaml.MappingNode) else node
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"--set {setting!r}: the value is not valid YAML", "Quote it") from error

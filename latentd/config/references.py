@@ -1,4 +1,4 @@
-"""What a configuration names besides itself: mappings, a model, a controllers file. Is all of it there and right?"""
+"""The files that a configuration refers to: mappings, a model, a controllers file. Does each exist, and is it valid?"""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from latentd.synth import midimap
 
 
 def mistakes(data: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
-    """Those of what a configuration in `folder` names, whatever else is wrong with it: the key, and what is wrong.
+    """The mistakes of the files that a configuration in `folder` refers to: the key, and what is wrong.
 
     Args:
-        data: the plain data of the configuration, of whatever kind they are; keys that are left out have the defaults.
+        data: the plain data of the configuration, of any type; missing keys have their defaults.
         folder: where relative paths start.
     """
     given: dict[str, Any] = data if isinstance(data, dict) else {}
-    named = Config().model_dump() | given
-    yield from _in_mappings(named["mappings"], folder)
-    if isinstance(model := named["model"], str):
-        yield from ((("model",), fault) for fault in faults(partial(bundle.load, model_at(model, folder))))
-    if (controllers := named["controllers"]) and isinstance(controllers, str):
+    settings = Config().model_dump() | given
+    yield from _in_mappings(settings["mappings"], folder)
+    if isinstance(model := settings["model"], str):
+        yield from ((("model",), what) for what in mistakes_of(partial(bundle.load, model_at(model, folder))))
+    if (controllers := settings["controllers"]) and isinstance(controllers, str):
         path = folder / Path(controllers).expanduser()
-        yield from ((("controllers",), fault) for fault in faults(partial(midimap.named, path)))
-    alsa = named["alsa"]
-    if named["output"] == "alsa" and isinstance(alsa, dict) and alsa.get("out", "") == "":
-        yield ("alsa", "out"), "is empty, and `output: alsa` needs it. `latentd ports` lists the names of ports"
+        yield from ((("controllers",), what) for what in mistakes_of(partial(midimap.named, path)))
+    alsa = settings["alsa"]
+    if settings["output"] == "alsa" and isinstance(alsa, dict) and alsa.get("out", "") == "":
+        yield ("alsa", "out"), "is empty, and `output: alsa` needs it. `latentd ports` lists the ports"
 
 
 def _in_mappings(names: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
-    """What is wrong with each, by its place in the list."""
+    """The mistakes of each mapping, by its place in the list."""
     listed: Sequence[Any] = names if isinstance(names, list) else []
     at = {i: mapping_at(name, folder) for i, name in enumerate(listed) if isinstance(name, str)}
     for i, name in at.items():
-        yield from ((("mappings", i), fault) for fault in faults(partial(load_mapping, name)))
-    for n, fault in alike(list(at.values())):
-        yield ("mappings", list(at)[n]), fault
+        yield from ((("mappings", i), what) for what in mistakes_of(partial(load_mapping, name)))
+    for n, what in alike(list(at.values())):
+        yield ("mappings", list(at)[n]), what
 
 
-def faults(read: Callable[[], object]) -> list[str]:
-    """What reading something finds wrong, one line each; empty where it can be read."""
+def mistakes_of(read: Callable[[], object]) -> list[str]:
+    """The mistakes that reading a file reports, one line each; empty if the file is valid."""
     try:
         read()
     except DocumentErrors as error:
-        return list(error.faults)
+        return list(error.mistakes)
     except LatentdError as error:
         return [str(error)]
     return []

@@ -311,7 +311,7 @@ def load_mappings(names: Sequence[str]) -> list[DeviceMapping]:
         try:
             found.append(load_mapping(name))
         except DocumentErrors as error:
-            wrong += error.faults
+            wrong += error.mistakes
         except LatentdError as error:
             wrong.append(str(error))
     if wrong:

@@ -24,8 +24,13 @@ class Filter(Strict):
 class GestureSettings(Strict):
     """The `gesture:` section of a mapping: how this device's numbers become pad points 0..1, x right and y up."""
 
-    range_x: tuple[float, float] = Field(default=(0.0, 1.0), description="device values at the left and right edge")
-    range_y: tuple[float, float] = Field(default=(0.0, 1.0), description="device values at the bottom and top edge")
+    # Not strict, because YAML has lists where Python has tuples; the numbers in them are strict.
+    range_x: tuple[float, float] = Field(
+        default=(0.0, 1.0), strict=False, description="device values at the left and right edge"
+    )
+    range_y: tuple[float, float] = Field(
+        default=(0.0, 1.0), strict=False, description="device values at the bottom and top edge"
+    )
     swap: bool = Field(default=False, description="the device sends y first")
     invert_x: bool = Field(default=False, description="the device's x grows to the left")
     invert_y: bool = Field(default=False, description="the device's y grows downwards")

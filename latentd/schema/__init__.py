@@ -1,1 +1,1 @@
-"""YAML documents checked as a whole, so that one run lists every mistake."""
+"""YAML documents checked as a whole: one run lists every mistake."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -10,23 +11,23 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from latentd.errors import UserError
-from latentd.schema import masked, messages
+from latentd.schema import masked, messages, scalars
 
 M = TypeVar("M", bound=BaseModel)
-# Finds more in the plain data than its form: the place of each mistake in the document, and what it is.
+# Finds further mistakes in the plain data of a document: the place of each, and what is wrong there.
 Look = Callable[[Any], Iterable[tuple[messages.Keys, str]]]
 
-# A mapping or configuration is a page or two; more is not one.
+# A mapping or configuration is a page or two long.
 MAX_CHARACTERS = 1_000_000
 
 
 class Strict(BaseModel):
-    """Base of every section: unknown keys are mistakes, values are never mutated after reading."""
+    """Base of every section: unknown keys are mistakes, types are not converted, values never change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     def clashes(self) -> Iterator[messages.Clash]:
-        """The rules of this section about several keys at once that it breaks."""
+        """The rules about several keys that this section breaks."""
         yield from ()
 
     @model_validator(mode="after")
@@ -37,11 +38,11 @@ class Strict(BaseModel):
 
 
 class DocumentErrors(UserError):
-    """All the mistakes of one file; `faults` holds one line for each."""
+    """All mistakes of one file; `mistakes` holds one line for each."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
 
 
 def read_document(path: Path, model: type[M]) -> M:
@@ -56,7 +57,7 @@ def read_document(path: Path, model: type[M]) -> M:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file that somebody named.
+    """The text of a file that the user named.
 
     Raises:
         UserError: it cannot be read.
@@ -70,27 +71,27 @@ def read_text(path: Path) -> str:
 
 
 def parse_document(text: str, name: str, model: type[M], look: Look | None = None) -> M:
-    """`read_document` for a text already in memory; `name` stands for the file in messages.
+    """`read_document` for a text in memory; `name` stands for the file in messages.
 
-    What `look` finds is listed among the other mistakes. It gets the data as they stand, of whatever kind they are.
+    Mistakes that `look` finds are listed with the others. It gets the data before they are checked, of any type.
     """
     if len(text) > MAX_CHARACTERS:
         raise DocumentErrors([f"{name}: longer than {MAX_CHARACTERS} characters"])
+    with _readable(name):
+        node = scalars.compose(text)
+    return check_document(node, name, model, look)
+
+
+def check_document(node: yaml.Node | None, name: str, model: type[M], look: Look | None = None) -> M:
+    """`parse_document` for nodes; None stands for an empty document."""
     places = messages.Places()
-    found: list[messages.Fault] = []
+    found: list[messages.Line] = []
     data: Any = {}
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if node is not None:
+    if node is not None:
+        with _readable(name):
             found += places.index(node)
-        if not places.aliases:  # they could unfold into more than memory holds
-            data = {} if node is None else yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DocumentErrors([_syntax(name, error)]) from error
-    except RecursionError as error:
-        raise DocumentErrors([f"{name}: nested too deeply"]) from error
-    except ValueError as error:  # as a date in the 13th month
-        raise DocumentErrors([f"{name}: a value that YAML cannot read: {error}"]) from error
+            if not places.aliases:  # they could unfold into more than memory holds
+                data = scalars.construct(node)
     document = None
     if not places.aliases:
         try:
@@ -106,8 +107,21 @@ def parse_document(text: str, name: str, model: type[M], look: Look | None = Non
     return document
 
 
+@contextlib.contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Report what keeps a document from being read at all."""
+    try:
+        yield
+    except yaml.YAMLError as error:
+        raise DocumentErrors([_syntax(name, error)]) from error
+    except RecursionError as error:
+        raise DocumentErrors([f"{name}: nested too deeply"]) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise DocumentErrors([f"{name}: a value that YAML cannot read: {error}"]) from error
+
+
 def _syntax(name: str, error: yaml.YAMLError) -> str:
-    """One line for a file that is not YAML at all: the rest of it cannot be looked at."""
+    """One line for a file that is not YAML; the rest of such a file cannot be checked."""
     mark = getattr(error, "problem_mark", None)
     line = f":{mark.line + 1}" if mark else ""
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not valid YAML"

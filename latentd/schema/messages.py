@@ -1,4 +1,4 @@
-"""What is wrong with a YAML document, as one plain line for each mistake: key, value found, what is allowed."""
+"""The mistakes of a YAML document, one line each: key, value found, what is allowed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import yaml
 from pydantic import BaseModel, Tag, ValidationError
 from pydantic.fields import FieldInfo
 
-Fault = tuple[int, str]  # line from 1, message
-Keys = tuple[str | int, ...]  # way into a document: keys of maps as text, indexes of lists as numbers
+from latentd.schema import scalars
 
-# Pydantic's kind of error -> what is allowed. Kinds that are not here keep pydantic's words.
+Line = tuple[int, str]  # line number from 1, message
+Keys = tuple[str | int, ...]  # path into a document: keys of maps as text, indexes of lists as numbers
+
+# Pydantic's type of error -> what is allowed. All others keep pydantic's words.
 _ALLOWED = {
     "greater_than": "must be above {gt}",
     "greater_than_equal": "must be at least {ge}",
@@ -39,7 +41,7 @@ _ALLOWED = {
     "literal_error": "must be {expected}",
 }
 
-# The patterns of our models in words.
+# The patterns in our models, in words.
 _PATTERNS = {
     r"^/\S*$": "must start with / and hold no spaces",
     "^[ifhd]{1,32}$": "must be one letter of i, f, h, d for each argument",
@@ -47,46 +49,82 @@ _PATTERNS = {
 
 
 class Places:
-    """The line of every key and item of a document."""
+    """The line of every key and item of a document, and what its author typed there.
+
+    Attributes:
+        aliases: the document has some.
+        misread: keys and items with a number that YAML 1.1 reads in another base than ten.
+    """
 
     def __init__(self) -> None:
         self._lines: dict[Keys, int] = {(): 1}
+        self._typed: dict[Keys, str] = {}
         self._seen: set[int] = set()
         self.aliases = False
+        self.misread: set[Keys] = set()
 
-    def index(self, node: yaml.Node, at: Keys = ()) -> list[Fault]:
-        """Note the lines below `node`; returns the keys that stand twice, and the aliases."""
+    def index(self, node: yaml.Node, at: Keys = ()) -> list[Line]:
+        """Note everything below `node`; returns the keys that are listed twice, the aliases and the misread numbers."""
         if id(node) in self._seen:
             self.aliases = True
             return [(self.line(at), f"{dotted(at)}: an alias (*); write the value out")]
         self._seen.add(id(node))
-        found: list[Fault] = []
+        found: list[Line] = []
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 where = (*at, str(key.value))
-                line = key.start_mark.line + 1
+                line = _line(key)
                 if where in self._lines:
-                    found.append((line, f"{dotted(where)}: stands twice, first in line {self._lines[where]}"))
+                    found.append((line, f"{dotted(where)}: listed twice, first in line {self._lines[where]}"))
                 self._lines[where] = line
+                found += self._check(key, where)
+                if key.tag not in (scalars.TEXT, scalars.INTEGER) and isinstance(key, yaml.ScalarNode):
+                    key.tag = scalars.TEXT  # `on:` is a key that is called on
                 found += self.index(value, where)
         elif isinstance(node, yaml.SequenceNode):
             for i, value in enumerate(node.value):
-                self._lines[*at, i] = value.start_mark.line + 1
+                self._lines[*at, i] = _line(value)
                 found += self.index(value, (*at, i))
+        elif isinstance(node, yaml.ScalarNode):
+            found += self._check(node, at)
+            if node.style is None and node.tag != scalars.TEXT:
+                self._typed[at] = node.value
         return found
+
+    def _check(self, node: yaml.Node, at: Keys) -> list[Line]:
+        """A number that YAML 1.1 misreads, if it is one."""
+        advice = scalars.misread(node)
+        if advice is None:
+            return []
+        self.misread.add(at)
+        return [(_line(node), f"{dotted(at)}: {advice}")]
+
+    def shown(self, at: Keys, value: Any) -> str:
+        """A value for a message: as typed, or in quotes if it is text."""
+        text = self._typed.get(at) or ("nothing" if value is None else repr(value))
+        return text if len(text) <= 60 else text[:57] + "..."
+
+    def is_typed(self, at: Keys) -> bool:
+        """The author typed a number, a truth value or null there, without quotes."""
+        return bool(self._typed.get(at))
 
     def line(self, at: Keys) -> int:
         """The line of a key or item, or of the nearest one around it."""
         return next(self._lines[at[:n]] for n in range(len(at), -1, -1) if at[:n] in self._lines)
 
 
+def _line(node: yaml.Node) -> int:
+    """The line of a node; 0 for one that comes from an option."""
+    return node.start_mark.line + 1 if node.start_mark else 0
+
+
 class Clash(NamedTuple):
-    """Keys of one section that do not go together.
+    """Keys of one section that contradict each other.
 
     Attributes:
         what: the rule, in words.
-        keys: whose values it looks at, as `bits` or `messages.*`: while one of these is wrong, the rule says nothing.
-            A rule that asks only whether keys are there names none, but the keys' fields must then have examples.
+        keys: the keys whose values the rule compares, as `bits` or `messages.*`; if one of them is wrong, the rule does
+            not apply. Empty for a rule about which keys are present; the fields of these keys must have examples.
     """
 
     what: str
@@ -94,7 +132,7 @@ class Clash(NamedTuple):
 
 
 class Clashes(ValueError):
-    """All the clashes of one section."""
+    """All clashes of one section."""
 
     def __init__(self, found: Sequence[Clash]) -> None:
         super().__init__("; ".join(clash.what for clash in found))
@@ -102,7 +140,7 @@ class Clashes(ValueError):
 
 
 class Mistake:
-    """One of pydantic's errors, told in the document's own keys."""
+    """One of pydantic's errors, located by the document's own keys."""
 
     def __init__(self, item: Mapping[str, Any], data: Any, model: type[BaseModel]) -> None:
         self.kind: str = item["type"]
@@ -111,7 +149,7 @@ class Mistake:
         self.message: str = item["msg"]
         self.at, self.branched, self.annotation = _locate(item["loc"], data, model)
         self.of_list = isinstance(item["loc"][-1], int) if item["loc"] else False
-        self.of_key = item["loc"][-1:] == ("[key]",)  # of a map whose keys are names
+        self.of_key = item["loc"][-1:] == ("[key]",)  # the key itself is wrong, in a map with free keys
         error = self.context.get("error")
         self.clashes = error.found if isinstance(error, Clashes) else ()
 
@@ -123,7 +161,7 @@ class Mistake:
             return _PATTERNS.get(self.context["pattern"], "must match {pattern}".format(**self.context))
         if self.kind == "list_type" and isinstance(self.input, (str, int, float)):
             return f"must be a list, as [{self.input}]"
-        if self.kind == "missing":  # of a list: keys that are missing are told elsewhere
+        if self.kind == "missing":  # from a list; `describe` handles missing keys
             return f"needs {len(get_args(self.annotation))} values"
         if self.kind in _ALLOWED:
             return _ALLOWED[self.kind].format(**self.context)
@@ -131,52 +169,53 @@ class Mistake:
         return message[:1].lower() + message[1:]
 
     def near(self) -> str | None:
-        """The key that an unknown one was meant to be, if it looks like one."""
+        """The known key that an unknown one resembles; None if it resembles none."""
         return next(iter(difflib.get_close_matches(str(self.at[-1]), _keys(self.annotation), n=1)), None)
 
     def choices(self) -> list[str]:
-        """The words that would be right, where only certain ones are."""
+        """The allowed words, if only certain words are allowed."""
         expected = str(self.context.get("expected", "")) if self.kind == "literal_error" else ""
         return [part.strip(" '") for part in expected.replace(" or ", ",").split(",") if part.strip(" '")]
 
 
 def mistakes(error: ValidationError, data: Any, model: type[BaseModel]) -> list[Mistake]:
-    """What pydantic found in `data`."""
+    """Pydantic's errors about `data`."""
     return [Mistake(item, data, model) for item in error.errors(include_url=False)]
 
 
-def describe(mistakes: Sequence[Mistake], places: Places) -> list[Fault]:
-    """Mistakes as lines for people."""
+def describe(mistakes: Sequence[Mistake], places: Places) -> list[Line]:
+    """One line for each mistake. Misread numbers are left out: `Places.index` reports them."""
     unknown = [m for m in mistakes if m.kind == "extra_forbidden"]
-    others = [m for m in mistakes if m.kind != "extra_forbidden"]
+    others = [m for m in mistakes if m.kind != "extra_forbidden" and m.at not in places.misread]
     meant = {(*m.at[:-1], m.near()) for m in unknown}
-    faults: list[Fault] = [(places.line(m.at), _unknown(m)) for m in unknown]
+    lines: list[Line] = [(places.line(m.at), _unknown(m)) for m in unknown]
     for at, of_key in dict.fromkeys((m.at, m.of_key) for m in others):
         here = [m for m in others if (m.at, m.of_key) == (at, of_key)]
         if here[0].kind == "missing" and not here[0].of_list:
-            if at not in meant:  # else the misspelled key was reported already
-                faults.append((places.line(at), f"{dotted(at)}: missing"))
+            if at not in meant:  # otherwise the misspelled key is reported
+                lines.append((places.line(at), f"{dotted(at)}: missing"))
         elif here[0].clashes:
-            faults += [(places.line(at), f"{dotted(at)}: {clash.what}") for clash in here[0].clashes]
-        elif not _told_deeper(here, mistakes):
-            faults.append((places.line(at), _wrong(here)))
-    return faults
+            lines += [(places.line(at), f"{dotted(at)}: {clash.what}") for clash in here[0].clashes]
+        elif not _deeper(here, mistakes):
+            lines.append((places.line(at), _wrong(here, places)))
+    return lines
 
 
-def _told_deeper(here: Sequence[Mistake], mistakes: Sequence[Mistake]) -> bool:
-    """Of a choice between kinds of value, the branch that got furthest says best what is wrong."""
+def _deeper(here: Sequence[Mistake], mistakes: Sequence[Mistake]) -> bool:
+    """Another branch of a union got further into the document: it explains better what is wrong."""
     at = here[0].at
     return all(m.branched for m in here) and any(len(m.at) > len(at) and m.at[: len(at)] == at for m in mistakes)
 
 
-def _wrong(here: Sequence[Mistake]) -> str:
-    """One line for one value, whatever the number of kinds that it could have been."""
+def _wrong(here: Sequence[Mistake], places: Places) -> str:
+    """One line for one value, however many types it could have had."""
     first = here[0]
+    found = repr(first.input) if first.of_key else places.shown(first.at, first.input)
     allowed = ", or ".join(dict.fromkeys(m.allowed() for m in here))
+    if places.is_typed(first.at) and any(m.kind == "string_type" for m in here):
+        allowed += f': "{found}"'
     near = difflib.get_close_matches(str(first.input), [c for m in here for c in m.choices()], n=1)
-    return f"{dotted(first.at)}: found {_shown(first.input)}; {allowed}" + (
-        f"; did you mean {near[0]}?" if near else ""
-    )
+    return f"{dotted(first.at)}: found {found}; {allowed}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _unknown(mistake: Mistake) -> str:
@@ -187,10 +226,10 @@ def _unknown(mistake: Mistake) -> str:
 
 
 def _locate(loc: Sequence[str | int], data: Any, model: type[BaseModel]) -> tuple[Keys, bool, Any]:
-    """The place in the document, whether a union was chosen from there, and the annotation around the place.
+    """The place in the document, whether it is a branch of a union, and the annotation of what contains the place.
 
-    Pydantic puts the names of union branches and of helpers into its locations: what is not in the data is one of
-    these, unless it is the last part, which may be a key that is missing.
+    Pydantic's locations also contain names of union branches and of helpers. A part that is not in the data is one of
+    these, unless it is the last part, which may be a missing key.
     """
     at: list[str | int] = []
     annotation: Any = model
@@ -217,7 +256,7 @@ def _locate(loc: Sequence[str | int], data: Any, model: type[BaseModel]) -> tupl
 
 
 def field(model: type[BaseModel], at: Keys) -> FieldInfo | None:
-    """The field of a key below `model`; None for an item of a list, and where the models know no such key."""
+    """The field of a key below `model`; None for an item of a list, and if the models have no such key."""
     if not at or not isinstance(at[-1], str):
         return None
     around = functools.reduce(_inside, at[:-1], model)
@@ -226,7 +265,7 @@ def field(model: type[BaseModel], at: Keys) -> FieldInfo | None:
 
 
 def _inside(annotation: Any, part: str | int) -> Any:
-    """The annotation of one key or item; None where the models know no such key."""
+    """The annotation of one key or item; None if the models have no such key."""
     models = _models(annotation)
     if isinstance(part, str) and models:
         fields = (item for model in models for item in model.model_fields.items())
@@ -236,7 +275,7 @@ def _inside(annotation: Any, part: str | int) -> Any:
 
 
 def _tagged(annotation: Any, tag: str | int) -> Any:
-    """The branch of a union that carries this tag."""
+    """The branch of a union with this tag."""
     if any(isinstance(arg, Tag) and arg.tag == tag for arg in get_args(annotation)):
         return get_args(annotation)[0]
     return next((found for arg in get_args(annotation) if (found := _tagged(arg, tag)) is not None), None)
@@ -250,7 +289,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _keys(annotation: Any) -> list[str]:
-    """The keys that the models inside an annotation know, in their order."""
+    """The keys of the models inside an annotation, in their order."""
     fields = (item for model in _models(annotation) for item in model.model_fields.items())
     return list(dict.fromkeys(field.alias or key for key, field in fields))
 
@@ -261,8 +300,3 @@ def dotted(at: Keys) -> str:
     for part in at:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text or "the file"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

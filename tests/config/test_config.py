@@ -57,7 +57,7 @@ def test_all_mistakes_of_a_file_are_listed_with_line_and_the_nearest_key(tmp_pat
     )
     with pytest.raises(DocumentErrors) as caught:
         load_config(path)
-    faults = caught.value.faults
+    faults = caught.value.mistakes
     assert len(faults) == 7
     for line, words in [
         (1, ("listen", "HOST:PORT")),
@@ -80,7 +80,7 @@ def test_each_wrong_parameter_name_is_listed_with_the_nearest(tmp_path: Path) ->
     )
     with pytest.raises(DocumentErrors) as caught:
         load_config(path)
-    assert [fault.removeprefix(f"{path}:") for fault in caught.value.faults] == [
+    assert [fault.removeprefix(f"{path}:") for fault in caught.value.mistakes] == [
         "2: shaping.slew.cutof: found 'cutof'; no parameter of amSynth; did you mean filter_cutoff?",
         "2: shaping.slew.filter_cutoff: found 20; must be at most 10.0",
         "2: shaping.slew.master_vol: found [1]; must be a number",
@@ -141,6 +141,27 @@ def test_a_mistake_on_the_command_line_names_its_option() -> None:
     ]
 
 
+def test_a_setting_is_refused_as_it_was_typed() -> None:
+    with pytest.raises(UserError) as caught:
+        load_config(None, ["alsa.out=20:0", "shaping.dwell_s=0_1", "state=on", "alsa.inputs=[20:0, 3]"])
+    assert sorted(str(caught.value).splitlines()) == [
+        '--set alsa.inputs[0]: found 20:0, which YAML reads as 1200; write 1200, or "20:0" for text',
+        '--set alsa.inputs[1]: found 3; must be text: "3"',
+        '--set alsa.out: found 20:0, which YAML reads as 1200; write 1200, or "20:0" for text',
+        '--set shaping.dwell_s: found 0_1, which YAML reads as 1; write 1, or "0_1" for text',
+        '--set state: found on; must be text: "on"',
+    ]
+    config = load_config(None, ['alsa.out="20:0"', "shaping.dwell_s=1e-1", "shaping.switch_on_note=on"])
+    assert (config.alsa.out, config.shaping.dwell_s, config.shaping.switch_on_note) == ("20:0", 0.1, True)
+
+
+def test_text_of_a_file_stays_text_beside_a_setting(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("alsa: {out: '012', inputs: ['1e3', 'on']}\n")
+    config = load_config(path, ["jack.client=x"], model="012")
+    assert (config.alsa.out, config.alsa.inputs, config.model) == ("012", ["1e3", "on"], "012")
+
+
 def test_all_mistakes_of_the_file_and_of_all_settings_come_at_once(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("modle: x\n")
@@ -173,7 +194,7 @@ def test_names_of_ports_must_be_regular_expressions(text: str, fault: str, tmp_p
     path.write_text(text)
     with pytest.raises(DocumentErrors) as caught:
         load_config(path)
-    (found,) = caught.value.faults
+    (found,) = caught.value.mistakes
     assert found.startswith(f"{path}:1: {fault}")
 
 
