@@ -103,7 +103,7 @@ class AmsynthOsc:
         self._unanswered = 0  # of these, under way
         self._heard = False  # an answer came since the last open
         self._misses = 0  # in a row
-        self._sent_s = 0.0  # when the last first-time open went
+        self._sent_s = 0.0  # when the last open went that was no repetition
         self._due_s = 0.0  # when an unanswered open counts as missing
         self._free_s = float("-inf")  # earliest time of the next patch
         self._search_s = float("-inf")  # earliest time of the next search
@@ -219,7 +219,6 @@ class AmsynthOsc:
         self._filed = self._version
         self._held = False
         self._count["patches"] += 1
-        self._sent_s = now
         self._open(now)
         self._folder.prepare()
 
@@ -229,6 +228,8 @@ class AmsynthOsc:
         # An amSynth that was never greeted crashes when it answers (measured): first things first.
         if self._present or self._transmit(self._greeting, self._synth):
             self._transmit(self._opens[self._count["patches"] % 2], self._synth)
+        if not self._unanswered:
+            self._sent_s = now
         self._requests += 1
         self._unanswered += 1
         self._heard = False
@@ -247,7 +248,7 @@ class AmsynthOsc:
         if sender != self._synth or message.args[:1] != (OPEN,) or not self._unanswered:
             self._count["strays"] += 1
             return
-        if not self._misses and acknowledged and self._filed != _OWED:
+        if acknowledged and not self._misses and not self._heard:  # which of several requests it answers, nobody knows
             self._round_trip.add(now - self._sent_s)
         self._unanswered -= 1
         self._misses = 0

@@ -173,6 +173,28 @@ def test_a_missing_answer_is_counted_and_asked_for_again_until_the_synth_counts_
     assert world.output.facts()["connected"] is True
 
 
+def round_trips(world: World) -> object:
+    facts = world.output.facts()["round_trip"]
+    assert isinstance(facts, dict)
+    return facts["count"]
+
+
+def test_only_an_answer_to_a_request_that_was_sent_once_measures_the_round_trip(world: World) -> None:
+    connected(world)
+    world.set(0.5, 0.0)
+    world.output.poll(0.25)
+    for late in (0.3, 0.3003):
+        world.output.receive(reply(), SYNTH, late)
+    assert world.output.settled()
+    assert round_trips(world) == 0, "either answer may be that to the first request"
+    world.set(0.6, 1.0)
+    world.output.receive(reply(), SYNTH, 1.0003)
+    assert round_trips(world) == 1
+    world.set(0.7, 2.0)
+    world.output.receive(packets.Message("/error", (OPEN, -1, "no")), SYNTH, 2.0003)
+    assert round_trips(world) == 1
+
+
 def test_a_synth_that_comes_back_gets_the_newest_patch_within_a_second_though_requests_were_lost(world: World) -> None:
     connected(world)
     world.set(0.5, 0.0)
