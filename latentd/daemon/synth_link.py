@@ -13,8 +13,9 @@ from latentd.daemon.network import Sender
 from latentd.errors import LatentdError
 from latentd.osc.packets import Message
 from latentd.outputs import Output
-from latentd.outputs.amsynth_osc.output import AmsynthOsc, Submit
+from latentd.outputs.amsynth_osc.output import AmsynthOsc
 from latentd.outputs.amsynth_osc.patch_folder import runtime_folder
+from latentd.outputs.amsynth_osc.search import Submit
 from latentd.outputs.jack.port import BUDGET_PER_S, JackPort
 from latentd.synth import midimap
 from latentd.synth.midimap import Midimap

@@ -1,17 +1,19 @@
-"""Way into amSynth through its own OSC interface (NSM): whole patches in floats, each one acknowledged.
+"""Output to amSynth's own OSC interface (NSM): whole patches as floats, each one acknowledged.
 
-We are the NSM server that amSynth announces itself to. A patch is a bank file of one preset and an `open` of its
-folder; amSynth answers `/reply "/nsm/client/open"` when it is in force. Held notes sound on, without a click
+latentd is the NSM server that amSynth announces itself to. A patch is a bank file of one preset and an `open` of its
+folder; amSynth answers `/reply "/nsm/client/open"` once it has loaded it. Held notes sound on, without a click
 (measured with 1.13.2; only a change of `keyboard_mode` ends them).
 
-    send -> wanted -> (way free?) -> file + open -> ... acknowledgement -> (newer wanted?) -> file + open
+    send -> wanted patch -> (synth free?) -> file + open -> ... acknowledgement -> (newer values?) -> file + open
 
-The way is free when no `open` is unanswered and the last patch is `interval_s` old. An answer that does not come is
-missed, counted and asked for again with the file as it is, so whichever of the requests is answered, the answer is
-about that file. After `_GONE_AFTER` misses the synth counts as gone and is asked twice a second.
+The synth is free when no `open` is unanswered and the last patch is at least `interval_s` old. A missing answer is
+counted and the request repeated with the file as it is, so every answer is about that file.
 
-amSynth keeps a copy of every request's client id for good (measured with 1.13.2: 32 bytes a request on 64-bit systems,
-so 29 MB for an hour of 250 patches a second). Nothing here can free it: `facts` tells how much it came to.
+Three classes hold the states, each with its table: `Peer` (does the synth answer?), `WantedPatch` (does it hold the
+newest values?) and `Search` (for a synth whose announcement was missed).
+
+amSynth never frees its copy of a request's client id (measured with 1.13.2: 32 bytes a request on 64-bit systems, so
+29 MB for an hour of 250 patches a second). Nothing here can free it: `facts` shows how much it came to.
 """
 
 from __future__ import annotations
@@ -25,34 +27,31 @@ import numpy as np
 
 from latentd.instrument.point import Change
 from latentd.osc import packets
-from latentd.outputs.amsynth_osc.discovery import Address, is_local, recall, remember, running
+from latentd.outputs.amsynth_osc.discovery import Address, is_local, recall, remember
 from latentd.outputs.amsynth_osc.patch_folder import PatchFolder
+from latentd.outputs.amsynth_osc.peer import Peer, PeerState
+from latentd.outputs.amsynth_osc.search import Search, Submit
+from latentd.outputs.amsynth_osc.wanted import PatchState, WantedPatch
 from latentd.status import Histogram
-from latentd.synth.amsynth import COUNT, DEFAULT, MINIMUM, SPAN, Array
+from latentd.synth.amsynth import COUNT, Array
 
 log = logging.getLogger(__name__)
 
 ANNOUNCE = "/nsm/server/announce"
 OPEN = "/nsm/client/open"
-_ANSWER_S = 0.25  # an answer takes 0.3 ms; one that takes this long is missing
-_PROBE_S = 0.5  # how often a synth that is gone is asked
-_GONE_AFTER = 3
-_SEARCH_S = (2.0, 30.0)  # how often the system is asked for a synth while none answers: at first, and at last
+_RETRY_S = 0.25  # after a patch that could not be written, or that the synth refused
 _LEAK_BYTES = 32  # what amSynth never frees of one open, as long as our client id stays this short
 _NSM_REFUSED = -1  # the protocol's general error
-_OWED = -1  # `_filed` when no file stands for what the synth should hold
+_LOG_S = 1.0  # at most one announcement is logged in this time: anyone may send any number
 _COUNTED = (
     "connections", "patches", "acknowledged", "missing", "retried", "resent", "errors", "unsent", "unwritten", "strays",
 )  # fmt: skip
-_LOW: list[float] = MINIMUM.tolist()
-_SPAN: list[float] = SPAN.tolist()
 
 SendTo = Callable[[bytes, Address], object]
-Submit = Callable[[Callable[[], Any], Callable[[Any], None]], object]
 
 
 def run_now(job: Callable[[], Any], then: Callable[[Any], None]) -> None:
-    """Stands for `Background.submit` where no thread is wanted: runs the job at once."""
+    """Run the job at once: in place of `Background.submit` where no thread is wanted."""
     try:
         result = job()
     except Exception as error:  # as Background does: the follow-up decides what it means
@@ -68,10 +67,10 @@ class AmsynthOsc:
 
     Args:
         sendto: sends a datagram from the socket that amSynth knows, without blocking; an OSError is counted.
-        folder: where patches are written (see `runtime_folder`); made, and removed at the end.
+        folder: where patches are written (see `runtime_folder`); created here and removed by `close`.
         remembered: file that keeps the synth's address for the next daemon.
-        submit: `Background.submit`, which keeps file writes and searches off the engine's thread.
-        port: the UDP port that amSynth's `NSM_URL` names; without it no running amSynth is searched for.
+        submit: `Background.submit`, which runs file writes and searches outside the engine's thread.
+        port: the UDP port in amSynth's `NSM_URL`; None: never search for a running amSynth.
 
     Raises:
         LatentdError: the folder cannot be used.
@@ -92,25 +91,11 @@ class AmsynthOsc:
         self._greeting = packets.write("/reply", ANNOUNCE, "latentd plays this synth", "latentd", "")
         self._remembered = remembered
         self._submit = submit
-        self._port = port
-        self._wanted: list[float] = DEFAULT.tolist()
-        self._version = 0  # of `_wanted`; 0: the engine has not sent anything
-        self._filed = _OWED  # version in the bank file
-        self._held = False  # the synth acknowledged an open of that file
-        self._synth: Address | None = recall(remembered)
-        self._present = False  # it announced itself or answered, and has not gone since
-        self._requests = 0  # opens that the present synth was sent
-        self._unanswered = 0  # of these, under way
-        self._heard = False  # an answer came since the last open
-        self._misses = 0  # in a row
-        self._sent_s = 0.0  # when the last open went that was no repetition
-        self._due_s = 0.0  # when an unanswered open counts as missing
+        self._patch = WantedPatch()
+        self._peer = Peer(recall(remembered))
+        self._search = Search(port, submit, self._found)
         self._free_s = float("-inf")  # earliest time of the next patch
-        self._search_s = float("-inf")  # earliest time of the next search
-        self._search_gap_s = _SEARCH_S[0]
-        self._searching = False
-        self._asked = False  # a remembered or found synth has been asked for
-        self._said_s = float("-inf")
+        self._logged_s = float("-inf")
         self._closed = False
         self._round_trip = Histogram()
         self._count = dict.fromkeys(_COUNTED, 0)
@@ -118,43 +103,31 @@ class AmsynthOsc:
     @property
     def connected(self) -> bool:
         """The synth announced itself or answered, and has not gone since."""
-        return self._present
+        return self._peer.state.connected
 
     @property
     def gone(self) -> bool:
         """The synth was asked several times and did not answer."""
-        return self._misses >= _GONE_AFTER
+        return self._peer.state is PeerState.GONE
 
     @property
     def address(self) -> Address | None:
-        """The synth that is played or looked for; None when none was ever heard of."""
-        return self._synth
+        """Of the synth that is played or asked; None while none is known."""
+        return self._peer.address
 
     def send(self, changes: Sequence[Change], now: float) -> None:
-        """Take new values; values beyond 0..1 are clipped, not-a-numbers left out."""
-        wanted = self._wanted
-        changed = not self._version
-        for parameter, value in changes:
-            if not 0.0 <= value <= 1.0:
-                if value != value:  # NaN
-                    continue
-                value = 0.0 if value < 0.0 else 1.0
-            patch = _LOW[parameter] + value * _SPAN[parameter]
-            if wanted[parameter] != patch:
-                wanted[parameter] = float(patch)
-                changed = True
-        if changed:
-            self._version += 1
+        """Take new values; values beyond 0..1 are clipped, NaN is left out."""
+        if self._patch.update(changes) and self._peer.state.free:
             self._advance(now)
 
     def resend_all(self, now: float) -> None:
         """Load the whole patch once more."""
         self._count["resent"] += 1
-        self._filed = _OWED
+        self._patch.lost()
         self._advance(now)
 
     def note(self, status: int, data1: int, data2: int) -> bool:
-        """This way in carries no notes."""
+        """False: this output carries no notes."""
         return False
 
     def receive(self, message: packets.Message, sender: Address, now: float) -> bool:
@@ -170,31 +143,33 @@ class AmsynthOsc:
         return True
 
     def poll(self, now: float) -> float | None:
-        """Notice missing answers, send what is owed. Returns when it next wants a call; None: only when told."""
-        if self._unanswered and now >= self._due_s:
+        """Notice missing answers, send what is owed. Returns when to call again; None: when a message arrives."""
+        peer = self._peer
+        if peer.unanswered and now >= peer.due_s:
             self._overdue(now)
-        if self._synth is not None and not (self._present or self._asked or self._unanswered):
-            self._asked = True
+        if peer.state is PeerState.KNOWN:
             self._open(now)
         self._advance(now)
-        self._search(now)
+        if not peer.state.connected:
+            self._search.poll(now)
         return self._next_s()
 
     def settled(self) -> bool:
         """True when the synth has acknowledged the newest patch, or was never sent one."""
-        return not self._version or (self._held and self._filed == self._version)
+        return self._patch.state in (PatchState.HELD, PatchState.UNSET)
 
     def filenos(self) -> Sequence[int]:
-        """None of its own: amSynth's datagrams arrive on the engine's socket."""
+        """None: amSynth's datagrams arrive on the engine's socket."""
         return ()
 
     def facts(self) -> dict[str, object]:
-        """For status. `connected` is as of the last patch: a synth is not disturbed just to know."""
+        """For status. `connected` dates from the last patch: the synth is not asked for the status alone."""
+        address = self._peer.address
         return {
-            "connected": self._present,
-            "address": None if self._synth is None else f"{self._synth[0]}:{self._synth[1]}",
+            "connected": self._peer.state.connected,
+            "address": None if address is None else f"{address[0]}:{address[1]}",
             **self._count,
-            "synth_leak_mb": round(self._requests * _LEAK_BYTES / 1e6, 3),
+            "synth_leak_mb": round(self._peer.requests * _LEAK_BYTES / 1e6, 3),
             "round_trip": self._round_trip.facts(),
         }
 
@@ -202,38 +177,33 @@ class AmsynthOsc:
         """Remove the folder; the synth keeps its last patch."""
         if not self._closed:
             self._closed = True
+            self._search.stop()
             self._folder.close()
 
     def _advance(self, now: float) -> None:
-        """Write and open the newest patch if it is owed and the way is free."""
-        owed = self._version and self._filed != self._version
-        if not owed or self._synth is None or self._unanswered or now < self._free_s:
+        """Write the newest patch and have it loaded, if it is owed and the synth is free."""
+        if self._patch.state is not PatchState.OWED or not self._peer.state.free or now < self._free_s:
             return
         self._free_s = now + self.interval_s
         try:
-            self._folder.write(self._wanted)
+            self._folder.write(self._patch.values)
         except OSError:
             self._count["unwritten"] += 1
-            self._free_s = now + _ANSWER_S
+            self._free_s = now + _RETRY_S
             return
-        self._filed = self._version
-        self._held = False
+        self._patch.filed()
         self._count["patches"] += 1
         self._open(now)
         self._folder.prepare()
 
     def _open(self, now: float) -> None:
         """Ask the synth to load the file as it is now."""
-        assert self._synth is not None
-        # An amSynth that was never greeted crashes when it answers (measured): first things first.
-        if self._present or self._transmit(self._greeting, self._synth):
-            self._transmit(self._opens[self._count["patches"] % 2], self._synth)
-        if not self._unanswered:
-            self._sent_s = now
-        self._requests += 1
-        self._unanswered += 1
-        self._heard = False
-        self._due_s = now + (_ANSWER_S if self._misses < _GONE_AFTER else _PROBE_S)
+        peer = self._peer
+        assert peer.address is not None
+        # An amSynth that was never greeted crashes when it answers (measured): send the greeting first.
+        if peer.state.connected or self._transmit(self._greeting, peer.address):
+            self._transmit(self._opens[self._count["patches"] % 2], peer.address)
+        peer.asked(now)
 
     def _transmit(self, datagram: bytes, address: Address) -> bool:
         try:
@@ -244,40 +214,35 @@ class AmsynthOsc:
         return True
 
     def _answered(self, message: packets.Message, sender: Address, now: float, *, acknowledged: bool) -> None:
-        """The synth's answer to an `open`. Others' answers, and answers to nobody's question, change nothing."""
-        if sender != self._synth or message.args[:1] != (OPEN,) or not self._unanswered:
+        """The synth's answer to an `open`. Answers from others, or to no request, are counted and ignored."""
+        peer = self._peer
+        if sender != peer.address or message.args[:1] != (OPEN,) or not peer.unanswered:
             self._count["strays"] += 1
             return
-        if acknowledged and not self._misses and not self._heard:  # which of several requests it answers, nobody knows
-            self._round_trip.add(now - self._sent_s)
-        self._unanswered -= 1
-        self._misses = 0
-        self._heard = True
-        self._came()
-        self._due_s = now + _ANSWER_S
+        back = not peer.state.connected
+        round_trip_s = peer.answered(now)
+        if back:
+            self._count_connection()
         if acknowledged:
             self._count["acknowledged"] += 1
-            self._held = True
+            self._patch.acknowledged()
+            if round_trip_s is not None:
+                self._round_trip.add(round_trip_s)
         else:
             self._count["errors"] += 1
-            self._filed = _OWED
-            self._free_s = now + _ANSWER_S
+            self._patch.lost()
+            self._free_s = now + _RETRY_S
         self._advance(now)
 
     def _overdue(self, now: float) -> None:
-        """No answer in time: ask again; or, where one of several requests was answered, give the others up."""
-        if self._heard:
-            self._unanswered = 0
-            return
-        self._count["missing"] += 1
-        self._misses += 1
-        if self._misses == _GONE_AFTER:
-            self._present = False
-        self._count["retried"] += 1
-        self._open(now)
+        """No answer in time: ask again, unless one of several requests was answered."""
+        if self._peer.overdue():
+            self._count["missing"] += 1
+            self._count["retried"] += 1
+            self._open(now)
 
     def _announced(self, message: packets.Message, sender: Address, now: float) -> None:
-        """A client of the protocol came up: the newest amSynth on this machine is the one we play."""
+        """An NSM client came up: from now on the newest amSynth on this machine is played."""
         if not (len(message.args) >= 3 and all(isinstance(arg, str) for arg in message.args[:3])):
             self._count["errors"] += 1
         elif not any("amsynth" in str(message.args[i]).lower() for i in (0, 2)):
@@ -286,68 +251,53 @@ class AmsynthOsc:
             self._refuse("latentd plays an amSynth on its own machine alone: it hands patches over as files",
                          message, sender, now)  # fmt: skip
         else:
-            if sender != self._synth:
-                self._say(now, "amSynth came up at %s:%d and is the one played from now on", *sender)
+            if sender != self._peer.address:
+                self._log_limited(now, "amSynth came up at %s:%d and is the one played from now on", *sender)
             self._adopt(sender)
             if self._transmit(self._greeting, sender):
-                self._came()
+                self._peer.greeted()
+                self._count_connection()
             self._advance(now)
 
-    def _came(self) -> None:
-        """The synth is there; from an absence it comes back to the whole patch."""
-        if not self._present:
-            self._present = True
-            self._count["connections"] += 1
-            if self._count["connections"] > 1 and self._version:
-                self._count["resent"] += 1
+    def _count_connection(self) -> None:
+        """The synth has come up, or come back: then it is sent the whole patch again."""
+        self._count["connections"] += 1
+        if self._count["connections"] > 1 and self._patch.state is not PatchState.UNSET:
+            self._count["resent"] += 1
 
     def _refuse(self, reason: str, message: packets.Message, sender: Address, now: float) -> None:
         self._transmit(packets.write("/error", ANNOUNCE, _NSM_REFUSED, reason), sender)
-        self._say(now, "%r at %s announced itself and was refused: %s", str(message.args[0])[:40], sender[0], reason)
+        name = str(message.args[0])[:40]
+        self._log_limited(now, "%r at %s announced itself and was refused: %s", name, sender[0], reason)
 
     def _adopt(self, synth: Address) -> None:
         """Play this synth from now on; it holds nothing of ours yet."""
-        if synth != self._synth:
+        if synth != self._peer.address:
             self._submit(lambda: remember(self._remembered, synth), self._remembering_failed)
-        self._synth = synth
-        self._present = self._asked = False
-        self._search_gap_s = _SEARCH_S[0]
-        self._requests = self._unanswered = self._misses = 0
-        self._filed = _OWED
+        self._peer.adopt(synth)
+        self._search.hurry()
+        self._patch.lost()
 
     def _remembering_failed(self, result: object) -> None:
         if isinstance(result, OSError):
             log.warning("cannot remember amSynth's address in %s: %s", self._remembered, result.strerror)
 
-    def _search(self, now: float) -> None:
-        """While no synth answers, ask the system for one that was started for us and whose announcement we missed."""
-        if self._port is None or self._present or self._searching or now < self._search_s:
-            return
-        port = self._port
-        self._search_s = now + self._search_gap_s
-        self._search_gap_s = min(2.0 * self._search_gap_s, _SEARCH_S[1])
-        self._searching = True
-        if self._submit(lambda: running(port), self._found) is False:
-            self._searching = False
-
-    def _found(self, found: object) -> None:
-        self._searching = False
-        if not isinstance(found, list) or not found or self._present or self._synth in found or self._closed:
-            return
-        self._adopt(found[-1])  # the next poll asks for it
+    def _found(self, addresses: list[Address]) -> None:
+        if addresses and not self._peer.state.connected and self._peer.address not in addresses:
+            self._adopt(addresses[-1])  # the next poll asks it
 
     def _next_s(self) -> float | None:
+        peer = self._peer
         times = []
-        if self._unanswered:
-            times.append(self._due_s)
-        elif self._synth is not None and self._version and self._filed != self._version:
+        if peer.unanswered:
+            times.append(peer.due_s)
+        elif peer.address is not None and self._patch.state is PatchState.OWED:
             times.append(self._free_s)
-        if self._port is not None and not self._present and not self._searching:
-            times.append(self._search_s)
+        if not peer.state.connected and (search_s := self._search.due_s) is not None:
+            times.append(search_s)
         return min(times, default=None)
 
-    def _say(self, now: float, text: str, *args: object) -> None:
-        """Log, at most once a second: announcements may come from anyone at any rate."""
-        if now >= self._said_s + 1.0:
-            self._said_s = now
+    def _log_limited(self, now: float, text: str, *args: object) -> None:
+        if now >= self._logged_s + _LOG_S:
+            self._logged_s = now
             log.warning(text, *args)

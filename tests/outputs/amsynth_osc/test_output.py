@@ -173,6 +173,42 @@ def test_a_missing_answer_is_counted_and_asked_for_again_until_the_synth_counts_
     assert world.output.facts()["connected"] is True
 
 
+def test_connections_and_what_was_sent_again_are_counted_once_each(world: World) -> None:
+
+    def counts() -> tuple[object, object]:
+        facts = world.output.facts()
+        return facts["connections"], facts["resent"]
+
+    connected(world)
+    assert counts() == (1, 0)
+    connected(world)
+    assert counts() == (2, 0), "nothing had been sent, so nothing was sent again"
+    world.set(0.5, 1.0)
+    world.output.receive(reply(), SYNTH, 1.001)
+    assert counts() == (2, 0), "an answer is no connection"
+    world.set(0.6, 2.0)
+    for now in (2.25, 2.5, 2.75):
+        world.output.poll(now)
+    assert world.output.gone
+    world.output.receive(reply(), SYNTH, 2.8)
+    assert counts() == (3, 1)
+    connected(world)
+    assert counts() == (4, 2)
+
+
+def test_the_first_synth_is_sent_the_patch_and_not_again(world: World) -> None:
+    world.set(0.5, 0.0)
+    connected(world)
+    assert world.output.facts()["resent"] == 0
+
+
+def test_a_synth_is_greeted_until_it_answers_and_not_with_every_patch(world: World) -> None:
+    connected(world)
+    world.sent.clear()
+    world.set(0.5, 1.0)
+    assert [message.address for message, _ in world.sent] == [OPEN]
+
+
 def round_trips(world: World) -> object:
     facts = world.output.facts()["round_trip"]
     assert isinstance(facts, dict)
