@@ -14,6 +14,10 @@ from latentd.osc import packets
 from latentd.osc.address import split_address
 
 
+class Refused(UserError):
+    """The daemon answered with an error; the text is its own."""
+
+
 class Client:
     """Speaks to a running daemon at `HOST:PORT`. Use as a context manager."""
 
@@ -42,12 +46,9 @@ class Client:
         """Send one message and return the answer to it; unanswered, send it again every `again_s` seconds.
 
         Raises:
-            LatentdError: no answer within `limit_s`, or the daemon answered with an error.
+            LatentdError: no answer within `limit_s`.
+            Refused: the daemon answered with an error.
         """
-        host, port = self._address
-        nobody = LatentdError(
-            f"no latentd answers at {host}:{port}", "Start one with `latentd run`, or name it with --to"
-        )
         until = time.monotonic() + limit_s
         packet = packets.write(address, *args)
         try:
@@ -57,10 +58,61 @@ class Client:
                 with contextlib.suppress(TimeoutError):
                     return _answer(self._socket.recv(65536))
         except ConnectionRefusedError as error:
-            raise nobody from error
+            raise self._nobody() from error
         except packets.Malformed as error:
             raise self._stranger() from error
-        raise nobody
+        raise self._nobody()
+
+    def confirm(
+        self, address: str, *args: float | str, answer: str = "", limit_s: float = 1.0, answer_s: float = 10.0
+    ) -> packets.Message | None:
+        """Send one message and a ping. The daemon answers in order, so an error comes before the pong.
+
+        Args:
+            address: of the message.
+            args: of the message.
+            answer: the address of what the message is answered with, if it is.
+            limit_s: how long to wait for the pong, s.
+            answer_s: how long to wait for the answer from then on, s: it may take a file or a model.
+
+        Returns:
+            The answer; None where the message has none.
+
+        Raises:
+            LatentdError: no pong, or no answer, in time.
+            Refused: the daemon answered with an error.
+        """
+        found: packets.Message | None = None
+        confirmed = False
+        until = time.monotonic() + limit_s
+        try:
+            for packet in (packets.write(address, *args), packets.write("/latentd/ping")):
+                self._socket.send(packet)
+            while not confirmed or (answer and found is None):
+                self._socket.settimeout(max(until - time.monotonic(), 0.001))
+                message = _answer(self._socket.recv(65536))
+                if message.address == answer:
+                    found = message
+                if message.address == "/latentd/pong" and not confirmed:
+                    confirmed, until = True, time.monotonic() + answer_s
+        except TimeoutError as error:
+            if confirmed:
+                raise LatentdError(
+                    f"{address} was accepted, but {answer} did not follow within {answer_s:g} s",
+                    "`latentd status` and the daemon's log may tell why",
+                ) from error
+            raise self._nobody() from error
+        except ConnectionRefusedError as error:
+            raise self._nobody() from error
+        except packets.Malformed as error:
+            raise self._stranger() from error
+        return found
+
+    def _nobody(self) -> LatentdError:
+        host, port = self._address
+        return LatentdError(
+            f"no latentd answers at {host}:{port}", "Start one with `latentd run`, or name it with --to"
+        )
 
     def _stranger(self) -> LatentdError:
         host, port = self._address
@@ -110,5 +162,5 @@ def _answer(packet: bytes) -> packets.Message:
     if not messages:
         raise packets.Malformed("an empty bundle")
     if messages[0].address == "/latentd/error":
-        raise LatentdError(str(*messages[0].args[:1]) or "the daemon refused, and does not say why")
+        raise Refused(str(*messages[0].args[:1]) or "the daemon refused, and does not say why")
     return messages[0]

@@ -18,7 +18,7 @@ from typing import Any
 from latentd.errors import LatentdError
 from latentd.model import bundle
 from latentd.osc import packets
-from latentd.osc.client import Client
+from latentd.osc.client import Client, Refused
 from latentd.synth import midimap
 from tests.support.rig import LIMIT_S, Program, wait_for
 
@@ -126,6 +126,27 @@ def mapped() -> Iterator[Path]:
         path = Path(folder) / "controllers"
         path.write_text(midimap.OURS.text(), encoding="utf-8")
         yield path
+
+
+def ask(daemon: Daemon, address: str, *args: float | str) -> packets.Message:
+    """What the daemon answers."""
+    with Client(f"127.0.0.1:{daemon.port}") as client:
+        return client.ask(address, *args, limit_s=LIMIT_S)
+
+
+def error(daemon: Daemon, address: str, *args: float | str) -> str:
+    """What the daemon answers to a mistake."""
+    try:
+        answer = ask(daemon, address, *args)
+    except Refused as refusal:
+        return str(refusal)
+    raise AssertionError(f"{address} {args} was answered with {answer}")
+
+
+def settled(daemon: Daemon) -> dict[str, Any]:
+    """The daemon's status once everything that it was sent has had its effect."""
+    daemon.settle()
+    return daemon.status()
 
 
 def decoded(x: float, y: float, model: str = bundle.DEFAULT) -> dict[str, float]:

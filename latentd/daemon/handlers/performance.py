@@ -1,0 +1,48 @@
+"""Messages that let the point move by itself, silence the synth, or take the last change back."""
+
+from __future__ import annotations
+
+from latentd.daemon.context import Call
+from latentd.errors import UserError
+from latentd.instrument.motion import Playback, Recording, Wander
+
+
+def wander(call: Call, on: bool) -> None:
+    """Walk over the pad, or stop."""
+    engine = call.engine
+    if on:
+        engine.begin(Wander(engine.xy or engine.gesture.xy, call.now), call.now)
+    elif isinstance(engine.motion, Wander):
+        engine.motion = None
+
+
+def record(call: Call, on: bool) -> None:
+    """Begin or end recording the gesture."""
+    engine = call.engine
+    if on:
+        engine.recording = Recording()
+    elif engine.recording is not None:
+        call.context.recording, engine.recording = engine.recording, None
+
+
+def play(call: Call, on: bool) -> None:
+    """Play the recorded gesture in a loop, or stop."""
+    engine, recording = call.engine, call.context.recording
+    if not on:
+        if isinstance(engine.motion, Playback):
+            engine.motion = None
+        return
+    if recording is None or not recording.points:
+        raise UserError("nothing is recorded", "Send /latentd/record 1, move, then /latentd/record 0")
+    engine.begin(Playback(recording, call.now), call.now)
+
+
+def panic(call: Call) -> None:
+    """Stop what moves by itself, and end every note."""
+    call.engine.motion = None
+    call.context.host.panic(call.now)
+
+
+def undo(call: Call) -> None:
+    """Take the last change back."""
+    call.context.history.undo(call)

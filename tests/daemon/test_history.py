@@ -1,0 +1,67 @@
+"""What undo takes back, and what it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from latentd.daemon.history import _MOST_ENTRIES, History
+from latentd.errors import LatentdError, UserError
+
+
+def change(n: int) -> Callable[[list[int]], None]:
+    return lambda undone: undone.append(n)
+
+
+def test_the_newest_change_is_taken_back_first_and_each_once() -> None:
+    history: History[list[int]] = History()
+    for n in range(3):
+        history.add(change(n))
+    undone: list[int] = []
+    for _ in range(3):
+        history.undo(undone)
+    assert undone == [2, 1, 0]
+    with pytest.raises(UserError, match="nothing to undo"):
+        history.undo(undone)
+
+
+def test_the_oldest_of_too_many_is_forgotten() -> None:
+    history: History[list[int]] = History()
+    undone: list[int] = []
+    for n in range(_MOST_ENTRIES + 5):
+        history.add(change(n))
+    with pytest.raises(UserError):
+        for _ in range(_MOST_ENTRIES + 5):
+            history.undo(undone)
+    assert undone == list(range(_MOST_ENTRIES + 4, 4, -1))
+
+
+def test_a_change_that_did_not_happen_leaves_the_history_and_others_stay() -> None:
+    history: History[list[int]] = History()
+    first, second = change(1), change(2)
+    history.add(first)
+    history.add(second)
+    history.discard(first)
+    history.discard(first)
+    undone: list[int] = []
+    history.undo(undone)
+    assert undone == [2]
+    assert not len(history)
+
+
+def test_what_cannot_be_taken_back_now_is_kept_and_what_never_can_is_not() -> None:
+    def full(_: object) -> None:
+        raise LatentdError("the disk does not keep up")
+
+    def never(_: object) -> None:
+        raise UserError("there was no point before")
+
+    history: History[None] = History()
+    history.add(full)
+    history.add(never)
+    with pytest.raises(UserError):
+        history.undo(None)
+    for _ in range(2):
+        with pytest.raises(LatentdError, match="disk"):
+            history.undo(None)

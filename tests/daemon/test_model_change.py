@@ -1,0 +1,153 @@
+"""Another model, and its undo, with the background run by hand: what is held, and what overtakes what."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from latentd.daemon.commands import Control
+from latentd.model import bundle
+from latentd.osc.packets import Message
+from tests.daemon.test_engine import Recorder, engine
+
+CLIENT = ("127.0.0.1", 9)
+
+
+class Background:
+    """Runs what waits when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+        self.is_full = False
+
+    def submit(self, job: Callable[[], Any], then: Callable[[Any], None]) -> bool:
+        if not self.is_full:
+            self.waiting.append((job, then))
+        return not self.is_full
+
+    def run(self) -> None:
+        """Everything that waits, in order, as the thread would."""
+        while self.waiting:
+            job, then = self.waiting.pop(0)
+            try:
+                result = job()
+            except Exception as error:
+                result = error
+            then(result)
+
+
+class Host:
+    """A daemon without its loop and its socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine = engine(Recorder())
+        self.background: Any = Background()
+        self.feedback: Any = None
+        self.monitors: Any = None
+        self.answers: list[tuple[str | float, ...]] = []
+        self.control = Control(self, folder)
+
+    def reply(self, sender: tuple[str, int], address: str, *args: str | float) -> None:
+        assert sender == CLIENT
+        self.answers.append((address, *args))
+
+    def ask_status(self, sender: tuple[str, int]) -> None: ...
+
+    def panic(self, now: float) -> None: ...
+
+    def send(self, address: str, *args: object) -> None:
+        assert self.control.receive(Message(f"/latentd/{address}", args), CLIENT, 0.0)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    yield Host(tmp_path)
+
+
+def test_the_history_holds_no_model(host: Host) -> None:
+    host.engine.use_model(bundle.load("paper"))  # not the one that the other tests share
+    first = weakref.ref(host.engine.model)
+    host.send("model", "timbre")
+    host.background.run()
+    assert host.engine.model.name == "timbre"
+    gc.collect()
+    assert first() is None
+    host.send("undo")
+    host.background.run()
+    assert host.engine.model.name == "paper"
+    assert host.answers == [("/latentd/loaded", "timbre"), ("/latentd/loaded", "paper")]
+
+
+def test_a_model_of_a_folder_comes_back_from_there_even_if_named_from_another(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").symlink_to(bundle.find("paper"))
+    monkeypatch.chdir(tmp_path)
+    host.engine.use_model(bundle.load("./mine"))
+    host.send("model", "timbre")
+    host.background.run()
+    monkeypatch.chdir("/")
+    host.send("undo")
+    host.background.run()
+    assert host.engine.model.folder == tmp_path / "mine"
+
+
+def test_an_undo_that_overtakes_the_load_leaves_the_present_model(host: Host) -> None:
+    before = host.engine.model
+    host.send("lock", "master_vol", 1)
+    host.send("model", "paper")
+    host.send("undo")
+    host.background.run()
+    assert host.engine.model is before
+    assert host.answers == [("/latentd/error", "/latentd/model: paper was undone before it was loaded")]
+    assert host.engine.shaping.own_values(), "the undo took the lock back, too"
+    host.send("undo")
+    assert not host.engine.shaping.own_values()
+
+
+def test_two_undone_in_a_row_come_back_in_order(host: Host) -> None:
+    for name in ("paper", "timbre", "paper"):
+        host.send("model", name)
+        host.background.run()
+    host.send("undo")
+    host.send("undo")
+    host.background.run()
+    assert [answer[1] for answer in host.answers] == ["paper", "timbre", "paper", "timbre", "paper"]
+    host.send("undo")
+    host.background.run()
+    assert host.engine.model.name == "timbre"
+
+
+def test_a_model_that_does_not_load_leaves_nothing_to_undo(host: Host) -> None:
+    host.send("lock", "master_vol", 1)
+    host.send("model", "papre")
+    host.background.run()
+    assert "Did you mean paper?" in str(host.answers[-1])
+    host.send("undo")
+    assert not host.engine.shaping.own_values()
+
+
+def test_an_undo_for_which_there_is_no_room_can_be_tried_again(host: Host) -> None:
+    host.send("model", "paper")
+    host.background.run()
+    host.background.is_full = True
+    host.send("undo")
+    assert host.answers[-1] == ("/latentd/error", "/latentd/undo: the disk does not keep up. Try again in a moment")
+    host.background.is_full = False
+    host.send("undo")
+    host.background.run()
+    assert host.engine.model.name == "timbre"
+
+
+def test_a_goto_from_nowhere_is_undone_no_further(host: Host) -> None:
+    host.control.landmarks.points["here"] = (0.25, 0.5)
+    host.send("lock", "master_vol", 1)
+    host.send("landmark/goto", "here")
+    host.send("undo")
+    assert "no point before 'here'" in str(host.answers[-1])
+    assert host.engine.shaping.own_values(), "the undo took the lock back instead"
