@@ -21,6 +21,7 @@ COMMANDS = {
     "status": "Ask a running daemon for its counters and latencies.",
     "monitor": "Show the messages that arrive, and what the mappings make of them.",
     "messages": "List the OSC messages that play and control a running daemon.",
+    "send": "Send one of them to a running daemon.",
     "check": "Check configuration and mapping files; list every mistake.",
     "ports": "List MIDI ports (JACK and ALSA) and network addresses to aim a controller at.",
     "doctor": "Find out what keeps this machine from playing, and the next step.",
