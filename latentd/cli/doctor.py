@@ -24,12 +24,13 @@ from latentd.model import bundle
 from latentd.osc import packets
 from latentd.osc.client import Client
 from latentd.schema.documents import DocumentErrors
-from latentd.synth import midimap
+from latentd.synth import amsynth, midimap
 from latentd.system import machine
 
 State = Literal["ok", "weak", "bad"]  # bad: cannot play; weak: plays, but not as well as it could
 _ANSWER_S = 1.0
 _LITTLE_DISK = 50_000_000  # bytes
+_FEW = 3  # words of a file that are shown
 _REALTIME_FILE = Path("/etc/security/limits.d/audio.conf")  # where jackd2 grants it to the group audio
 
 
@@ -209,15 +210,23 @@ def _folder(folder: Path) -> Check:
 
 
 def _controllers(config: Config) -> Check:
-    path = Path(config.controllers).expanduser() if config.controllers else midimap.controllers_path()
+    path, found = midimap.controllers_path(), midimap.BUILT_IN
     try:
-        missing = (midimap.named(path) if config.controllers else midimap.installed()).missing
-    except LatentdError as error:  # what only amSynth named is passed over
+        if config.controllers:
+            path = Path(config.controllers).expanduser()
+            found = midimap.read_required(path)
+        else:
+            path, found = midimap.installed() or (path, found)
+    except (
+        LatentdError
+    ) as error:  # amSynth's OSC interface needs no map, but a file in the configuration has to be there
         return Check("controllers", "bad" if config.controllers else "weak", error.message, error.hint)
-    if missing:
-        step = "latentd midimap --install, then start amSynth again (the OSC way in needs no map)"
-        return Check("controllers", "weak", f"MIDI reaches {41 - len(missing)} of 41 parameters ({path})", step)
-    return Check("controllers", "ok", f"MIDI reaches all 41 parameters ({path})")
+    unknown = f"; unknown words in it: {', '.join(map(repr, found.unknown[:_FEW]))}" if found.unknown else ""
+    reached = f"MIDI reaches {amsynth.COUNT - len(found.missing)} of {amsynth.COUNT} parameters ({path}{unknown})"
+    if found.missing:
+        step = "latentd midimap --install, then start amSynth again (its OSC interface needs no map)"
+        return Check("controllers", "weak", reached, step)
+    return Check("controllers", "ok", reached)
 
 
 def _realtime() -> Check:

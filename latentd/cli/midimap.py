@@ -1,4 +1,4 @@
-"""`latentd midimap`: print amSynth's controllers file, or put it in place."""
+"""`latentd midimap`: print amSynth's controllers file, or install it."""
 
 from __future__ import annotations
 
@@ -8,77 +8,103 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from latentd.errors import LatentdError
 from latentd.synth import amsynth, midimap
+from latentd.synth.midimap import Midimap
+
+
+class Plan(NamedTuple):
+    """What --install does: write `complete` to `path`, unless the file there already gives this map."""
+
+    path: Path
+    source: Path | None  # the file that amSynth would read now; None: it would use its built-in map
+    existing: Midimap | None  # the map in it
+    complete: Midimap
+
+    @property
+    def done(self) -> bool:
+        """True where the complete map is installed already."""
+        return self.source == self.path and self.existing == self.complete
 
 
 @click.command(
-    epilog="Example:  latentd midimap --install  (then restart amSynth and latentd: they read it only when they start)"
+    epilog="Example:  latentd midimap --install  (then restart amSynth and latentd: they read the file at their start)"
 )
-@click.option("--install", is_flag=True, help="Put the map in place; a file that is there is kept as a backup.")
+@click.option("--install", is_flag=True, help="Install the file; keep the one that is there as a backup.")
 @click.option("--json", "as_json", is_flag=True, help="Print parameter -> CC as one JSON object.")
 def command(install: bool, as_json: bool) -> None:
-    """Print or install the controllers file that lets MIDI reach all of amSynth's parameters.
+    """Print or install the controllers file with which MIDI reaches all of amSynth's parameters.
 
-    Without --install it prints the file that --install would write. A controllers file that is there already is
-    respected: its assignments stay, and only the parameters that it leaves out get free CCs.
+    Without --install it prints the file that --install would write. It keeps the assignments of an existing controllers
+    file, also of ~/.amSynthControllersrc from amSynth's first versions, and gives every other parameter a free CC.
     """
-    path = midimap.controllers_path()
-    existing = midimap.read(path)
-    complete = midimap.OURS if existing is None else midimap.extend(existing)
-    backup = _install(path, complete, existing) if install else None
+    plan = _plan()
+    backup = _install(plan) if install else None
     if as_json:
-        click.echo(json.dumps(_facts(path, complete, existing, install, backup)))
+        click.echo(json.dumps(_facts(plan, install, backup)))
     elif install:
-        click.echo(_report(path, complete, existing, backup))
+        click.echo(_report(plan, backup))
     else:
-        click.echo(complete.text(), nl=False)
+        click.echo(plan.complete.text(), nl=False)
 
 
-def _facts(
-    path: Path, complete: midimap.Midimap, existing: midimap.Midimap | None, install: bool, backup: Path | None
-) -> dict[str, object]:
+def _plan() -> Plan:
+    found = midimap.installed()
+    if found is None:
+        return Plan(midimap.controllers_path(), None, None, midimap.OURS)
+    source, existing = found
+    return Plan(midimap.controllers_path(), source, existing, midimap.extend(existing))
+
+
+def _facts(plan: Plan, install: bool, backup: Path | None) -> dict[str, object]:
+    existing = plan.existing
     return {
-        "path": str(path),
-        "existing": None if existing is None else "complete" if existing == complete else "partial",
-        "installed": install or existing == complete,
+        "path": str(plan.path),
+        "source": None if plan.source is None else str(plan.source),
+        "existing": None if existing is None else "partial" if existing.missing else "complete",
+        "installed": install or plan.done,
         "backup": None if backup is None else str(backup),
-        "added": list((existing or midimap.BUILT_IN).missing) if existing != complete else [],
-        "cc": dict(zip(amsynth.NAMES, complete.cc, strict=True)),
+        "added": list((existing or midimap.BUILT_IN).missing),
+        "unknown": list(existing.unknown if existing else ()),
+        "cc": dict(zip(amsynth.NAMES, plan.complete.cc, strict=True)),
     }
 
 
-def _report(path: Path, complete: midimap.Midimap, existing: midimap.Midimap | None, backup: Path | None) -> str:
-    if existing == complete:
-        return f"{path} reaches all {amsynth.COUNT} parameters already; nothing changed."
-    kept = f" The file before is kept as {backup}." if backup else ""
-    added = f" ({len(existing.missing)} added)" if existing else ""
-    return (
-        f"{path} now reaches all {amsynth.COUNT} parameters{added}.{kept}\n"
-        "Restart amSynth, and latentd if it runs: they read this file only when they start."
-    )
+def _report(plan: Plan, backup: Path | None) -> str:
+    if plan.done:
+        return f"{plan.path}: MIDI already reaches all {amsynth.COUNT} parameters; nothing changed."
+    lines = [f"{plan.path}: MIDI now reaches all {amsynth.COUNT} parameters."]
+    if plan.existing is not None:
+        kept = f"{backup} is the file as it was" if backup else f"{plan.source} stays, but amSynth no longer reads it"
+        lines.append(f"The assignments of your file are kept, {len(plan.existing.missing)} are new; {kept}.")
+        if plan.existing.unknown:
+            lines.append(f"Left out, because amSynth knows no such parameters: {', '.join(plan.existing.unknown)}.")
+    lines.append("Restart amSynth, and latentd if it runs: they read this file at their start.")
+    return "\n".join(lines)
 
 
-def _install(path: Path, complete: midimap.Midimap, existing: midimap.Midimap | None) -> Path | None:
-    """Write the map unless it is there already; returns the backup's path, None where there was nothing to keep."""
-    if existing == complete:
+def _install(plan: Plan) -> Path | None:
+    """Write the map unless it is installed already; returns the path of the backup, None where no file was replaced."""
+    if plan.done:
         return None
+    path = plan.path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A link into somebody's dotfiles stays a link: the file behind it is replaced.
         path = path.resolve()
-        backup = _keep(path) if path.exists() else None
-        _write(path, complete.text())
+        backup = _back_up(path) if path.exists() else None
+        _write(path, plan.complete.text())
     except OSError as error:
         where = error.filename or path
         raise LatentdError(f"{where}: {error.strerror or error}", "Check the folder and its permissions") from error
     return backup
 
 
-def _keep(path: Path) -> Path:
+def _back_up(path: Path) -> Path:
     """Copy a file to the first backup name that is free: an older backup is never overwritten."""
     content = path.read_bytes()
     for n in itertools.count(1):

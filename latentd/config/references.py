@@ -30,7 +30,7 @@ def mistakes(data: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
         yield from ((("model",), what) for what in mistakes_of(partial(bundle.load, model_at(model, folder))))
     if (controllers := settings["controllers"]) and isinstance(controllers, str):
         path = folder / Path(controllers).expanduser()
-        yield from ((("controllers",), what) for what in mistakes_of(partial(midimap.named, path)))
+        yield from ((("controllers",), what) for what in mistakes_of(partial(midimap.read_required, path)))
     alsa = settings["alsa"]
     if settings["output"] == "alsa" and isinstance(alsa, dict) and alsa.get("out", "") == "":
         yield ("alsa", "out"), "is empty, and `output: alsa` needs it. `latentd ports` lists the ports"

@@ -161,22 +161,24 @@ def _number(facts: dict[str, object], name: str) -> int:
 
 
 def cc_map(config: Config) -> Midimap:
-    """What the running amSynth's CCs reach, as far as its file tells.
+    """Which CC sets which parameter of the running amSynth, by the controllers file that amSynth reads.
 
-    A damaged file that amSynth finds by itself is only a warning: outputs other than MIDI do not need it.
+    A file in amSynth's own place that latentd cannot read is a warning: no CC is sent, because each could set another
+    parameter than the one that is meant. amSynth's OSC interface does not need the file.
 
     Raises:
-        LatentdError: the file that the configuration names is missing, damaged or cannot be read.
+        LatentdError: the file that the configuration names is missing or cannot be read.
     """
     if config.controllers:
-        return midimap.named(Path(config.controllers).expanduser())
+        return midimap.read_required(Path(config.controllers).expanduser())
     if config.output == "print":
         return midimap.BUILT_IN
     try:
-        return midimap.installed()
+        found = midimap.installed()
     except LatentdError as error:
-        log.warning("going on with the few CCs that amSynth maps by itself: %s", error)
-        return midimap.BUILT_IN
+        log.warning("no MIDI CC will be sent, because it is unknown what they set: %s", error)
+        return midimap.EMPTY
+    return found[1] if found else midimap.BUILT_IN
 
 
 def _alone(config: Config, reached: Midimap) -> Output | None:

@@ -1,28 +1,30 @@
-"""Which MIDI controller (CC) reaches which parameter: amSynth's controllers file, read, extended and written.
+"""Which MIDI controller (CC) sets which parameter: amSynth's controllers file, read, completed and written.
 
-The file is `$XDG_CONFIG_HOME/amsynth/controllers`: 128 names, the one on line N+1 is the parameter that CC N sets, or
-`null`. amSynth reads it once, when it starts (`MidiController.cpp: loadControllerMap`); where two CCs set one
-parameter, it reports that parameter with the higher one, so that is the one we send. Without the file amSynth maps
-only a few by itself: CC 1 and 7 in 1.13.2 (measured), nine in newer versions (read there).
+The file is `$XDG_CONFIG_HOME/amsynth/controllers`. amSynth reads it once, at its start, as words between white space
+(`MidiController.cpp: loadControllerMap`; every rule here measured with 1.13.2):
 
-Our own map keeps those nine, since players know them, and three more controllers where the MIDI standard means just
-that parameter (76 vibrato rate, 92 tremolo depth, 94 detune). The other 29 parameters lie, in amSynth's own order, on
-CC 20-31 and 102-118: the standard leaves them undefined, so no keyboard or pedal sends them unasked. Left alone on
-purpose, because a mapped CC loses its usual meaning in amSynth: bank select 0 and 32, data entry 6 and 38, pan 10,
-pedals 64-69, RPN and NRPN 96-101, channel modes 120-127; and because keyboards send them by themselves: breath 2,
-foot 4, balance 8, expression 11, general purpose 16-19 and 80-83, LSBs 33-63, portamento control 84, high resolution
-velocity 88.
+- Word N+1 is the parameter that CC N sets. `null`, like any other word, clears it.
+- CCs beyond the last word keep the built-in map: CC 1 and 7 in 1.13.2, nine CCs in newer versions (read in the source).
+  Words beyond the 128th are not read, nor is a last word that no white space follows.
+- Of two CCs that set one parameter amSynth reports it with the higher one, so latentd sends that one.
+- Without the file it first moves `~/.amSynthControllersrc`, the file of its first versions, to that place.
 
-A fault of amSynth to know about (measured with 1.13.2): once any controllers file with a `null` in it was read, one
-received CC 127 ("poly mode on") ends the program. We never send that one; a keyboard wired to amSynth directly could.
+latentd's map keeps those nine, since players know them, and adds three where the MIDI standard means exactly that
+parameter (76 vibrato rate, 92 tremolo depth, 94 detune). The other 29 parameters are on CC 20-31 and 102-118, in
+amSynth's order: the standard leaves these undefined, so keyboards and pedals do not send them. Two kinds of CC are not
+used. A mapped CC loses its usual meaning in amSynth: bank select 0 and 32, data entry 6 and 38, pan 10, pedals 64-69,
+RPN and NRPN 96-101, channel modes 120-127. And keyboards send these unasked: breath 2, foot 4, balance 8, expression
+11, general purpose 16-19 and 80-83, LSBs 33-63, portamento control 84, high resolution velocity 88.
+
+A bug of amSynth (measured with 1.13.2): after it has read a controllers file with a `null` in it, CC 127 ("poly mode
+on") ends the program. latentd does not send CC 127; a keyboard that is connected to amSynth directly can.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +61,11 @@ class Midimap:
 
     Attributes:
         parameters: for each CC 0..127 the index of its parameter in `amsynth.PARAMETERS`, or None.
+        unknown: words of its file that are neither a parameter nor `null`.
     """
 
     parameters: tuple[int | None, ...]
+    unknown: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         assert len(self.parameters) == CC_COUNT
@@ -86,7 +90,7 @@ class Midimap:
         return tuple(name for name, cc in zip(amsynth.NAMES, self.cc, strict=True) if cc is None)
 
     def text(self) -> str:
-        """The controllers file that says this."""
+        """The controllers file of this map."""
         return "".join(f"{NOTHING if p is None else amsynth.NAMES[p]}\n" for p in self.parameters)
 
 
@@ -98,55 +102,40 @@ def from_ccs(ccs: Mapping[str, int]) -> Midimap:
     return Midimap(tuple(parameters))
 
 
-def parse(text: str, name: str) -> Midimap:
-    """Read a controllers file's text; `name` stands for the file in messages.
-
-    Raises:
-        UserError: it is not such a file; names the first wrong line.
-    """
-    lines = text.split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    if len(lines) != CC_COUNT:
-        raise UserError(f"{name}: found {len(lines)} lines; amSynth's controllers file has {CC_COUNT}", _MOVE_AWAY)
-    return Midimap(tuple(_parameter(line.strip(), f"{name}:{n}") for n, line in enumerate(lines, 1)))
-
-
-_MOVE_AWAY = "Move the file away and run `latentd midimap --install` again"
-
-
-def _parameter(word: str, where: str) -> int | None:
-    if word == NOTHING:
-        return None
-    if word not in amsynth.INDEX:
-        near = difflib.get_close_matches(word, [*amsynth.NAMES, NOTHING], n=1)
-        shown = word if len(word) <= 40 else word[:37] + "..."
-        advice = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"{where}: found {shown!r}; a parameter of amSynth or {NOTHING}{advice}", _MOVE_AWAY)
-    return amsynth.INDEX[word]
+def parse(data: bytes) -> Midimap:
+    """What amSynth makes of a controllers file with this content. There is no content that it refuses."""
+    words = data.split()  # at the white space of C++ streams
+    if words and not data[-1:].isspace():
+        words.pop()
+    parameters = list(BUILT_IN.parameters)
+    unknown = []
+    for cc, word in enumerate(words[:CC_COUNT]):
+        name = word.partition(b"\0")[0].decode("utf-8", "replace")
+        parameters[cc] = amsynth.INDEX.get(name)
+        if name not in amsynth.INDEX and name != NOTHING:
+            unknown.append(name)
+    return Midimap(tuple(parameters), tuple(unknown))
 
 
 def read(path: Path) -> Midimap | None:
     """The map in a controllers file; None where there is no such file.
 
     Raises:
-        UserError: it is not a controllers file.
         LatentdError: it cannot be read.
     """
     try:
-        text = path.read_text(encoding="ascii", errors="replace")
+        return parse(path.read_bytes())
     except FileNotFoundError:
         return None
     except OSError as error:
         raise LatentdError(f"{path}: {error.strerror or error}", "Check the file and its permissions") from error
-    return parse(text, str(path))
 
 
-def named(path: Path) -> Midimap:
-    """The map in the controllers file that somebody named.
+def read_required(path: Path) -> Midimap:
+    """The map in a controllers file that has to exist.
 
     Raises:
-        UserError: there is no such file, or it is no controllers file.
+        UserError: there is no such file.
         LatentdError: it cannot be read.
     """
     found = read(path)
@@ -156,7 +145,7 @@ def named(path: Path) -> Midimap:
 
 
 def extend(existing: Midimap) -> Midimap:
-    """The same map with a CC for every parameter that had none: its CC of our own map, or else a spare one.
+    """The same map with a CC for every parameter that had none: the CC of latentd's map, or else a spare one.
 
     Raises:
         UserError: too few CCs are free.
@@ -166,7 +155,8 @@ def extend(existing: Midimap) -> Midimap:
         candidates = (OURS.cc[amsynth.INDEX[name]], *_SPARE)
         free = next((cc for cc in candidates if cc is not None and parameters[cc] is None), None)
         if free is None:
-            raise UserError(f"the existing controllers file leaves no free CC for {name}", _MOVE_AWAY)
+            step = "Move the file away and run `latentd midimap --install` again"
+            raise UserError(f"the existing controllers file leaves no free CC for {name}", step)
         parameters[free] = amsynth.INDEX[name]
     return Midimap(tuple(parameters))
 
@@ -174,13 +164,29 @@ def extend(existing: Midimap) -> Midimap:
 def controllers_path(environ: Mapping[str, str] | None = None) -> Path:
     """Where amSynth looks for its controllers file."""
     environ = os.environ if environ is None else environ
-    base = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME") or Path.home()) / ".config")
-    return Path(base) / "amsynth" / "controllers"
+    return Path(environ.get("XDG_CONFIG_HOME") or _home(environ) / ".config") / "amsynth" / "controllers"
 
 
-def installed(environ: Mapping[str, str] | None = None) -> Midimap:
-    """The map that amSynth goes by when it starts now: the file's, or the synth's own where there is none."""
-    return read(controllers_path(environ)) or BUILT_IN
+def old_controllers_path(environ: Mapping[str, str] | None = None) -> Path:
+    """Where amSynth's first versions had it. Without a controllers file amSynth moves this one to its place."""
+    return _home(os.environ if environ is None else environ) / ".amSynthControllersrc"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or Path.home())
+
+
+def installed(environ: Mapping[str, str] | None = None) -> tuple[Path, Midimap] | None:
+    """The controllers file that amSynth takes if it starts now, and its map; None where it takes the built-in map.
+
+    Raises:
+        LatentdError: the file cannot be read.
+    """
+    for path in (controllers_path(environ), old_controllers_path(environ)):
+        found = read(path)
+        if found is not None:
+            return path, found
+    return None
 
 
 def _ours() -> Midimap:
@@ -189,5 +195,7 @@ def _ours() -> Midimap:
 
 
 OURS = _ours()
-# What every known version maps without a file. Newer ones map more, but counting on it would be wrong on Debian 12.
+# What every known version maps without a file. Newer ones map more, but Debian 12's does not.
 BUILT_IN = from_ccs({"freq_mod_amount": 1, "master_vol": 7})
+# No CC sets anything: for a file that latentd cannot read.
+EMPTY = from_ccs({})

@@ -33,7 +33,7 @@ def a_quiet_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine, "limits", lambda: machine.Limits(95, -1))
     monkeypatch.setattr(machine, "governors", lambda: {"performance"})
     monkeypatch.setattr(machine, "is_tmpfs", lambda _folder: True)
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     controllers = tmp_path / "amsynth" / "controllers"
     controllers.parent.mkdir()
@@ -170,20 +170,28 @@ def test_a_map_that_misses_parameters_is_told_from_a_whole_one(tmp_path: Path) -
     assert (check.state, "1 of 41" in check.found) == ("weak", True)
 
 
-def test_a_damaged_map_that_nobody_named_keeps_nobody_from_playing(tmp_path: Path) -> None:
-    damaged = tmp_path / "amsynth" / "controllers"
-    damaged.write_text("hello\n", encoding="ascii")
+def test_words_that_amsynth_does_not_know_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / "amsynth" / "controllers"
+    path.write_text(midimap.OURS.text().replace("filter_cutoff", "filter_cutof"), encoding="ascii")
     check = look(tmp_path, 0)["controllers"]
-    assert check.state == "weak"
-    assert check.found == f"{damaged}: found 1 lines; amSynth's controllers file has 128"
-    assert "latentd midimap --install" in check.step
+    assert check.found == f"MIDI reaches 40 of 41 parameters ({path}; unknown words in it: 'filter_cutof')"
 
 
-def test_a_map_that_is_named_must_be_there_and_right(tmp_path: Path) -> None:
-    named = tmp_path / "mine"
-    assert look(tmp_path, 1, controllers=str(named))["controllers"].found == f"{named}: no such controllers file"
-    named.write_text("hello\n", encoding="ascii")
-    assert look(tmp_path, 1, controllers=str(named))["controllers"].state == "bad"
+def test_an_unreadable_map_that_nobody_configured_keeps_nobody_from_playing(tmp_path: Path) -> None:
+    path = tmp_path / "amsynth" / "controllers"
+    path.unlink()
+    path.mkdir()
+    check = look(tmp_path, 0)["controllers"]
+    assert (check.state, check.found) == ("weak", f"{path}: Is a directory")
+    assert check.step
+
+
+def test_a_configured_map_has_to_be_there(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    check = look(tmp_path, 1, controllers=str(mine))["controllers"]
+    assert (check.state, check.found) == ("bad", f"{mine}: no such controllers file")
+    mine.write_text("hello\n", encoding="ascii")
+    assert look(tmp_path, 0, controllers=str(mine))["controllers"].state == "weak"
 
 
 def test_the_text_names_every_check_and_ends_with_the_verdict(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from latentd.config.config import Config
 from latentd.daemon.synth_link import cc_map
-from latentd.errors import UserError
+from latentd.errors import LatentdError, UserError
 from latentd.synth import midimap
+from latentd.synth.amsynth import INDEX, NAMES
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,8 @@ def _plain_log(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def controllers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where amSynth's own file would lie."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
     path = tmp_path / "amsynth" / "controllers"
     path.parent.mkdir()
     return path
@@ -34,35 +36,42 @@ def test_the_map_is_that_of_amsynths_own_file(controllers: Path) -> None:
     assert cc_map(Config()) == midimap.OURS
 
 
-def test_a_damaged_file_that_nobody_named_is_a_warning(controllers: Path, caplog: pytest.LogCaptureFixture) -> None:
-    controllers.write_text("hello\n", encoding="ascii")
+def test_a_file_is_read_as_amsynth_reads_it(controllers: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A short file gives CC 7 another parameter: to guess the built-in map would send the volume into the cutoff."""
+    controllers.write_text("null\n" * 7 + "filter_cutoff\n", encoding="ascii")
+    found = cc_map(Config())
+    assert found.cc[INDEX["filter_cutoff"]] == 7
+    assert found.missing == tuple(name for name in NAMES if name != "filter_cutoff")
+    assert not caplog.messages
+
+
+def test_a_file_that_cannot_be_read_is_a_warning_and_no_cc_is_sent(
+    controllers: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    controllers.mkdir()
     for output in ("auto", "osc", "jack", "alsa"):
         caplog.clear()
-        assert cc_map(Config(output=output)) == midimap.BUILT_IN
+        assert not cc_map(Config(output=output)).reachable.any()
         (warning,) = caplog.messages
-        assert str(controllers) in warning and "latentd midimap --install" in warning
-
-
-def test_a_file_that_cannot_be_read_is_a_warning_too(controllers: Path, caplog: pytest.LogCaptureFixture) -> None:
-    controllers.mkdir()
-    assert cc_map(Config()) == midimap.BUILT_IN
-    assert str(controllers) in caplog.text
+        assert "no MIDI CC will be sent" in warning
+        assert str(controllers) in warning
 
 
 def test_a_dry_run_does_not_look_at_it(controllers: Path, caplog: pytest.LogCaptureFixture) -> None:
-    controllers.write_text("hello\n", encoding="ascii")
+    controllers.mkdir()
     assert cc_map(Config(output="print")) == midimap.BUILT_IN
     assert not caplog.messages
 
 
 @pytest.mark.parametrize("output", ["auto", "print"])
-def test_a_file_that_the_configuration_names_must_be_right(output: str, tmp_path: Path) -> None:
+def test_a_file_that_the_configuration_names_must_be_readable(output: str, tmp_path: Path) -> None:
     named = tmp_path / "mine"
     config = Config.model_validate({"controllers": str(named), "output": output})
     with pytest.raises(UserError, match="no such controllers file"):
         cc_map(config)
-    named.write_text("hello\n", encoding="ascii")
-    with pytest.raises(UserError, match="found 1 lines"):
+    named.mkdir()
+    with pytest.raises(LatentdError, match="Is a directory"):
         cc_map(config)
+    named.rmdir()
     named.write_text(midimap.OURS.text(), encoding="ascii")
     assert cc_map(config) == midimap.OURS

@@ -158,9 +158,9 @@ def test_check_looks_at_the_controllers_file_that_is_named(tmp_path: Path, capsy
     config.write_text("model: timbre\ncontrollers: mine\n")
     assert run_check("--config", str(config)) == 2
     assert capsys.readouterr().err.startswith(f"{config}:2: controllers: {tmp_path}/mine: no such controllers file. ")
-    (tmp_path / "mine").write_text("hello\n")
+    (tmp_path / "mine").mkdir()
     assert run_check("--config", str(config)) == 2
-    assert capsys.readouterr().err.startswith(f"{config}:2: controllers: {tmp_path}/mine: found 1 lines")
+    assert capsys.readouterr().err.startswith(f"{config}:2: controllers: {tmp_path}/mine: Is a directory")
 
 
 def test_check_misses_the_port_that_alsa_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -277,18 +277,24 @@ class Synth(Program):
 
 @contextlib.contextmanager
 def amsynth(
-    server: Server, name: str = "amsynth", nsm_port: int | None = None, controllers: str | None = None
+    server: Server,
+    name: str = "amsynth",
+    nsm_port: int | None = None,
+    controllers: str | bytes | None = None,
+    old_controllers: str | None = None,
 ) -> Iterator[Synth]:
     """A headless amSynth on `server`.
 
     Args:
         nsm_port: UDP port on this machine of the NSM server that it announces itself to; None for none.
-        controllers: text of its controllers file; None for none (then nine parameters are mapped).
+        controllers: content of its controllers file; None for none.
+        old_controllers: text of the file of its first versions, ~/.amSynthControllersrc; None for none.
     """
     need("amsynth")
     with _folder() as folder:
         env = dict(server.env)
-        env |= {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_DATA_HOME": str(folder / "data")}
+        # HOME too: amSynth moves the files of its first versions, ~/.amSynth*, into the XDG folders.
+        env |= {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "XDG_DATA_HOME": str(folder / "data")}
         env.pop("NSM_URL", None)
         if nsm_port is not None:
             env["NSM_URL"] = f"osc.udp://127.0.0.1:{nsm_port}/"
@@ -296,7 +302,10 @@ def amsynth(
         (synth.config / "amsynth").mkdir(parents=True)
         synth.data.mkdir()
         if controllers is not None:
-            (synth.config / "amsynth" / "controllers").write_text(controllers, encoding="utf-8")
+            data = controllers if isinstance(controllers, bytes) else controllers.encode()
+            (synth.config / "amsynth" / "controllers").write_bytes(data)
+        if old_controllers is not None:
+            (folder / ".amSynthControllersrc").write_text(old_controllers, encoding="utf-8")
         try:
             synth.start()
             yield synth

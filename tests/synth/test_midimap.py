@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentd.cli.midimap import command
-from latentd.errors import UserError
+from latentd.errors import LatentdError, UserError
 from latentd.synth import amsynth, midimap
 
 # CCs that mean something to amSynth itself when they are not mapped (MidiController.cpp: controller_change).
@@ -43,7 +43,7 @@ def test_our_map_keeps_the_assignments_of_amsynth() -> None:
 
 @given(maps)
 def test_a_map_is_read_as_it_was_written(any_map: midimap.Midimap) -> None:
-    assert midimap.parse(any_map.text(), "f") == any_map
+    assert midimap.parse(any_map.text().encode()) == any_map
 
 
 @given(st.dictionaries(st.sampled_from(amsynth.NAMES), st.integers(0, 127)))
@@ -73,21 +73,33 @@ def test_a_map_without_free_ccs_is_refused() -> None:
         midimap.extend(midimap.Midimap((amsynth.INDEX["master_vol"],) * 128))
 
 
+def _by_name(found: midimap.Midimap) -> dict[int, str]:
+    return {cc: amsynth.NAMES[i] for cc, i in enumerate(found.parameters) if i is not None}
+
+
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("content", "ccs"),
     [
-        ("", "found 0 lines"),
-        ("null\n" * 127, "found 127 lines"),
-        ("null\n" * 129, "found 129 lines"),
-        ("null\n" * 5 + "filter_cutof\n" + "null\n" * 122, "f:6: found 'filter_cutof'.*did you mean filter_cutoff"),
-        ("\n" * 128, "f:1: found ''"),
-        ("x" * 9999 + "\n" + "null\n" * 127, r"f:1: found 'x+\.\.\.'"),
+        (b"", {1: "freq_mod_amount", 7: "master_vol"}),
+        (b"null\n" * 7 + b"filter_cutoff\n", {7: "filter_cutoff"}),
+        (b"null\n" * 7 + b"filter_cutoff", {7: "master_vol"}),  # amSynth does not take a last word without a line end
+        (b"osc_mix\n", {0: "osc_mix", 1: "freq_mod_amount", 7: "master_vol"}),
+        (b"null null\t\r\n\n osc_mix\x0bamp_attack\n", {2: "osc_mix", 3: "amp_attack", 7: "master_vol"}),
+        (b"x OSC_MIX osc_mix\xc2\xa0 osc_mix\0null\n", {3: "osc_mix", 7: "master_vol"}),
+        (b"null\n" * 127 + b"osc_mix amp_attack\n", {127: "osc_mix"}),
     ],
 )
-def test_a_file_that_is_no_map_is_refused_with_its_line(text: str, message: str) -> None:
-    with pytest.raises(UserError, match=message) as caught:
-        midimap.parse(text, "f")
-    assert "\n" not in str(caught.value)
+def test_a_file_is_read_as_amsynth_reads_it(content: bytes, ccs: dict[int, str]) -> None:
+    assert _by_name(midimap.parse(content)) == ccs
+
+
+@given(st.binary(max_size=2000))
+def test_no_content_is_refused(content: bytes) -> None:
+    assert len(midimap.parse(content).parameters) == midimap.CC_COUNT
+
+
+def test_words_that_amsynth_does_not_know_are_named() -> None:
+    assert midimap.parse(b"filter_cutof null osc_mix lfo_depth\n").unknown == ("filter_cutof", "lfo_depth")
 
 
 def test_the_file_lies_where_amsynth_looks() -> None:
@@ -96,12 +108,21 @@ def test_the_file_lies_where_amsynth_looks() -> None:
 
 
 def test_without_a_file_only_what_every_amsynth_maps_counts_as_reachable(tmp_path: Path) -> None:
-    now = midimap.installed({"XDG_CONFIG_HOME": str(tmp_path)})
-    assert {amsynth.NAMES[i] for i in now.reachable.nonzero()[0]} == {"freq_mod_amount", "master_vol"}
+    assert midimap.installed({"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}) is None
+    assert set(_by_name(midimap.BUILT_IN).values()) == {"freq_mod_amount", "master_vol"}
+
+
+def test_the_file_of_amsynths_first_versions_counts_until_there_is_a_new_one(tmp_path: Path) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    old = tmp_path / ".amSynthControllersrc"
+    old.write_text("null osc_mix\n")
+    assert midimap.installed(environ) == (old, midimap.parse(b"null osc_mix\n"))
+    new = _file(tmp_path, midimap.OURS.text())
+    assert midimap.installed(environ) == (new, midimap.OURS)
 
 
 def _run(home: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(command, arguments, env={"XDG_CONFIG_HOME": str(home)})
+    return CliRunner().invoke(command, arguments, env={"XDG_CONFIG_HOME": str(home), "HOME": str(home)})
 
 
 def _file(home: Path, text: str) -> Path:
@@ -159,12 +180,46 @@ def test_install_replaces_the_file_behind_a_link_not_the_link(tmp_path: Path) ->
     assert (midimap.read(dotfile) or midimap.BUILT_IN).missing == ()
 
 
-def test_install_refuses_nonsense_and_leaves_it_there(tmp_path: Path) -> None:
-    path = _file(tmp_path, "hello\n")
+def test_install_completes_a_file_that_is_short_keeps_what_amsynth_made_of_it_and_names_what_it_did_not(
+    tmp_path: Path,
+) -> None:
+    path = _file(tmp_path, "null\n" * 6 + "hello\nfilter_cutoff\n")
     result = _run(tmp_path, "--install")
-    assert isinstance(result.exception, UserError)
-    assert path.read_text() == "hello\n"
-    assert [p.name for p in path.parent.iterdir()] == ["controllers"]
+    assert result.exit_code == 0
+    assert "amSynth knows no such parameters: hello." in result.output
+    after = midimap.read(path)
+    assert after is not None
+    assert (after.missing, after.unknown) == ((), ())
+    assert after.parameters[7] == amsynth.INDEX["filter_cutoff"]
+
+
+def test_install_takes_over_the_file_that_amsynth_would_have_moved(tmp_path: Path) -> None:
+    old = tmp_path / ".amSynthControllersrc"
+    old.write_text("null\n" * 7 + "filter_cutoff\n")
+    result = _run(tmp_path, "--install")
+    assert f"{old} stays, but amSynth no longer reads it" in result.output
+    assert old.read_text() == "null\n" * 7 + "filter_cutoff\n"
+    after = midimap.read(tmp_path / "amsynth" / "controllers")
+    assert after is not None
+    assert after.missing == ()
+    assert after.parameters[7] == amsynth.INDEX["filter_cutoff"]
+
+
+def test_install_puts_a_complete_old_file_in_its_place_too(tmp_path: Path) -> None:
+    (tmp_path / ".amSynthControllersrc").write_text(midimap.OURS.text())
+    assert json.loads(_run(tmp_path, "--json").output)["installed"] is False
+    _run(tmp_path, "--install")
+    assert midimap.read(tmp_path / "amsynth" / "controllers") == midimap.OURS
+    assert "nothing changed" in _run(tmp_path, "--install").output
+
+
+def test_install_leaves_what_it_cannot_read(tmp_path: Path) -> None:
+    path = tmp_path / "amsynth" / "controllers"
+    path.mkdir(parents=True)
+    result = _run(tmp_path, "--install")
+    assert isinstance(result.exception, LatentdError)
+    assert str(path) in str(result.exception)
+    assert path.is_dir()
 
 
 def test_json_says_which_cc_each_parameter_has(tmp_path: Path) -> None:
