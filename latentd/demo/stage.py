@@ -179,8 +179,11 @@ def _start_daemon(children: Children, folder: Path, wishes: Wishes, server: Serv
 
 
 def _start_synth(children: Children, folder: Path, wishes: Wishes, server: Server, name: str) -> Child:
-    """A headless amSynth with folders of its own, so that it keeps the user's settings as they are."""
-    own = {"XDG_CONFIG_HOME": folder / "config", "XDG_DATA_HOME": folder / "data"}
+    """A headless amSynth with folders of its own, so that it changes no file of the user's.
+
+    With the user's HOME it would move the files of its first versions, ~/.amSynth*, into these temporary folders.
+    """
+    own = {"HOME": folder / "home", "XDG_CONFIG_HOME": folder / "config", "XDG_DATA_HOME": folder / "data"}
     for path in own.values():
         path.mkdir()
     env = server.env | {key: str(path) for key, path in own.items()}

@@ -106,9 +106,13 @@ def samples(path: Path) -> Array:
     return whole / 2.0**23
 
 
-def test_it_records_a_moving_sound_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_it_records_a_moving_sound_and_leaves_nothing_behind_and_the_user_s_files_alone(tmp_path: Path) -> None:
     path = tmp_path / "a name with spaces.wav"
-    with demo(tmp_path, "--seconds", "5", "--record", str(path)) as running:
+    # amSynth moves the files of its first versions from HOME to the folders that the demo removes at its end.
+    (tmp_path / "home" / ".amsynth").mkdir(parents=True)
+    (tmp_path / "home" / ".amSynthControllersrc").write_text("null\n")
+    home = {"HOME": str(tmp_path / "home")}
+    with demo(tmp_path, "--seconds", "5", "--record", str(path), env=home) as running:
         running.until("output", "osc")
         synth = next(pid for pid, name in running.programs().items() if name == "amsynth")
         first = read_beside(udp_port(synth))
@@ -129,6 +133,7 @@ def test_it_records_a_moving_sound_and_leaves_nothing_behind(tmp_path: Path) -> 
     shapes = [spectrum / np.linalg.norm(spectrum) for spectrum in spectra]
     assert float(shapes[0] @ shapes[-1]) < 0.9
     assert not list(tmp_path.glob("latentd-demo-*"))
+    assert {file.name for file in (tmp_path / "home").iterdir()} >= {".amsynth", ".amSynthControllersrc"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -73,6 +73,7 @@ class Session:
         self._socket.settimeout(0.2)
         self.argv = [str(program), "-x", "-a", "jack", "-n", "amsynth"]
         self.env = {
+            "HOME": str(self._folder),  # or amSynth would move the user's ~/.amSynth* files into these folders
             "XDG_CONFIG_HOME": str(self._folder / "config"),
             "XDG_DATA_HOME": str(self._folder / "data"),
             "NSM_URL": f"osc.udp://127.0.0.1:{self._socket.getsockname()[1]}/",

@@ -84,8 +84,9 @@ def _stage(pipe: Connection, memory: int) -> NoReturn:
     """The stage's whole life: it ends with the pipe, and never returns into what it was forked from."""
     try:
         with tempfile.TemporaryDirectory(prefix="latentd-render-") as home:
-            # Neither the user's settings nor his own banks may have a say in how a clip sounds.
-            os.environ |= {"XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home}
+            # The user's settings and banks must not change how a clip sounds, and with their HOME amSynth would move
+            # the files of its first versions, ~/.amSynth*, into this temporary folder.
+            os.environ |= dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"), home)
             engine, plugin = _made()
             threads = len(list(Path("/proc/self/task").iterdir()))
             pipe.send("" if threads == 1 else f"The process that renders has {threads} threads; it must have one")

@@ -17,7 +17,10 @@ from latentd.cli.render import command
 from latentd.errors import UserError
 from latentd.offline.render import workers
 from latentd.offline.render.clip_spec import ClipSpec
+from latentd.offline.render.jack import JackSynth
 from latentd.offline.render.pool import render
+from latentd.offline.render.synths import to_params
+from latentd.offline.render.vst import VstSynth
 from latentd.offline.timbre.measure import measure
 from latentd.synth import amsynth, banks
 
@@ -46,6 +49,17 @@ def test_note_velocity_and_length_are_heard() -> None:
     ]
     assert len({clip.tobytes() for clip in clips}) == 4 and len(clips[3]) == 48000
     assert np.array_equal(clips[3][:20000], clips[0][:20000])
+
+
+@pytest.mark.parametrize("jack", [False, True])
+def test_the_user_s_own_files_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jack: bool) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".amsynth").mkdir()
+    (tmp_path / ".amSynthControllersrc").write_text("null\n")
+    synth = JackSynth() if jack else VstSynth()
+    synth.play(to_params(patches()[0]), SHORT)
+    synth.close()
+    assert {path.name for path in tmp_path.iterdir()} >= {".amsynth", ".amSynthControllersrc"}
 
 
 @pytest.mark.parametrize("values", [{"note": 128}, {"velocity": 0}, {"length_s": 0.0}, {"held_s": -1.0}])
