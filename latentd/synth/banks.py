@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,34 +165,47 @@ def system_folder() -> Path:
 
 
 def bank_files(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and for each folder named the bank files in it by name.
+    """The files named, and for each folder named those in it that begin as amSynth's files do, or are called `*.bank`.
 
     Raises:
-        BankError: a folder without banks.
+        BankError: a folder without banks, or one that cannot be read.
     """
-    found: list[Path] = []
-    for path in paths:
+    return [file for path in paths for file in _files_of(path)]
+
+
+def _files_of(path: Path) -> list[Path]:
+    try:
         if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".") and _is_ours(p))
-        if not inside:
-            raise BankError(f"{path}: no bank or preset file in this folder", "Name files, or another folder")
-        found += inside
-    return found
+            return [path]
+        inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".") and _looks_like_ours(p))
+    except OSError as error:
+        raise BankError(f"{path}: {error.strerror or error}", "Check its name and its permissions") from error
+    if not inside:
+        raise BankError(f"{path}: no bank or preset file in this folder", "Name files, or another folder")
+    return inside
 
 
-def _is_ours(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(BANK_HEADER)) == BANK_HEADER.encode()
+def _looks_like_ours(path: Path) -> bool:
+    """Whether it is named or begins like a bank. One that cannot be read counts: reading it gives the error."""
+    if path.suffix == ".bank":
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(BANK_HEADER)) == BANK_HEADER.encode()
+    except OSError:
+        return True
 
 
 def _text(path: Path) -> str:
     """Undecodable bytes of a name survive as surrogates, so that the file can be written back as it was."""
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise BankError(f"{path}: {error.strerror or error}", "Check the file's name") from error
+        raise BankError(f"{path}: {error.strerror or error}", "Check its name and its permissions") from error
+    if text.partition("\n")[0].endswith("\r"):
+        cure = f"sed -i 's/\\r$//' {shlex.quote(str(path))}"
+        raise BankError(f"{path}: Windows line ends (CRLF), which amSynth does not read", f"Convert it: {cure}")
+    return text
 
 
 def parse_bank(text: str, path: str) -> Bank:

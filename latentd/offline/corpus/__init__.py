@@ -1,1 +1,1 @@
-"""From bank files to the presets that a model learns."""
+"""The data set that models are trained on."""

@@ -1,6 +1,6 @@
-"""What is in a set of preset banks: presets that are equal or nearly so, what old files leave out, and hashes.
+"""What a set of preset banks contains: duplicate and near-duplicate presets, parameters left to defaults, and hashes.
 
-`latentd corpus` prints it, and writes it beside the tables that a model can be learned from.
+`latentd corpus` prints it, and writes it beside the tables.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from latentd.synth import amsynth, banks
 from latentd.synth.amsynth import Array
 
 NEAR_WITHIN = 0.02  # of a parameter's range: less than a step of any switch
-NEAR_BUT = 2  # so many parameters may differ by more
+NEAR_EXCEPT = 2  # this many parameters may differ by more
 
 Group = tuple[int, ...]  # rows of a corpus
 
 
 @dataclass(frozen=True)
 class BankFile:
-    """One file of presets. `filled`: parameter -> presets that do not list it, which get amSynth's default."""
+    """One file of presets. `filled`: parameter -> number of presets that do not list it, and so get the default."""
 
     name: str
     presets: int
@@ -38,12 +38,12 @@ class BankFile:
 
 @dataclass(frozen=True)
 class Survey:
-    """Rows of a corpus that repeat each other, and those that leak over a hold-out.
+    """Rows of a corpus that duplicate each other, and held-out rows that leak into the training set.
 
     Attributes:
         equal: groups of rows with the same 41 values.
         near: pairs of unequal rows of which at most two parameters differ by more than 2 % of their range.
-        leaks: held-out rows with an equal or near row among the others.
+        leaks: held-out rows with a duplicate or near duplicate among the others.
     """
 
     files: tuple[BankFile, ...]
@@ -52,22 +52,22 @@ class Survey:
     leaks: Group
 
     def repeated(self) -> int:
-        """Rows that could go without losing a sound."""
+        """Rows that can be removed without losing a sound."""
         return sum(len(group) - 1 for group in self.equal)
 
 
-def survey(corpus: Corpus, paths: Sequence[Path], aside: Sequence[str]) -> Survey:
-    """Compare all rows with each other. `paths`: the files they came from; `aside`: names of the banks held out."""
+def survey(corpus: Corpus, paths: Sequence[Path], excluded: Sequence[str]) -> Survey:
+    """Compare all rows with each other. `paths`: the files they come from; `excluded`: names of the held-out banks."""
     equal = _equal(corpus.params)
     pairs = _near(corpus.params)
-    held = [row.bank in aside for row in corpus.rows]
+    held = [row.bank in excluded for row in corpus.rows]
     leaks = {row for pair in pairs for row in pair if held[row] and held[pair[0]] != held[pair[1]]}
     near = tuple((a, b) for a, b in pairs if (corpus.params[a] != corpus.params[b]).any())
     return Survey(tuple(_file(path) for path in paths), equal, near, tuple(sorted(leaks)))
 
 
 def held_out(files: Sequence[Path], names: Sequence[str]) -> list[str]:
-    """The names of the bank files that `names` mean: a file's whole name, or its beginning up to a dot.
+    """The file names of the banks in `names`, each given whole or up to a dot.
 
     Raises:
         UserError: a name that no file has.
@@ -76,20 +76,20 @@ def held_out(files: Sequence[Path], names: Sequence[str]) -> list[str]:
     for name in names:
         same = [path.name for path in files if path.name == name or path.name.startswith(f"{name}.")]
         if not same:
-            raise UserError(f"--hold-out: no bank {name!r}", f"There are: {', '.join(path.name for path in files)}")
+            raise UserError(f"--hold-out: no bank {name!r}", f"The banks are: {', '.join(path.name for path in files)}")
         found += same
     return found
 
 
-def select(corpus: Corpus, aside: Sequence[str]) -> tuple[Corpus, Corpus]:
-    """Rows to learn from, and rows of the banks named."""
-    held = [row.bank in aside for row in corpus.rows]
-    first = corpus.take([i for i, out in enumerate(held) if not out])
-    return first, corpus.take([i for i, out in enumerate(held) if out])
+def select(corpus: Corpus, excluded: Sequence[str]) -> tuple[Corpus, Corpus]:
+    """Rows to train on, and rows of the excluded banks."""
+    held = [row.bank in excluded for row in corpus.rows]
+    rest = corpus.take([i for i, out in enumerate(held) if not out])
+    return rest, corpus.take([i for i, out in enumerate(held) if out])
 
 
 def table(corpus: Corpus, layout: Layout | None = None) -> str:
-    """CSV in the paper's form: name, bank, index, then 27 columns 0..1 in the synth's ranges and 29 one-hot ones."""
+    """CSV in the paper's format: name, bank, index, 27 columns 0..1 in the synth's ranges and 29 one-hot columns."""
     layout = layout or paper_layout()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -103,21 +103,21 @@ def table(corpus: Corpus, layout: Layout | None = None) -> str:
 
 
 def columns(layout: Layout) -> list[str]:
-    """The columns' names, classes numbered as in the paper's table: `osc1_waveform_0`, …"""
+    """The column names, with classes numbered as in the paper's table: `osc1_waveform_0`, …"""
     names = [amsynth.NAMES[i] for i in layout.continuous]
     for i, count in zip(layout.categories, layout.classes, strict=True):
         names += [f"{amsynth.NAMES[i]}_{n}" for n in range(count)]
     return names
 
 
-def manifest(result: Survey, rows: Corpus, aside: Corpus, layout: Layout | None = None) -> dict[str, object]:
-    """Plain data: the files with their hashes, the rows, the columns with their ranges, and what repeats."""
+def manifest(result: Survey, rows: Corpus, excluded: Corpus, layout: Layout | None = None) -> dict[str, object]:
+    """Plain data: the files with their hashes, the rows, the columns with their ranges, and the duplicates."""
     layout = layout or paper_layout()
     return {
         "synth": "amsynth 1.13",
         "files": [vars(file) for file in result.files],
         "rows": rows.facts(),
-        "held_out": aside.facts() if aside.rows else None,
+        "held_out": excluded.facts() if excluded.rows else None,
         "columns": columns(layout),
         "ranges": {
             amsynth.NAMES[i]: [amsynth.PARAMETERS[i].minimum, amsynth.PARAMETERS[i].maximum] for i in layout.continuous
@@ -126,9 +126,9 @@ def manifest(result: Survey, rows: Corpus, aside: Corpus, layout: Layout | None 
         "repeated": result.repeated(),
         "near_pairs": len(result.near),
         "near_within": NEAR_WITHIN,
-        "near_but": NEAR_BUT,
+        "near_but": NEAR_EXCEPT,
         "leaks": len(result.leaks),
-        "presets": len(rows.rows) + len(aside.rows),
+        "presets": len(rows.rows) + len(excluded.rows),
     }
 
 
@@ -150,11 +150,11 @@ def _equal(params: Array) -> tuple[Group, ...]:
 
 
 def _near(params: Array) -> list[tuple[int, int]]:
-    """All pairs of equal or near rows."""
+    """All pairs of duplicate or near-duplicate rows."""
     pairs = []
     for row in range(len(params) - 1):
         differing = (np.abs(params[row + 1 :] - params[row]) > NEAR_WITHIN).sum(axis=1)
-        pairs += [(row, row + 1 + other) for other in np.flatnonzero(differing <= NEAR_BUT).tolist()]
+        pairs += [(row, row + 1 + other) for other in np.flatnonzero(differing <= NEAR_EXCEPT).tolist()]
     return pairs
 
 
