@@ -1,4 +1,4 @@
-"""`latentd encode`: where presets lie on the pad."""
+"""`latentd encode`: the pad points of presets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from latentd.cli.requirements import need
-from latentd.errors import UserError
+from latentd.errors import LatentdError, UserError
 from latentd.instrument.pad import Pad, clip
 from latentd.model import bundle
 from latentd.model.bundle import Model
@@ -35,15 +35,15 @@ EPILOG = """Examples:
     type=click.Choice(["parameters", "sound"]),
     default="parameters",
     show_default=True,
-    help="What to go by: the numbers of the patch, or how it sounds when rendered.",
+    help="Encode from the parameters alone, or from the sound of the rendered preset.",
 )
 @click.option("--model", default=bundle.DEFAULT, show_default=True, help="A model's name, or the path of its folder.")
-@click.option("--json", is_flag=True, expose_value=False, help="JSON, which is also what you get without it.")
+@click.option("--json", is_flag=True, expose_value=False, help="JSON, which is the default.")
 def command(files: tuple[Path, ...], by: str, model: str) -> None:
-    """Print the pad point of each preset of preset or bank files: one JSON object a line.
+    """Print the pad point of each preset of preset or bank files: one JSON object per line.
 
-    It holds `name`, `x`, `y`, and `file` and `index` (from 0) of the preset. A preset that lies beyond the part of the
-    latent space that the pad shows is put on the pad's edge. A folder stands for all files of amSynth in it.
+    It has the keys `name`, `x`, `y`, and `file` and `index` (from 0) of the preset. A preset outside the part of the
+    latent space that the pad shows is moved to the pad's edge. A folder means all of amSynth's files in it.
     """
     loaded = bundle.load(model)
     place = _by_sound(loaded) if by == "sound" else _by_parameters(loaded)
@@ -58,7 +58,7 @@ def _by_parameters(model: Model) -> Place:
 
 
 def _by_sound(model: Model) -> Place:
-    """Patches are rendered and described, and found again in the bundle's map; silent ones go by their parameters."""
+    """Look up rendered patches in the sounds of the pad; silent ones are encoded from their parameters."""
     sounds = model.sounds
     if sounds is None:
         raise UserError(f"The model {model.name} has no sound encoder", "Use --by parameters, or another --model")
@@ -67,11 +67,14 @@ def _by_sound(model: Model) -> Place:
     from latentd.offline.timbre import measure
 
     def place(patches: Array) -> list[tuple[float, float]]:
-        heard = measure.measure(patches, cache=clip_cache.folder())
+        measured = measure.measure(patches, cache=clip_cache.folder())
+        if measured.failed:
+            index, reason = next(iter(measured.failed.items()))
+            raise LatentdError(f"Preset {index} could not be rendered: {reason}", "Try again, or use --by parameters")
         points = np.array(_by_parameters(model)(patches))
-        audible = np.isfinite(heard.descriptors).all(axis=1)
+        audible = np.isfinite(measured.descriptors).all(axis=1)
         if audible.any():
-            points[audible] = sounds.places(heard.descriptors[audible], small(heard.mel[audible]))
+            points[audible] = sounds.places(measured.descriptors[audible], small(measured.mel[audible]))
         return [(x, y) for x, y in points.tolist()]
 
     return place
@@ -85,5 +88,6 @@ def _lines(path: Path, presets: tuple[Preset, ...], place: Place) -> list[str]:
     for index, (preset, (x, y)) in enumerate(zip(presets, points, strict=True)):
         name = preset.name.encode("utf-8", "replace").decode()
         row = {"name": name, "x": round(clip(x), 6), "y": round(clip(y), 6), "file": str(path), "index": index}
-        lines.append(json.dumps(row, ensure_ascii=False))
+        # What is not UTF-8 in a file name becomes an escape of JSON.
+        lines.append(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
     return lines

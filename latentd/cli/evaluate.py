@@ -1,4 +1,4 @@
-"""`latentd evaluate`: how good an instrument a model is."""
+"""`latentd evaluate`: measures how good a model is as an instrument."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from latentd.cli.requirements import dask, need
 from latentd.model import bundle
 from latentd.synth import banks
+from latentd.system import files
 
 if TYPE_CHECKING:
     from latentd.offline.corpus.corpus import Corpus
@@ -19,21 +20,21 @@ if TYPE_CHECKING:
 EPILOG = """Examples:
 
 \b
-  latentd evaluate timbre                         on the seven banks that amSynth brings and no shipped model has seen
+  latentd evaluate timbre                         on the seven of amSynth's banks unseen by the shipped models
   latentd evaluate mine --banks ~/other-banks     on your own presets
-  latentd evaluate paper --figures figures        and the pictures and tables of the paper, drawn again"""
+  latentd evaluate paper --figures figures        also reproduce the paper's figures and tables"""
 
 
 @click.command(epilog=EPILOG)
 @click.argument("model", default=bundle.DEFAULT)
 @click.option("--banks", "sources", multiple=True, type=click.Path(path_type=Path), help="Measure on these banks.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
-@click.option("--figures", type=click.Path(path_type=Path), help="Also draw the paper's figures, into this folder.")
-@click.option("--save", is_flag=True, help="Put the table, the map and the pictures into the model and its card.")
-@click.option("--jobs", type=click.IntRange(1, 1024), help="Processes that render.  [default: one a core]")
+@click.option("--figures", type=click.Path(path_type=Path), help="Also draw the paper's figures into this folder.")
+@click.option("--save", is_flag=True, help="Write the table, the map and the pictures into the model and its card.")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Rendering processes.  [default: one per core]")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of the clip cache.  [default: the user's]")
 @dask
-@click.option("--grid", type=click.IntRange(4, 500), default=50, show_default=True, help="Pad points a side.")
+@click.option("--grid", type=click.IntRange(4, 500), default=50, show_default=True, help="Pad points per side.")
 def command(
     model: str,
     sources: tuple[Path, ...],
@@ -45,24 +46,25 @@ def command(
     grid: int,
     dask: str | None,
 ) -> None:
-    """Render MODEL's pad and presets that it has not seen, and print the quality table, each row with its protocol.
+    """Render MODEL's pad and unseen presets, and print the quality table, each row with its protocol.
 
-    With a grid of 50 a side it takes about five minutes on two cores; what has been rendered once is kept, so an
-    interrupted run goes on where it was.
+    A grid of 50 x 50 takes about five minutes on two cores. Rendered clips are cached: an interrupted run continues
+    where it stopped.
     """
     need("Measuring", "scipy", "pyloudnorm", *(("matplotlib",) if save or figures else ()))
     from latentd.offline.evaluation.evaluate import evaluate
     from latentd.offline.timbre.measure_with_progress import measurer
 
     loaded = bundle.load(model)
+    _check_targets(loaded, figures, save)
     held_out, known = _held_out(sources)
     measure = measurer(jobs, cache, dask)
     result = evaluate(loaded, held_out, measure, grid, known)
     click.echo(json.dumps(result.to_json(), indent=1) if as_json else _table(result))
     if save:
-        from latentd.offline.publish.save import save as save_results
+        from latentd.offline.publish import save as results
 
-        save_results(loaded, result, measure, held_out, grid)
+        results.save(loaded, result, measure, held_out, grid)
         click.echo(f"Saved in {loaded.folder}", err=True)
     if figures:
         from latentd.offline.evaluation import reproduce
@@ -71,8 +73,20 @@ def command(
         click.echo(f"Figures: {figures}", err=True)
 
 
+def _check_targets(model: bundle.Model, figures: Path | None, save: bool) -> None:
+    """Refuse what cannot be written before the measurement, which takes minutes."""
+    if save:
+        from latentd.offline.publish import save as results
+
+        results.check(model)
+    if figures:
+        from latentd.offline.evaluation import reproduce
+
+        files.check_folder(figures, reproduce.HINT)
+
+
 def _held_out(sources: tuple[Path, ...]) -> tuple[Corpus, Corpus | None]:
-    """Presets to measure on, and those that the shipped models were trained on."""
+    """Presets to measure on, and the training presets of the shipped models."""
     from latentd.offline.corpus import corpus
 
     if sources:
@@ -90,7 +104,7 @@ def _table(result: Evaluation) -> str:
         f"{facts['silent']} of them silent and left out; halves n1 {facts['n1']}, n2 {facts['n2']}"
     ]
     if facts["seen_in_training"]:
-        lines.append(f"CAREFUL: the model was trained on some of these banks: {facts['seen_in_training']}")
+        lines.append(f"WARNING: the model was trained on some of these banks: {facts['seen_in_training']}")
     lines += ["", f"{'row':22}{'value':>9}{'90 % interval':>22}{'n1':>9}{'n2':>9}{'must':>10}{'aim':>8}  met"]
     for name, row in result.rows.items():
         goal = GOALS[name]
@@ -100,6 +114,6 @@ def _table(result: Evaluation) -> str:
         met = "yes" if row.meets(goal) else "no"
         lines.append(f"{name:22}{row.value:9.4g}{interval:>22}{first:>9}{second:>9}{must:>10}{goal.aim:8g}  {met}")
     lines += ["", "also: " + ", ".join(f"{name} {value:.4g}" for name, value in result.extra.items())]
-    lines += ["", "How each row is found:"]
+    lines += ["", "How each row is measured:"]
     lines += [f"  {name}: {goal.title}: {goal.protocol}" for name, goal in GOALS.items()]
     return "\n".join(lines)

@@ -1,7 +1,8 @@
-"""`latentd render`: presets, banks or pad points to audio files, through the real amSynth."""
+"""`latentd render`: presets, banks or pad points to audio files, rendered by amSynth."""
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from latentd.errors import UserError
 from latentd.instrument.pad import XY, Pad
 from latentd.model import bundle
 from latentd.synth import amsynth, banks
+from latentd.system import files
 
 if TYPE_CHECKING:
     from latentd.offline.render.clip_spec import ClipSpec
@@ -23,25 +25,31 @@ if TYPE_CHECKING:
 EPILOG = """Examples:
 
 \b
-  latentd render warm.preset --out audio                    one file a preset; banks and folders work too
-  latentd render --points 0.2,0.8 0.5,0.5 --out audio       what a model plays at pad points
+  latentd render warm.preset --out audio                    one file per preset; banks and folders work too
+  latentd render --points 0.2,0.8 0.5,0.5 --out audio       a model's patches at pad points
   latentd render --path 0,0 1,1 --steps 9 --out audio       on a line across the pad"""
 
-Named = tuple[str, amsynth.Array]
+_HINT = "Choose another --out"
+NamedPatch = tuple[str, amsynth.Array]
 
 
 @click.command(epilog=EPILOG, context_settings={"ignore_unknown_options": True})
 @click.argument("sources", metavar="[FILE… | X,Y…]", nargs=-1)
 @click.option("--points", is_flag=True, help="The arguments are pad points X,Y.")
-@click.option("--path", "path", is_flag=True, help="The arguments are pad points to go along, in straight lines.")
-@click.option("--steps", type=click.IntRange(2, 10_000), default=9, show_default=True, help="Clips along --path.")
-@click.option("--model", default=bundle.DEFAULT, show_default=True, help="For pad points: a model's name or folder.")
+@click.option("--path", "path", is_flag=True, help="The arguments are the corners of a path over the pad.")
+@click.option("--steps", type=click.IntRange(2, 10_000), default=9, show_default=True, help="Clips along the --path.")
+@click.option(
+    "--model",
+    default=bundle.DEFAULT,
+    show_default=True,
+    help="For pad points: a model's name or its folder.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Folder for the WAV files.  [default: .]")
 @click.option("--note", type=int, default=60, show_default=True, help="MIDI note.")
 @click.option("--velocity", type=int, default=100, show_default=True, help="MIDI velocity.")
-@click.option("--length", type=float, default=4.0, show_default=True, help="Seconds of each clip.")
-@click.option("--held", type=float, help="Seconds that the note is held.  [default: to the clip's end]")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
+@click.option("--length", type=float, default=4.0, show_default=True, help="Length of each clip in seconds.")
+@click.option("--held", type=float, help="Length of the note in seconds.  [default: the whole clip]")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Rendering processes.  [default: one per core]")
 @dask
 def command(
     sources: tuple[str, ...],
@@ -57,21 +65,27 @@ def command(
     jobs: int | None,
     dask: str | None,
 ) -> None:
-    """Render presets, or a model's pad points, to WAV files (32-bit float, stereo, 48 kHz).
+    """Render presets, or pad points of a model, to WAV files (32-bit float, stereo, 48 kHz).
 
-    FILEs are preset or bank files of amSynth, or folders of them. The same patch gives the same file, to the bit.
+    FILEs are preset or bank files of amSynth, or folders of them. The same patch gives the same file, bit for bit.
     """
     from latentd.offline.render.clip_spec import ClipSpec
 
     if points and path:
-        raise UserError("--points and --path exclude each other")
+        raise UserError("--points and --path exclude each other", "Remove one of them")
     if not sources:
         raise UserError("Nothing to render", "Name preset or bank files, or pad points with --points or --path")
-    patches = _from_pad(_way(_points(sources), steps if path else 0), model) if points or path else _from_files(sources)
-    _write(patches, ClipSpec(note, velocity, length, held), out, jobs, dask)
+    spec = ClipSpec(note, velocity, length, held)
+    if points or path:
+        corners = _points(sources)
+        patches = _from_pad(_along(corners, steps) if path else corners, model)
+    else:
+        patches = _from_files(sources)
+    _write(patches, spec, out, jobs, dask)
 
 
-def _write(patches: Sequence[Named], spec: ClipSpec, out: Path, jobs: int | None, dask: str | None) -> None:
+def _write(patches: Sequence[NamedPatch], spec: ClipSpec, out: Path, jobs: int | None, dask: str | None) -> None:
+    files.check_folder(out, _HINT)
     need("Rendering", "scipy")
     from scipy.io import wavfile
 
@@ -79,47 +93,45 @@ def _write(patches: Sequence[Named], spec: ClipSpec, out: Path, jobs: int | None
     from latentd.offline.render.clip_spec import RATE
     from latentd.offline.render.pool import render
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out}: {error.strerror or error}", "Choose another --out") from error
     clips = render([patch for _, patch in patches], spec, jobs, dask)
     with counted(len(patches), "rendering") as count:
         for (name, _), audio in zip(patches, clips, strict=True):
-            # Not libsndfile, which puts the time into the file: the same patch shall give the same bytes.
-            wavfile.write(out / f"{name}.wav", RATE, audio.astype(np.float32))
+            # Not libsndfile, which writes the time into the file: the same patch must give the same bytes.
+            data = io.BytesIO()
+            wavfile.write(data, RATE, audio.astype(np.float32))
+            files.write(out, {f"{name}.wav": data.getvalue()}, _HINT)
             count.done(str(out / f"{name}.wav"))
 
 
-def _from_files(sources: Sequence[str]) -> list[Named]:
-    """Names: the file's, the preset's number in it, the preset's own."""
+def _from_files(sources: Sequence[str]) -> list[NamedPatch]:
+    """Presets of files, named by file, number and preset."""
     found = []
     for file in banks.bank_files([Path(source) for source in sources]):
         stem = file.name.partition(".")[0]
         found += [
             (_file_name(f"{stem}_{n:03d}_{preset.name}"), preset.patch()) for n, preset in enumerate(banks.read(file))
         ]
-    return _told_apart(found)
+    return _unique(found)
 
 
-def _told_apart(found: Sequence[Named]) -> list[Named]:
-    """No name twice: of two banks that share one, the later presets are numbered on."""
+def _unique(found: Sequence[NamedPatch]) -> list[NamedPatch]:
+    """The same patches with unique names: a repeated name gets a number."""
     seen: dict[str, int] = {}
-    apart = []
+    renamed = []
     for name, patch in found:
         seen[name] = times = seen.get(name, 0) + 1
-        apart.append((name if times == 1 else f"{name}_{times}", patch))
-    return apart
+        renamed.append((name if times == 1 else f"{name}_{times}", patch))
+    return renamed
 
 
-_LONGEST_NAME = 60  # letters: four bytes each still make a file name
+_LONGEST_NAME = 60  # characters: with four bytes each they still fit into a file name
 
 
 def _file_name(name: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", name).strip("_.")[:_LONGEST_NAME] or "preset"
 
 
-def _from_pad(points: Sequence[XY], name: str) -> list[Named]:
+def _from_pad(points: Sequence[XY], name: str) -> list[NamedPatch]:
     model = bundle.load(name)
     pad = Pad(model.box)
     digits = len(str(len(points)))
@@ -137,20 +149,15 @@ def _points(texts: Sequence[str]) -> list[XY]:
         except ValueError as error:
             raise UserError(f"Found {text!r}", "Write pad points as two numbers 0..1: 0.2,0.8") from error
         if not (math.isfinite(x) and math.isfinite(y) and 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
-            raise UserError(f"Found {text}, the pad is 0..1 in both directions")
+            raise UserError(f"Found {text}, both coordinates must be within 0..1")
         points.append((x, y))
     return points
 
 
-def _way(points: list[XY], steps: int) -> list[XY]:
-    """The points themselves for no steps, else so many at equal distances of the corners' count along their lines."""
-    if not steps:
-        return points
-    if len(points) < 2:
+def _along(corners: list[XY], steps: int) -> list[XY]:
+    """Points on the straight lines between corners, evenly spaced on each line, in all `steps`."""
+    if len(corners) < 2:
         raise UserError("--path needs two points or more", "Try: latentd render --path 0,0 1,1 --steps 9")
-    corners = np.array(points)
-    at = np.linspace(0.0, len(points) - 1, steps)
-    return [
-        (float(x), float(y))
-        for x, y in zip(*(np.interp(at, range(len(points)), axis) for axis in corners.T), strict=True)
-    ]
+    at = np.linspace(0.0, len(corners) - 1, steps)
+    axes = (np.interp(at, range(len(corners)), axis) for axis in np.array(corners).T)
+    return [(float(x), float(y)) for x, y in zip(*axes, strict=True)]

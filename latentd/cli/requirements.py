@@ -1,4 +1,4 @@
-"""What commands of the offline half share: they say what to install, and may work on many machines."""
+"""What the offline commands share: the check for their libraries, and the option --dask."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import click
 from latentd.errors import LatentdError
 from latentd.system import resources
 
-dask = click.option(
-    "--dask", metavar="ADDRESS", help="Render on the workers of this dask scheduler: tcp://HOST:8786.  [default: here]"
-)
+dask = click.option("--dask", metavar="ADDRESS", help="Render on the workers of this dask scheduler, tcp://HOST:8786.")
 
 
 def need(purpose: str, *libraries: str) -> None:
-    """Make sure that libraries are installed, without importing them.
+    """Check that libraries are installed, without importing them.
 
     Raises:
-        LatentdError: naming those that are missing.
+        LatentdError: some are missing; names them.
     """
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:

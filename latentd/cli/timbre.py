@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 EPILOG = """Examples:
 
 \b
-  latentd timbre pad.wav                       one line a descriptor
-  latentd timbre renders/*.wav --json          one JSON object a line, for other programs"""
+  latentd timbre pad.wav                       one line per descriptor
+  latentd timbre renders/*.wav --json          one JSON object per file, for other programs"""
 
 
 @click.command(epilog=EPILOG)
 @click.argument("files", metavar="WAV…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a file; what is not a number is null.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line and file; NaN and infinity are null.")
 def command(files: tuple[Path, ...], as_json: bool) -> None:
     """Print hardness, depth, brightness, roughness, warmth, sharpness and boominess (about 0..100) of audio files.
 
-    They are those of the AudioCommons timbral models 0.4. Also printed: loudness (EBU R 128, LUFS), peak, clipped
-    samples, where the sound begins and ends, and where notes do. Files may have up to five channels and any rate from
-    8 kHz, but values of sounds at different rates compare badly, most of all below 44.1 kHz.
+    They are those of the AudioCommons timbral models 0.4. Also printed: loudness (EBU R 128, LUFS), peak, number of
+    clipped samples, start and end of the sound, and onsets of notes. Files may have up to five channels and any rate
+    from 8 kHz, but values at different rates are hard to compare, especially below 44.1 kHz.
     """
     need("Describing", "scipy", "soundfile", "pyloudnorm")
     from latentd.offline.progress import counted
@@ -54,12 +54,15 @@ def _facts(file: Path) -> dict[str, Any]:
 
     from latentd.offline.timbre import describe
 
-    if not file.is_file():
-        raise UserError(f"{file}: no such file", "Check the file's name")
     try:
-        samples, rate = soundfile.read(file, always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise UserError(f"{file}: not an audio file that can be read", "Use WAV, FLAC or AIFF") from error
+        opened = file.open("rb")
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror or error}", "Check its name and its permissions") from error
+    with opened:
+        try:
+            samples, rate = soundfile.read(opened, always_2d=True)
+        except (OSError, TypeError, soundfile.SoundFileError) as error:  # TypeError: a name that ends in .raw
+            raise UserError(f"{file}: not an audio file that can be read", "Use WAV, FLAC or AIFF") from error
     try:
         found: Description = describe.describe(samples, rate)
     except describe.InvalidAudio as error:
@@ -68,7 +71,7 @@ def _facts(file: Path) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity."""
+    """A value for JSON, which has no NaN and no infinity."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -36,6 +36,7 @@ from latentd.system import resources
 
 DEFAULT = "timbre"
 FORMAT = 1
+NAME = r"\w[\w .+-]{0,63}"  # of a model; becomes a part of file names
 MODEL_FILE = "model.json"
 DECODER_FILE = "decoder.safetensors"
 ENCODER_FILE = "encoder.safetensors"
@@ -100,7 +101,7 @@ class Manifest(Strict):
     """`model.json`."""
 
     format: int
-    name: str = Field(pattern=r"^\w[\w .+-]{0,63}$", description="becomes a part of file names")
+    name: str = Field(pattern=f"^{NAME}$", description="becomes a part of file names")
     synth: str
     parameters: list[ParameterFacts]
     columns: Columns

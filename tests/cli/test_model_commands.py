@@ -1,8 +1,9 @@
-"""`latentd decode`, `encode` and `train` as a user or a script meets them."""
+"""`latentd decode`, `encode`, `render` and `train` as a user or a script meets them."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,10 +17,11 @@ from latentd.model import bundle
 from latentd.synth import amsynth, banks
 from latentd.synth.banks import Bank, Preset
 from latentd.system import resources
+from tests.support.limits import NO_PRIVILEGES
 
 
 def _run(*arguments: str, stdin: str = "", before: str = "") -> subprocess.CompletedProcess[str]:
-    """The real program. `before` runs in it first, to put it in a bad place."""
+    """The real program. `before` runs in its process first."""
     code = f"import sys\n{before}\nfrom latentd.cli import main\nmain()"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=120
@@ -158,13 +160,61 @@ def test_encode_names_a_mistake_in_one_line(arguments: list[str], message: str) 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--points", ".1,.1", "--out", "/proc"], "/proc: No such file or directory. Choose another --out"),
+        (["--points", ".1,.1", "--out", __file__], f"{__file__}: File exists. Choose another --out"),
+        (["--points", ".1,.1", "--model", "nothing"], "No model named 'nothing'"),
+        (["--points", ".1,.1", "--note", "128"], "note: found 128, 0..127 is allowed"),
+        (["--points", ".1,.1", "--length", "nan"], "length: found nan, 0.1..600 is allowed"),
+        (["--points", ".1;.1"], "Found '.1;.1'. Write pad points as two numbers 0..1"),
+        (["--points", ".1,1.1"], "Found .1,1.1, both coordinates must be within 0..1"),
+        (["--points", "--path", ".1,.1"], "--points and --path exclude each other"),
+        (["--bogus"], "--bogus: No such file"),
+        ([], "Nothing to render"),
+    ],
+)
+def test_render_names_a_mistake_in_one_line_before_it_renders(arguments: list[str], message: str) -> None:
+    done = _run("render", *arguments, before="import sys; sys.modules['scipy'] = None")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["encode"], ["render", "--out", "{folder}"]])
+def test_a_locked_folder_is_named(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0)
+    arguments = [argument.format(folder=tmp_path) for argument in command]
+    done = _run(*arguments, str(tmp_path / "locked"), before=NO_PRIVILEGES)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"latentd: {tmp_path}/locked: Permission denied. Check its name and its permissions\n"
+
+
+def test_a_full_disk_behind_the_output_is_a_failure_in_one_line(tmp_path: Path) -> None:
+    banks.write(tmp_path / "a.preset", Preset.from_patch("a", amsynth.DEFAULT))
+    command = [sys.executable, "-m", "latentd", "encode", str(tmp_path / "a.preset")]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == "latentd: No space left on device. Make room, then try again\n"
+
+
+def test_names_of_files_need_not_be_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.preset")
+    banks.write(path, Preset.from_patch("a", amsynth.DEFAULT))
+    done = _run("encode", str(path), before="sys.stdout.reconfigure(encoding='utf-8', errors='strict')")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["file"] == str(path)
+
+
 def test_train_without_torch_names_what_to_install_in_one_line() -> None:
     done = _run("train", before="sys.modules['torch'] = None")
     assert done.returncode == 1
     assert re.fullmatch(r"latentd: Training needs torch.*\. Install it: \S+ -m pip install .*\n", done.stderr)
 
 
-@pytest.mark.parametrize("name", ["decode", "encode", "train"])
+@pytest.mark.parametrize("name", ["decode", "encode", "render", "train"])
 def test_help_has_an_example(name: str) -> None:
     assert f"  latentd {name} " in _run(name, "--help").stdout.partition("Example")[2]
 

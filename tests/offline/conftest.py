@@ -11,6 +11,7 @@ import pytest
 _MEASURING = ("scipy", "soundfile", "pyloudnorm")
 _NEEDS = {
     "test_progress.py": (),
+    "test_refusals.py": (*_MEASURING, "torch", "numba", "matplotlib"),
     "corpus/test_corpus.py": (),
     "evaluation/test_metrics.py": (),
     "evaluation/test_evaluate.py": (*_MEASURING, "torch", "matplotlib"),
@@ -19,6 +20,7 @@ _NEEDS = {
     "recipes/test_paper.py": ("torch",),
     "recipes/test_timbre.py": (*_MEASURING, "torch", "numba"),
     "recipes/test_vae.py": (*_MEASURING, "torch", "numba"),
+    "render/test_clip_cache.py": (),
     "render/test_dask_cluster.py": (*_MEASURING, "torch", "matplotlib", "distributed"),
     "render/test_interrupt.py": _MEASURING,
     "render/test_jack.py": _MEASURING,

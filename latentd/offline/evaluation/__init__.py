@@ -1,1 +1,1 @@
-"""How good an instrument a model is: measurements, maps and figures."""
+"""How good a model is as an instrument: measurements, maps and figures."""

@@ -1,4 +1,4 @@
-"""The rows of the quality table: what each says, exactly how it is found, and the limits it is judged by."""
+"""The rows of the quality table: the title, measuring protocol and limits of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Goal(NamedTuple):
-    """A row of the table: what it says, how it is found, and the limits it is judged by."""
+    """A row of the table: `must` is its limit, `aim` the value to strive for."""
 
     title: str
     protocol: str
@@ -18,7 +18,7 @@ class Goal(NamedTuple):
 
 _PATCHES = "mean over the held-out patches"
 _GRID = "neighbours along the rows and columns of a 50 x 50 grid over the pad, edges included"
-_CROSSED = "101 straight ways over the pad in each direction"
+_CROSSED = "101 straight lines across the pad in each direction"
 GOALS: Mapping[str, Goal] = {
     "timbre_by_sound": Goal(
         "timbre error, encoded by sound",
@@ -30,19 +30,19 @@ GOALS: Mapping[str, Goal] = {
     "timbre_by_parameters": Goal(
         "timbre error, encoded from parameters alone",
         f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = the patch decoded at the pad "
-        "point that the encoder gives, which lies on the pad's edge if it would lie outside",
+        "point that the encoder gives, moved to the pad's edge if it is outside",
         6.5,
         3.0,
     ),
     "log_mel_db": Goal(
         "log-mel distance, encoded by sound, dB",
-        f"{_PATCHES} of the log-mel distance to the clip that timbre_by_sound chose",
+        f"{_PATCHES} of the log-mel distance to the clip chosen for timbre_by_sound",
         6.2,
         4.0,
     ),
     "flips_per_crossing": Goal(
         "category flips per crossing",
-        f"mean over {_CROSSED} of the changes of all 8 categories, every 1/1000, each point decoded by itself",
+        f"mean over {_CROSSED} of the changes of all 8 categories, in steps of 1/1000, each point decoded by itself",
         3.0,
         1.0,
     ),
@@ -66,7 +66,7 @@ GOALS: Mapping[str, Goal] = {
         more_is_better=True,
     ),
     "p95_patch_error": Goal(
-        "worst-served patch",
+        "95th percentile of the patches' timbre errors",
         "95th percentile over the held-out patches of a patch's timbre_by_sound",
         7.0,
         3.0,
@@ -78,7 +78,7 @@ GOALS: Mapping[str, Goal] = {
         0.0,
     ),
     "evenness_cv": Goal(
-        "evenness",
+        "evenness (coefficient of variation)",
         f"standard deviation / mean of the timbral change (mean of the 7 |differences|) between {_GRID}",
         1.1,
         0.3,

@@ -1,6 +1,6 @@
-"""How good an instrument a model is: its pad and never-seen presets rendered, described and compared.
+"""Measures how good a model is as an instrument: renders, describes and compares its pad and unseen presets.
 
-The functions behind the numbers are in `metrics`, the limits in `goals`; here is what is rendered for them.
+`metrics` has the functions behind the numbers, `criteria` their limits.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
 HALVES_SEED = 0
-FEWEST = 2  # presets: each half needs one
-_SILENCE_LUFS = -70.0  # the absolute gate of ITU-R BS.1770: nothing fainter has a loudness
-_HALVES = "n1 is the first half of the distinct patches in a random order that never changes, n2 the rest"
+MIN_PRESETS = 2  # that can be heard: one for each half
+_SILENCE_LUFS = -70.0  # the absolute gate of ITU-R BS.1770: what is quieter has no loudness
+_HALVES = "n1 is the first half of the distinct patches in a fixed random order, n2 the rest"
 _INTERVALS = (
-    "bootstrap 90 %: 1,000 samples with repetition, of the patches, else of the grid's lines or of the crossings"
+    "bootstrap 90 %: 1,000 samples with replacement, of the patches, else of the grid's lines or of the crossings"
 )
 
 
@@ -40,7 +40,7 @@ class QualityRow:
 
     Attributes:
         interval: bootstrap 90 %, over patches, or over the grid's lines or the crossings; None for an area.
-        halves: the value on each half (n1, n2) of the held-out patches; None where no patch takes part.
+        halves: the value on each half (n1, n2) of the held-out patches; None for a row that uses no patches.
     """
 
     value: float
@@ -48,18 +48,18 @@ class QualityRow:
     halves: tuple[float, float] | None = None
 
     def meets(self, goal: Goal) -> bool:
-        """True if the row is within what must be."""
+        """True if the value is within its limit."""
         return self.value >= goal.must if goal.more_is_better else self.value <= goal.must
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The whole table of a model, and what lies behind it.
+    """The quality table of a model, and the facts behind it.
 
     Attributes:
-        by_descriptor: row -> descriptor -> value, for rows that are means over the seven.
-        held_out: what was measured on: banks, patches, silent ones left out, size of the halves.
-        extra: further numbers without a limit.
+        by_descriptor: row -> descriptor -> value, for rows that are means over the seven descriptors.
+        held_out: the presets measured on: banks, number of patches, number of silent ones left out, size of the halves.
+        extra: further numbers, without limits.
     """
 
     model: str
@@ -82,33 +82,35 @@ def evaluate(
 ) -> Evaluation:
     """Measure all rows.
 
-    Raises:
-        UserError: too few presets that are heard.
-
     Args:
-        held_out: presets that the model has not seen; equal ones count once.
+        held_out: presets that the model was not trained on; duplicates count once.
         measure: renders and describes patches, for instance `partial(measure.measure, cache=…)`.
         size: of the grid; 50 is the protocol.
-        known: presets that the model was trained on: `extra` then has what is left without their exact twins.
+        known: presets that the model was trained on: `extra` then also has the errors without their exact duplicates.
+
+    Raises:
+        UserError: too few presets that can be heard.
+        LatentdError: a clip could not be rendered.
     """
     params = distinct(held_out)
     real = clip_sounds(measure(amsynth.to_patch(params)))
+    audible = np.flatnonzero(~np.isnan(real.descriptors).any(axis=1))
+    if len(audible) < MIN_PRESETS:
+        found = f"{len(audible)} of {len(params)} presets can be heard, at least {MIN_PRESETS} are needed"
+        raise UserError(found, "Name more banks to measure on")
     grid = clip_sounds(measure(amsynth.to_patch(decoded(model, metrics.grid_points(size)))))
     encoded = clip_sounds(measure(amsynth.to_patch(decoded(model, encoded_points(model, params)))))
     nearest, distances = metrics.look_up(real, grid)
     by_sound = metrics.timbre_errors(real.descriptors, grid.descriptors[nearest])
     by_parameters = metrics.timbre_errors(real.descriptors, encoded.descriptors)
-    heard = np.flatnonzero(~np.isnan(real.descriptors).any(axis=1))
-    if len(heard) < FEWEST:
-        raise UserError(f"{len(heard)} of the presets are heard, {FEWEST} are needed", "Name more banks to measure on")
     kept = metrics.range_kept(grid.descriptors, real.descriptors)
     rows, extra = _pad_rows(model, grid, real, size)
-    rows |= _patch_rows(by_sound[heard], by_parameters[heard], distances[heard])
-    extra["log_mel_db_by_parameters"] = _mean(metrics.mel_distances(real.mel[heard], encoded.mel[heard]))
+    rows |= _patch_rows(by_sound[audible], by_parameters[audible], distances[audible])
+    extra["log_mel_db_by_parameters"] = _mean(metrics.mel_distances(real.mel[audible], encoded.mel[audible]))
     extra["range_kept_by_parameters"] = _mean(metrics.range_kept(encoded.descriptors, real.descriptors))
-    extra["silent_by_parameters"] = int(metrics.silent(encoded)[heard].sum())
+    extra["silent_by_parameters"] = int(metrics.silent(encoded)[audible].sum())
     if known:
-        fresh = heard[~_among(params[heard], known.params)]
+        fresh = audible[~_contained(params[audible], known.params)]
         extra |= {
             "not_in_training": len(fresh),
             "timbre_by_sound_without_twins": _mean(by_sound[fresh]),
@@ -123,19 +125,19 @@ def evaluate(
         model=model.name,
         rows={name: rows[name] for name in GOALS},
         by_descriptor={k: dict(zip(DESCRIPTORS, v.tolist(), strict=True)) for k, v in by_descriptor.items()},
-        held_out=_facts(model, held_out, params, heard) | {"grid": size},
+        held_out=_facts(model, held_out, params, audible) | {"grid": size},
         extra=extra,
     )
 
 
 def distinct(corpus: Corpus) -> Array:
-    """Params (n, 41) without repetitions, in a fixed random order, so that either half is a fair sample."""
+    """Params (n, 41) without duplicates, in a fixed random order, so that each half is a random sample."""
     params = np.unique(corpus.params, axis=0)
     return params[np.random.default_rng(HALVES_SEED).permutation(len(params))]
 
 
 def halves(count: int) -> tuple[slice, slice]:
-    """Rows of n1, which choices may look at, and of n2, which is for the end."""
+    """Rows of n1, for choosing between settings, and of n2, for the final measurement."""
     return slice(0, (count + 1) // 2), slice((count + 1) // 2, count)
 
 
@@ -145,31 +147,31 @@ def decoded(model: Model, points: Array) -> Array:
 
 
 def encoded_points(model: Model, params: Array) -> Array:
-    """Pad points (n, 2) of patches by their parameters alone, as `latentd encode` gives them: brought onto the pad."""
+    """Pad points (n, 2) of params (n, 41), encoded from parameters alone, as `latentd encode` prints them."""
     points: Array = (model.encoder.encode(params) - model.box[0]) / (model.box[1] - model.box[0])
     return points.clip(0.0, 1.0)
 
 
 def clip_sounds(measured: Measured) -> ClipSounds:
-    """What the metrics need of a measurement.
+    """The part of a measurement that the metrics use.
 
     Raises:
         LatentdError: a clip could not be rendered.
     """
     if measured.failed:
         row, reason = next(iter(measured.failed.items()))
-        raise LatentdError(f"{len(measured.failed)} clips could not be rendered; number {row}: {reason}")
+        raise LatentdError(f"{len(measured.failed)} clips could not be rendered; number {row}: {reason}", "Try again")
     return ClipSounds(measured.descriptors, measured.lufs, measured.mel)
 
 
 def _patch_rows(by_sound: Array, by_parameters: Array, distances: Array) -> dict[str, QualityRow]:
-    """Rows that are statistics over patches; errors (n, 7)."""
-    one_each = by_sound.mean(axis=1)
+    """Rows that are statistics over patches, from errors (n, 7) and log-mel distances (n,)."""
+    means = by_sound.mean(axis=1)
     return {
-        "timbre_by_sound": _over_patches(one_each, _mean),
+        "timbre_by_sound": _over_patches(means, _mean),
         "timbre_by_parameters": _over_patches(by_parameters.mean(axis=1), _mean),
         "log_mel_db": _over_patches(distances, _mean),
-        "p95_patch_error": _over_patches(one_each, lambda e: float(np.percentile(e, 95.0))),
+        "p95_patch_error": _over_patches(means, lambda e: float(np.percentile(e, 95.0))),
     }
 
 
@@ -177,9 +179,9 @@ def _pad_rows(
     model: Model, grid: ClipSounds, real: ClipSounds, size: int
 ) -> tuple[dict[str, QualityRow], dict[str, float]]:
     """Rows that are statistics over the pad, and further numbers."""
-    ways = metrics.crossings(partial(decoded, model))
-    flips = metrics.flips(ways)
-    steps = metrics.steps(ways, paper_layout().continuous)
+    lines = metrics.crossings(partial(decoded, model))
+    flips = metrics.flips(lines)
+    steps = metrics.steps(lines, paper_layout().continuous)
     change = metrics.changes(grid.descriptors, size)
     columns = grid.descriptors.reshape(size, size, 7)
     rows = {
@@ -195,22 +197,22 @@ def _pad_rows(
     quiet, loud = np.percentile(grid.lufs.clip(_SILENCE_LUFS), (5.0, 95.0))
     extra = {
         "p95_step": float(np.percentile(steps, 95.0)),
-        "pitch_changes_per_crossing": _mean(metrics.flips(ways, metrics.PITCHES)),
+        "pitch_changes_per_crossing": _mean(metrics.flips(lines, metrics.PITCHES)),
         "loudest_lufs": float(grid.lufs.max()),
         "faintest_lufs": float(grid.lufs.min()),
         "p5_lufs": float(quiet),
         "p95_lufs": float(loud),
-        "way_back": _mean(_ways_back(model, size)),
+        "way_back": _mean(_round_trips(model, size)),
         "dead_steps": metrics.dead_steps(change.mean),
     }
     return rows, extra
 
 
-def _ways_back(model: Model, size: int) -> Array:
-    """How far (n,), in sides of the pad, the encoder's point of the patch at each grid point is from that point."""
+def _round_trips(model: Model, size: int) -> Array:
+    """Distances (n,), in sides of the pad, between each grid point and the encoded point of its patch."""
     points = metrics.grid_points(size)
-    back: Array = np.hypot(*(encoded_points(model, decoded(model, points)) - points).T)
-    return back
+    distances: Array = np.hypot(*(encoded_points(model, decoded(model, points)) - points).T)
+    return distances
 
 
 def _over_patches(values: Array, statistic: Callable[[Array], float]) -> QualityRow:
@@ -231,8 +233,8 @@ def _over_lines(values: Array, statistic: Callable[[Array], float]) -> QualityRo
     return QualityRow(statistic(values), metrics.interval(of, len(values)))
 
 
-def _among(params: Array, others: Array) -> NDArray[np.bool_]:
-    """(n,) True where a row is also one of the others."""
+def _contained(params: Array, others: Array) -> NDArray[np.bool_]:
+    """(n,) True where a row is also one of `others`."""
     known = {row.tobytes() for row in others}
     return np.array([row.tobytes() in known for row in params], dtype=bool)
 
@@ -241,18 +243,18 @@ def _mean(values: NDArray[Any]) -> float:
     return float(np.mean(values))
 
 
-def _facts(model: Model, held_out: Corpus, params: Array, heard: Indices) -> dict[str, object]:
-    """What was measured on, and which of its banks the model has seen after all."""
+def _facts(model: Model, held_out: Corpus, params: Array, audible: Indices) -> dict[str, object]:
+    """The presets measured on, and which of their banks the model was trained on."""
     facts = held_out.facts()
     banks = facts["banks"]
     assert isinstance(banks, dict)
     trained = model.manifest.corpus.get("trained_on", {}).get("banks", {})
-    first, _ = halves(len(heard))
+    first, _ = halves(len(audible))
     return facts | {
         "distinct": len(params),
-        "silent": len(params) - len(heard),
+        "silent": len(params) - len(audible),
         "n1": first.stop,
-        "n2": len(heard) - first.stop,
+        "n2": len(audible) - first.stop,
         "halves": _HALVES,
         "intervals": _INTERVALS,
         "seen_in_training": sorted(set(banks) & set(trained)),

@@ -1,8 +1,8 @@
-"""The numbers that say how good a two-dimensional instrument is, each with its exact protocol. numpy only. Pure.
+"""Quality measures of a two-dimensional instrument, each with its exact protocol. numpy only. Pure.
 
 Descriptors are rows of seven (hardness, depth, brightness, roughness, warmth, sharpness, boominess), clipped to 0..100
-as the paper does; silence is NaN. A *grid* is `size` x `size` pad points, row by row from the bottom, both edges
-included. A *crossing* is a straight way over the whole pad, along an axis; the pad shows the populated part of the
+as in the paper; silence is NaN. A *grid* is `size` x `size` pad points, row by row from the bottom, both edges
+included. A *crossing* is a straight line across the whole pad, along an axis; the pad shows the populated part of the
 latent space.
 """
 
@@ -21,10 +21,10 @@ from latentd.synth.amsynth import Array, Kind
 GRID = 50
 STEPS = 50  # of a crossing
 FAINT_LUFS = -45.0
-UNIT = 13.5  # what a descriptor's difference is divided by in a look-up: about what random pairs differ by
-MEL_WEIGHT = 0.25  # a descriptor unit per dB
+UNIT = 13.5  # of a descriptor in a look-up: about the mean difference of random pairs
+MEL_WEIGHT = 0.25  # units per dB of log-mel distance
 RESAMPLES = 1000
-DEAD = 0.1  # mean of the seven |differences|: nobody hears it
+DEAD = 0.1  # mean of the seven |differences| of an inaudible change
 
 CATEGORIES = tuple(i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.CATEGORY)
 PITCHES = tuple(i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.STEPS)
@@ -33,7 +33,7 @@ Mel = NDArray[np.float16]
 
 
 class ClipSounds(NamedTuple):
-    """What n clips sound like: `descriptors` (n, 7), `lufs` (n,), `mel` (n, time, bands) in dB."""
+    """The sound of n clips: `descriptors` (n, 7), `lufs` (n,), `mel` (n, time, bands) in dB."""
 
     descriptors: Array
     lufs: Array
@@ -41,76 +41,76 @@ class ClipSounds(NamedTuple):
 
 
 class NeighbourChanges(NamedTuple):
-    """Between neighbours of a grid, line by line (2 x size lines, size - 1 pairs): NaN beside silence."""
+    """Timbral changes between neighbours of a grid, (2 x size lines, size - 1 pairs); NaN next to silence."""
 
     mean: Array  # mean of the seven |differences|
     worst: Array  # the greatest of them
 
 
 def clipped(descriptors: Array) -> Array:
-    """Descriptors as the paper counts them: 0..100, NaN stays."""
+    """Descriptors clipped to 0..100, as in the paper; NaN stays."""
     return np.clip(descriptors, 0.0, 100.0)
 
 
 def grid_points(size: int = GRID) -> Array:
-    """Pad points (size * size, 2) of a grid: x runs fastest, y grows row by row."""
+    """Pad points (size * size, 2) of a grid, x fastest, y growing row by row."""
     ticks = np.linspace(0.0, 1.0, size)
     return np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
 
 
 def timbre_errors(real: Array, made: Array) -> Array:
-    """|real - made| (n, 7) of clipped descriptors. Silence counts as seven zeros in `made`, and gives NaN in `real`."""
+    """|real - made| (n, 7) of clipped descriptors. Silence counts as zeros in `made`, and gives NaN in `real`."""
     errors: Array = np.abs(clipped(real) - np.nan_to_num(clipped(made), nan=0.0))
     return errors
 
 
 def look_up(real: ClipSounds, table: ClipSounds) -> tuple[Indices, Array]:
-    """For each of n real clips, the table's clip that sounds nearest, and their log-mel distance in dB.
+    """For each of n real clips the index of the table's nearest clip, and their log-mel distance in dB.
 
     Nearest: the smallest sum over the seven of |difference| / 13.5, plus 0.25 x the log-mel distance in dB. Silent
-    clips of the table are never chosen. Exact, yet most pictures are never compared: the distance of two pictures'
-    means over time is never greater than that of the pictures, so clips are tried in the order of that bound until it
-    passes the best.
+    clips of the table are never chosen. The result is exact, although most spectrograms are never compared: the
+    distance between two spectrograms' means over time is a lower bound of their distance, so clips are tried in the
+    order of that bound until it exceeds the best distance.
     """
     known = np.flatnonzero(~np.isnan(table.descriptors).any(axis=1))
-    theirs, pictures = clipped(table.descriptors[known]), table.mel[known]
-    profiles = pictures.astype(np.float32).mean(axis=1)
+    theirs, mels = clipped(table.descriptors[known]), table.mel[known]
+    profiles = mels.astype(np.float32).mean(axis=1)
     nearest, distances = np.zeros(len(real.lufs), dtype=np.intp), np.full(len(real.lufs), np.nan)
     for n, descriptors in enumerate(clipped(real.descriptors)):
         if np.isnan(descriptors).any():
             continue
         timbral = np.abs(theirs - descriptors).sum(axis=1) / UNIT
-        picture = real.mel[n].astype(np.float32)
-        bound = timbral + MEL_WEIGHT * np.abs(profiles - picture.mean(axis=0)).mean(axis=1)
+        mel = real.mel[n].astype(np.float32)
+        bound = timbral + MEL_WEIGHT * np.abs(profiles - mel.mean(axis=0)).mean(axis=1)
         best = np.inf
         for i in np.argsort(bound):
             if bound[i] - 1e-4 > best:
                 break
-            distance = float(np.abs(pictures[i] - picture).mean())
+            distance = float(np.abs(mels[i] - mel).mean())
             if timbral[i] + MEL_WEIGHT * distance < best:
                 best, nearest[n], distances[n] = timbral[i] + MEL_WEIGHT * distance, known[i], distance
     return nearest, distances
 
 
 def mel_distances(a: Mel, b: Mel) -> Array:
-    """Log-mel distance in dB of each pair of pictures (n, time, bands)."""
+    """Log-mel distance in dB of each pair of spectrograms (n, time, bands)."""
     return np.array([np.abs(x.astype(np.float32) - y).mean() for x, y in zip(a, b, strict=True)], dtype=np.float64)
 
 
 def crossings(decode_many: Callable[[Array], Array], lines: int = 101, points: int = 20 * STEPS + 1) -> Array:
-    """Params (2 * lines, points, 41) along evenly spaced ways over the pad, first left to right, then bottom to top.
+    """Params (2 * lines, points, 41) along evenly spaced crossings, first left to right, then bottom to top.
 
     `decode_many` takes pad points (n, 2).
     """
     along, across = np.meshgrid(np.linspace(0.0, 1.0, points), np.linspace(0.0, 1.0, lines))
-    ways = np.concatenate([np.stack([along, across], axis=-1), np.stack([across, along], axis=-1)])
-    return np.stack([decode_many(way) for way in ways])
+    crossed = np.concatenate([np.stack([along, across], axis=-1), np.stack([across, along], axis=-1)])
+    return np.stack([decode_many(line) for line in crossed])
 
 
 def flips(params: Array, which: tuple[int, ...] = CATEGORIES) -> Array:
-    """Changes (lines,) of the synth's category parameters along each crossing, all of them added up.
+    """Number of changes (lines,) of the category parameters along each crossing, summed over all eight.
 
-    All eight categories count; a decoder's hysteresis does not help, since every point is decoded by itself.
+    Every point is decoded by itself, without the decoder's hysteresis.
     """
     chosen = list(which)
     classes = np.floor(params[..., chosen] / amsynth.PARAMS_STEP[chosen] + 0.5)
@@ -118,20 +118,20 @@ def flips(params: Array, which: tuple[int, ...] = CATEGORIES) -> Array:
 
 
 def steps(params: Array, which: tuple[int, ...]) -> Array:
-    """Mean |change| (lines, 50) of the params `which` in each 1/50 of a crossing, as the decoder gives them."""
+    """Mean |change| (lines, 50) of the params `which` in each 1/50 of a crossing."""
     every = (params.shape[1] - 1) // STEPS
     return np.asarray(np.abs(np.diff(params[:, ::every, list(which)], axis=1)).mean(axis=2))
 
 
 def changes(descriptors: Array, size: int) -> NeighbourChanges:
-    """Timbral change between neighbours along each row and each column of a grid of clips (size * size, 7)."""
+    """Timbral changes between neighbours in each row and each column of a grid of clips (size * size, 7)."""
     field = clipped(descriptors).reshape(size, size, 7)
     both = np.concatenate([np.abs(np.diff(field, axis=1)), np.abs(np.diff(field, axis=0)).swapaxes(0, 1)])
     return NeighbourChanges(both.mean(axis=2), both.max(axis=2))
 
 
 def p95_jump(worst: Array) -> float:
-    """95th percentile of the worst descriptor's jump between neighbours of a grid."""
+    """95th percentile of the greatest descriptor change between neighbours of a grid."""
     return float(np.nanpercentile(worst, 95.0))
 
 
@@ -141,12 +141,12 @@ def evenness_cv(mean: Array) -> float:
 
 
 def dead_steps(mean: Array) -> float:
-    """Share of the grid's steps over which the sound stays as it is: their timbral change is below DEAD."""
+    """Share of the grid's steps with an inaudible timbral change, below DEAD."""
     return float((mean[~np.isnan(mean)] < DEAD).mean())
 
 
 def range_kept(made: Array, real: Array) -> Array:
-    """For each descriptor (7,): its 5..95 % range over `made` clips as a share of that over `real` ones."""
+    """For each descriptor (7,) its 5..95 % range over the clips `made`, as a share of that over the clips `real`."""
     spans = [np.subtract(*np.nanpercentile(clipped(d), (95.0, 5.0), axis=0)) for d in (made, real)]
     return np.asarray(spans[0] / spans[1])
 
@@ -157,7 +157,7 @@ def silent(sounds: ClipSounds) -> NDArray[np.bool_]:
 
 
 def interval(statistic: Callable[[Indices], float], count: int, seed: int = 0) -> tuple[float, float]:
-    """Bootstrap 90 % interval: `statistic(rows)` of 1,000 samples of `count` rows, drawn with replacement."""
+    """Bootstrap 90 % interval of `statistic(rows)`, over 1,000 samples of `count` rows drawn with replacement."""
     random = np.random.default_rng(seed)
     values = [statistic(random.integers(count, size=count)) for _ in range(RESAMPLES)]
     low, high = np.percentile(values, (5.0, 95.0))

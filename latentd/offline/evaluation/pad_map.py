@@ -1,4 +1,4 @@
-"""What a pad sounds like, measured on a grid, as it is kept in a bundle."""
+"""The measured sound of a pad on a grid, as a bundle stores it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from latentd.synth.amsynth import Array
 
 @dataclass(frozen=True)
 class PadMap:
-    """What a pad sounds like at `size` x `size` points, both edges included; row 0 is the pad's lower edge.
+    """The sound of a pad at `size` x `size` points, both edges included; row 0 is the pad's lower edge.
 
     Attributes:
         descriptors: (size, size, 7), unclipped; NaN in silence.
@@ -31,11 +31,11 @@ class PadMap:
 
     @property
     def size(self) -> int:
-        """Points a side."""
+        """Points per side."""
         return len(self.lufs)
 
     def tensors(self) -> bytes:
-        """A safetensors file: `descriptors` and `lufs` in float32, `silent` as 0 or 1; silence has NaN and -inf."""
+        """A safetensors file: `descriptors` and `lufs` in float32, `silent` as 0 or 1; NaN and -inf in silence."""
         data: bytes = save(
             {
                 "descriptors": self.descriptors.astype(np.float32),
@@ -46,7 +46,7 @@ class PadMap:
         return data
 
     def table(self) -> str:
-        """The same as CSV: a line a point, from the lower left, x fastest."""
+        """The same as CSV: one line per point, from the lower left, x fastest."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["x", "y", *DESCRIPTORS, "lufs", "silent"])

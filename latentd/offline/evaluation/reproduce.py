@@ -1,4 +1,4 @@
-"""The paper's figures and Table I, drawn again from a model: what it showed, with the numbers that say what they mean.
+"""The paper's figures and Table I, reproduced from a model, with baselines to compare the errors to.
 
 Peachey, Oore, Malloch, "Creating Latent Representations of Synthesizer Patches using Variational Autoencoders", 2023.
 """
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from latentd.errors import LatentdError, UserError
+from latentd.errors import LatentdError
 from latentd.model.bundle import CURVE_FILE, SNAPSHOTS_FILE, Model
 from latentd.model.decoder import Decoder, Network
 from latentd.offline.corpus import corpus
@@ -25,19 +26,21 @@ from latentd.offline.timbre.describe import DESCRIPTORS
 from latentd.offline.timbre.measure import Measure
 from latentd.synth import amsynth, banks
 from latentd.synth.amsynth import Array
+from latentd.system import files
 
-# The mean errors of its Table I, in the order of DESCRIPTORS.
+# Mean errors of the paper's Table I, in the order of DESCRIPTORS.
 PUBLISHED = (11.7, 11.0, 10.3, 17.7, 9.7, 12.6, 8.3)
-REACH = 4.0  # its maps show the latent square -4..4
+HINT = "Choose another folder for --figures"
+REACH = 4.0  # the paper's maps show the latent square -4..4
 _SHOWN = "filter_cutoff"
-_FIELD = 100  # points a side of a map that needs no rendering
+_FIELD = 100  # points per side of a map that needs no rendering
 _PAIRINGS = 20  # random pairings, averaged
-_RANKS = (0.1, 0.5, 0.9)  # of the patches whose parallel coordinates are drawn, by their error
+_RANKS = (0.1, 0.5, 0.9)  # by error, of the patches whose parallel coordinates are drawn
 
 
 @dataclass(frozen=True)
 class Table:
-    """Table I: row -> seven mean errors. `errors` (n, 7) and `at_random` (n, 7) are single patches' errors."""
+    """Table I: row -> seven mean errors. `errors` (n, 7) and `at_random` (n, 7) are errors of single patches."""
 
     rows: dict[str, Array]
     errors: Array
@@ -52,14 +55,13 @@ class Table:
 
 
 def draw(model: Model, measure: Measure, folder: Path, size: int, corpora: tuple[Corpus, Corpus] | None = None) -> None:
-    """Write everything into `folder`.
+    """Write all figures and tables into `folder`.
 
     Args:
-        corpora: presets that the model was trained on, and unseen ones; the paper's rows and the banks it never saw
-            where None.
+        corpora: presets that the model was trained on, and unseen ones. Default: the paper's rows, and the other banks.
 
     Raises:
-        UserError: the folder cannot be written.
+        LatentdError: the folder cannot be written, or a clip cannot be rendered.
     """
     trained, unseen = corpora or corpus.paper(banks.system_folder())
     params = distinct(unseen)
@@ -67,35 +69,29 @@ def draw(model: Model, measure: Measure, folder: Path, size: int, corpora: tuple
     real = clip_sounds(measure(amsynth.to_patch(params)))
     made = clip_sounds(measure(amsynth.to_patch(decoded(model, points))))
     result = table(real.descriptors, made.descriptors)
-    heard = ~np.isnan(real.descriptors).any(axis=1)
-    shown = np.clip(np.nan_to_num(made.descriptors[heard]), 0.0, 100.0)
-    pictures = {
-        "fig5-parallel-coordinates.png": figures.timbral_parallel(metrics.clipped(real.descriptors[heard]), shown),
+    audible = ~np.isnan(real.descriptors).any(axis=1)
+    shown = np.clip(np.nan_to_num(made.descriptors[audible]), 0.0, 100.0)
+    contents = {
+        "fig5-parallel-coordinates.png": figures.timbral_parallel(metrics.clipped(real.descriptors[audible]), shown),
         "fig6a-latent-coordinates.png": _coordinates(model, trained.params),
         "fig7-error-boxes.png": figures.error_boxes(
             {"reconstructed": result.errors, "paired at random": result.at_random}, PUBLISHED
         ),
         "parameters.png": _parallel(model, params),
-        "real-against-reconstructed.png": figures.pairs(metrics.clipped(real.descriptors[heard]), shown),
+        "real-against-reconstructed.png": figures.pairs(metrics.clipped(real.descriptors[audible]), shown),
         **dict(_training(model)),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in pictures.items():
-            (folder / name).write_bytes(data)
-        (folder / "table1.md").write_text(result.text(), encoding="utf-8")
-        (folder / "table1.json").write_text(
-            json.dumps({k: dict(zip(DESCRIPTORS, v.tolist(), strict=True)) for k, v in result.rows.items()}, indent=1)
-        )
-    except OSError as error:
-        raise UserError(f"{folder}: {error.strerror or error}", "Choose another folder for --figures") from error
-    maps.write(maps.measured(model, measure, size), f"{model.name} (the paper's Figs. 6b and 8)", folder)
+    rows = {name: dict(zip(DESCRIPTORS, v.tolist(), strict=True)) for name, v in result.rows.items()}
+    contents["table1.md"] = result.text().encode()
+    contents["table1.json"] = json.dumps(rows, indent=1).encode()
+    files.write(folder, contents, HINT)
+    maps.write(maps.measured(model, measure, size), f"{model.name} (the paper's Figs. 6b and 8)", folder, HINT)
 
 
 def table(real: Array, made: Array) -> Table:
-    """Table I from the descriptors of presets and of what came back for them (n, 7); silent presets are left out."""
-    heard = ~np.isnan(real).any(axis=1)
-    real, made = real[heard], made[heard]
+    """Table I from descriptors (n, 7) of presets and of their reconstructions; silent presets are left out."""
+    audible = ~np.isnan(real).any(axis=1)
+    real, made = real[audible], made[audible]
     errors = metrics.timbre_errors(real, made)
     random = np.random.default_rng(0)
     paired = np.stack([metrics.timbre_errors(real, made[random.permutation(len(made))]) for _ in range(_PAIRINGS)])
@@ -104,13 +100,13 @@ def table(real: Array, made: Array) -> Table:
         "the paper's Table I": np.array(PUBLISHED),
         "this model": errors.mean(axis=0),
         "this model, paired at random": paired.mean(axis=(0, 1)),
-        "always the median, no model at all": metrics.timbre_errors(real, median).mean(axis=0),
+        "no model: always the median": metrics.timbre_errors(real, median).mean(axis=0),
     }
     return Table(rows, errors, paired[0])
 
 
 def _parallel(model: Model, params: Array) -> bytes:
-    """Three presets: one that comes back well, a middling one, and one that comes back badly."""
+    """Parallel coordinates of three presets with a small, a median and a large error."""
     learned = [*model.decoder.layout.continuous, *model.decoder.layout.categories]
     made = decoded(model, encoded_points(model, params))
     errors = np.abs(made[:, learned] - params[:, learned]).mean(axis=1)
@@ -125,7 +121,7 @@ def _parallel(model: Model, params: Array) -> bytes:
 
 
 def _coordinates(model: Model, params: Array) -> bytes:
-    """The presets trained on, where the encoder puts them."""
+    """The training presets at their encoded latent points."""
     points = model.encoder.encode(params)
     values = params[:, amsynth.INDEX[_SHOWN]]
     title = f"{model.name}: {len(params)} presets in the latent space"
@@ -133,24 +129,30 @@ def _coordinates(model: Model, params: Array) -> bytes:
 
 
 def _training(model: Model) -> Iterator[tuple[str, bytes]]:
-    """Loss curves and the emergence of a map, of models that kept them."""
+    """Loss curves and the emergence of a map, if the model has them."""
     curve = model.folder / CURVE_FILE
     if curve.is_file():
-        with curve.open(encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        columns = {key: [float(row[key]) for row in rows if row[key]] for key in rows[0]}
-        yield "fig4-losses.png", figures.losses(columns)
+        yield "fig4-losses.png", figures.losses(_read_losses(curve))
     snapshots = model.folder / SNAPSHOTS_FILE
     if snapshots.is_file():
         fields = {epoch: _shown(decoder) for epoch, decoder in read_snapshots(model, snapshots)}
         yield "fig3-emergence.png", figures.emergence(fields, _SHOWN, REACH)
 
 
+def _read_losses(path: Path) -> dict[str, list[float]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return {key: [float(row[key]) for row in rows if row[key]] for key in rows[0]}
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise LatentdError(f"{path}: {error}", "Train again") from error
+
+
 def read_snapshots(model: Model, path: Path) -> Iterator[tuple[int, Decoder]]:
-    """Decoders as they were after some epochs of the training.
+    """The decoder after some of the training epochs.
 
     Raises:
-        LatentdError: the file is damaged.
+        LatentdError: the file cannot be read.
     """
     try:
         tensors = load_file(path)
@@ -164,7 +166,7 @@ def read_snapshots(model: Model, path: Path) -> Iterator[tuple[int, Decoder]]:
             network = Network(tuple(layers), model.manifest.network.slope)
             constants = constant_params(model.manifest.constants)
             yield epoch, Decoder(model.decoder.layout, network, constants, 0.0)
-    except (KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise LatentdError(f"{path}: {error}", "Train again") from error
 
 

@@ -1,1 +1,1 @@
-"""A trained model as a bundle with its card."""
+"""Writes models as bundles, with their cards."""

@@ -1,4 +1,4 @@
-"""The model card: what a bundle's README says, from its manifest."""
+"""The model card: the README of a bundle, written from its manifest."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from latentd.offline.evaluation.metrics import GRID
 
 PATCH_ERROR = "p95_patch_error"
 _PICTURES = {
-    "map.png": "What the pad sounds like",
-    "coordinates.png": "The presets in the latent space",
-    "real-against-reconstructed.png": "Real presets against what the pad gives back",
+    "map.png": "The timbre of the pad",
+    "coordinates.png": "The presets on the pad",
+    "real-against-reconstructed.png": "Real presets against their reconstructions",
 }
 
-# Of one recipe; what a model misses in the table below is said of any.
+# Of a recipe. The limits that a model misses are listed after them.
 _WEAKNESSES = {
     "paper": """\
-- **It keeps little timbre.** The loss compares parameters, not sounds, and two numbers cannot hold 41: the patch that
-  comes back from a preset's own pad point is a plausible amSynth patch, but often not one that sounds like the preset.
-  An average patch is not an average sound.
+- **It keeps little timbre.** The loss compares parameters, not sounds, and two numbers cannot hold 41: the patch at a
+  preset's own pad point is a plausible amSynth patch, but often does not sound like the preset. An average patch is not
+  an average sound.
 - Octave and semitones of oscillator 2 are learned as if continuous, so a crossing of the pad passes through every
   semitone between two regions.
-- The last epoch is kept, as in the paper, not the best one: the loss on presets kept aside rises again during training
+- The last epoch is kept, as in the paper, not the best one: the loss on held-out presets rises again during training
   (`losses.csv`).
 """,
     "vae": """\
-- It has learned to change its sound by switches: on the way over the pad values move little, and categories often flip.
-- Its encoder goes by parameters alone and has heard nothing but its own presets: of others it finds the place badly.
+- It changes its sound mostly by switches: across the pad continuous parameters change little and categories flip often.
+- Its encoder uses parameters alone and was trained only on the presets above: it places other presets poorly.
 """,
 }
 
 
 def text(manifest: Manifest, paper: Mapping[str, Any] | None = None, files: Collection[str] = ()) -> str:
-    """Markdown.
+    """The card, as Markdown.
 
     Args:
-        paper: the measured rows of the model `paper`, to compare with.
-        files: names of the bundle's pictures that the card can show.
+        paper: the measured rows of the model `paper`, for comparison.
+        files: the names of the bundle's files; the card shows the pictures among them.
     """
     training, corpus = manifest.training, manifest.corpus
     return f"""\
@@ -56,7 +56,7 @@ A model for {manifest.synth}: {_dimensions(manifest)}, made by `{_command(manife
 
 {_corpus(corpus["trained_on"])}
 
-Kept aside, only looked at for the figures below: {_corpus(corpus["kept_aside"])}
+Held out, used only for the figures below: {_corpus(corpus["kept_aside"])}
 
 The presets belong to their authors. Those that come with amSynth are published with it under the GNU General Public
 License, version 2 or later{_licence(manifest)}.
@@ -81,32 +81,32 @@ and decoded again:
 
 
 def _constants(constants: Mapping[str, float]) -> str:
-    """A line of what is not learned, if anything."""
+    """The line of parameters that are not learned, if there are any."""
     values = ", ".join(f"{name} {value:g}" for name, value in constants.items())
     return f"Not learned, always at these values: {values}.\n" if values else ""
 
 
 def _command(manifest: Manifest) -> str:
-    """What makes it; the settings that it was given are in the table below."""
+    """The command that makes it; all settings are in the card's table."""
     recipe, name = manifest.training["name"], manifest.name
-    of_your_own = _of_your_own(manifest)
+    own_banks = _own_banks(manifest)
     words = ["latentd train"]
-    words += ["BANKS…"] if of_your_own else []
+    words += ["BANKS…"] if own_banks else []
     words += [f"--recipe {recipe}"] if recipe != "timbre" else []
     words += [
         f"--{option} {manifest.training[option]}" for option in ("latent", "seed") if manifest.training.get(option)
     ]
-    words += [f"--name {name}"] if name != recipe or of_your_own else []
+    words += [f"--name {name}"] if name != recipe or own_banks else []
     return " ".join(words)
 
 
-def _of_your_own(manifest: Manifest) -> bool:
+def _own_banks(manifest: Manifest) -> bool:
     return set(manifest.corpus["trained_on"]["banks"]) != set(PAPER_BANKS)
 
 
 def _licence(manifest: Manifest) -> str:
     shipped = "; this model is shipped under the licence of latentd, GPL-3.0-or-later"
-    return "; what you may do with this model follows from your presets" if _of_your_own(manifest) else shipped
+    return "; the licence of this model depends on that of your presets" if _own_banks(manifest) else shipped
 
 
 def _dimensions(manifest: Manifest) -> str:
@@ -115,23 +115,24 @@ def _dimensions(manifest: Manifest) -> str:
 
 
 def _plane(manifest: Manifest) -> str:
-    """Of a latent space of more than two dimensions: what the pad leaves out of it."""
+    """For more than two latent dimensions: the part of them that the pad shows."""
     plane = manifest.quality.get("plane")
     if not plane:
         return ""
+    kept = plane["variance_kept"]
     losses = {key.replace("_", " "): v for key, v in manifest.quality["losses_of_last_epoch"].items() if v is not None}
     lines = [
         "",
-        f"Its axes are the two main directions of the encoded corpus. They hold {plane['variance_kept']:.1%} of its",
-        f"variance in all {plane['latent']} dimensions; what the decoder does in the others can't be played.",
-        f"Losses of the last epoch in all of them: {', '.join(f'{key} {value:.4g}' for key, value in losses.items())}.",
+        f"Its axes are the first two principal components of the encoded corpus, with {kept:.1%} of its",
+        f"variance in all {plane['latent']} dimensions; the other dimensions cannot be played. Losses of the last",
+        f"epoch in all dimensions: {', '.join(f'{key} {value:.4g}' for key, value in losses.items())}.",
         "",
     ]
     return "\n".join(lines)
 
 
 def _instrument(manifest: Manifest, paper: Mapping[str, Any] | None) -> str:
-    """The quality table, of a model that `latentd evaluate --save` has measured."""
+    """The quality table, if `latentd evaluate --save` has measured the model."""
     measured = manifest.quality.get("instrument")
     if not measured:
         return ""
@@ -142,7 +143,7 @@ def _instrument(manifest: Manifest, paper: Mapping[str, Any] | None) -> str:
         "",
         f"Measured by `latentd evaluate {manifest.name}` on {facts['distinct']} presets of {len(facts['banks'])} banks "
         f"({', '.join(facts['banks'])}){_grid(facts)}. Brackets: bootstrap 90 % interval.",
-        *_careful(facts),
+        *_warning(facts),
         "",
         f"| quality | {manifest.name} |{' paper |' if compared else ''} must | aim |",
         f"|---|---|{'---|' if compared else ''}---|---|",
@@ -159,14 +160,14 @@ def _instrument(manifest: Manifest, paper: Mapping[str, Any] | None) -> str:
 
 
 def _grid(facts: Mapping[str, Any]) -> str:
-    """The size of the grid over the pad, where it is not that of the protocol."""
+    """The size of the grid over the pad, if it is not that of the protocol."""
     size = facts.get("grid", GRID)
-    return "" if size == GRID else f", over a grid of {size} x {size} points, where the rows ask for {GRID} x {GRID}"
+    return "" if size == GRID else f", on a grid of {size} x {size} points instead of {GRID} x {GRID}"
 
 
-def _careful(facts: Mapping[str, Any]) -> list[str]:
+def _warning(facts: Mapping[str, Any]) -> list[str]:
     seen = facts.get("seen_in_training")
-    return [f"**Careful: it was trained on some of these banks: {', '.join(seen)}.**"] if seen else []
+    return [f"**Warning: the model was trained on some of these banks: {', '.join(seen)}.**"] if seen else []
 
 
 def _pictures(files: Collection[str]) -> str:
@@ -175,49 +176,52 @@ def _pictures(files: Collection[str]) -> str:
 
 
 def _weaknesses(manifest: Manifest) -> str:
-    """What the recipe is known to lack, what was measured, and what the table says it misses."""
+    """Known weaknesses of the recipe, measured ones, and the limits of the quality table that the model misses."""
     instrument = manifest.quality.get("instrument")
     lines = [_WEAKNESSES.get(manifest.training["name"], "")]
     if not instrument:
-        return lines[0] + "- How it sounds has not been measured yet: `latentd evaluate --save` does.\n"
+        return lines[0] + "- The model has not been measured yet; `latentd evaluate --save` measures it.\n"
     lines += _measured(instrument["rows"], instrument.get("extra", {}))
     for name, row in instrument["rows"].items():
         goal = GOALS[name]
         if not (row["value"] >= goal.must if goal.more_is_better else row["value"] <= goal.must):
-            lines.append(f"- Misses `{name}`: {row['value']:.4g}, where {goal.must:g} is asked for.\n")
+            lines.append(f"- Misses `{name}`: {row['value']:.4g}, the limit is {goal.must:g}.\n")
     return "".join(lines)
 
 
 def _measured(rows: Mapping[str, Any], extra: Mapping[str, float]) -> list[str]:
-    """What any two dimensions cost, in this model's own figures; one that was not measured is not named."""
-    heard, placed, worst = (rows[name]["value"] for name in ("timbre_by_sound", "timbre_by_parameters", PATCH_ERROR))
+    """What two dimensions cost, in the figures of this model that were measured."""
+    by_sound, by_parameters, worst = (
+        rows[name]["value"] for name in ("timbre_by_sound", "timbre_by_parameters", PATCH_ERROR)
+    )
     lines = []
-    if heard > 0.0:
+    if by_sound > 0.0:
         lines.append(
-            f"- A preset placed by its parameters alone comes back {placed / heard:.1f} times as wrong as one placed "
-            f"by its\n  sound (timbre error {placed:.3g} against {heard:.3g}).\n"
+            f"- Encoded from parameters alone, a preset has {by_parameters / by_sound:.1f} times the timbre error that "
+            f"it has\n  encoded by sound ({by_parameters:.3g} and {by_sound:.3g}).\n"
         )
     lines.append(
-        "- Not every preset is on the pad: for the worst-served 5 % even the nearest sound of the\n"
-        f"  pad is wrong by {worst:.3g} or more.\n"
+        "- Not every preset is on the pad: for 5 % of them even the nearest sound of the pad has a timbre\n"
+        f"  error of {worst:.3g} or more.\n"
     )
     if "p5_lufs" in extra:
         low, high = extra["p5_lufs"], extra["p95_lufs"]
         lines.append(
-            f"- Loudness differs over the pad: its loudest 5 % are {high - low:.1f} LU or more above its quietest 5 % "
+            f"- Loudness varies over the pad: its loudest 5 % are {high - low:.1f} LU or more above its quietest 5 % "
             f"({low:.1f} and\n  {high:.1f} LUFS).\n"
         )
     if "timbre_by_parameters_without_twins" in extra:
-        heard, placed = (extra[f"timbre_by_{way}_without_twins"] for way in ("sound", "parameters"))
+        others = f"the {extra['not_in_training']:g} others"
+        by_sound, by_parameters = (extra[f"timbre_by_{name}_without_twins"] for name in ("sound", "parameters"))
         lines.append(
-            "- Presets that a bank it was trained on holds as well help the figures. The timbre error of the\n"
-            f"  {extra['not_in_training']:g} others is {heard:.3g} by sound and {placed:.3g} by parameters.\n"
+            "- Some of the measured presets are duplicated in a bank that it was trained on. The timbre error of\n"
+            f"  {others} is {by_sound:.3g} by sound, {by_parameters:.3g} from parameters.\n"
         )
     if "dead_steps" in extra:
-        lines.append(f"- Dead zones: over {extra['dead_steps']:.1%} of the grid's steps the timbre stays as it is.\n")
+        lines.append(f"- Dead zones: over {extra['dead_steps']:.1%} of the grid's steps the timbre does not change.\n")
     if "way_back" in extra:
         lines.append(
-            "- The way back is approximate: encoding the patch of a pad point gives a point that is, on average,\n"
+            "- Encoding is approximate: the patch of a pad point is encoded to a point that is, on average,\n"
             f"  {extra['way_back']:.1%} of the pad's side away from it.\n"
         )
     return lines
@@ -240,10 +244,10 @@ def _point(point: tuple[float, float]) -> str:
 
 
 def _table(reconstruction: dict[str, Any]) -> str:
-    trained, aside = reconstruction["trained_on"], reconstruction["kept_aside"]
-    lines = ["| parameter | measure | trained on | kept aside |", "|---|---|---|---|"]
+    trained, held_out = reconstruction["trained_on"], reconstruction["kept_aside"]
+    lines = ["| parameter | measure | trained on | held out |", "|---|---|---|---|"]
     for key, measure in (("mean_error", "mean error"), ("right_class", "right class")):
         for name, value in trained[key].items():
-            other = f"{aside[key][name]:.3f}" if aside else "-"
+            other = f"{held_out[key][name]:.3f}" if held_out else "-"
             lines.append(f"| {name} | {measure} | {value:.3f} | {other} |")
     return "\n".join(lines)

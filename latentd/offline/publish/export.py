@@ -1,4 +1,4 @@
-"""A trained auto-encoder becomes a bundle: tensors, manifest, landmarks, loss curve and model card."""
+"""Writes a trained auto-encoder as a bundle: tensors, manifest, landmarks, loss curve and model card."""
 
 from __future__ import annotations
 
@@ -24,15 +24,19 @@ from latentd.offline.recipes.paper import BOX_SHARE, Epoch, Recipe, Trained, net
 from latentd.offline.recipes.vae_net import LATENT
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
+from latentd.system import files
 
 if TYPE_CHECKING:
     from latentd.offline.recipes.timbre import TimbreRecipe
 
-MARGIN = 0.03  # logits; on the shipped model a class is held for 1 % of the pad beyond its border (median)
+MARGIN = 0.03  # logits; in the model `paper` a class is held for 1 % of the pad beyond its border (median)
+
+
+_HINT = "Choose another --out"
 
 
 class Parts(NamedTuple):
-    """What a recipe decides of a manifest."""
+    """The parts of a manifest that depend on the recipe."""
 
     layout: Layout
     constants: dict[str, float]
@@ -43,59 +47,63 @@ class Parts(NamedTuple):
 
 
 def export(
-    trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, name: str, parent: Path, margin: float = MARGIN
+    trained: Trained, recipe: Recipe, rows: Corpus, held_out: Corpus, name: str, parent: Path, margin: float = MARGIN
 ) -> Path:
+    """Write the bundle `parent/name` and return its folder; see `write`."""
+    return write(_files(trained, recipe, rows, held_out, name, margin), name, parent)
+
+
+def write(contents: Mapping[str, bytes], name: str, parent: Path) -> Path:
     """Write the bundle `parent/name`, whole or not at all, and return its folder. An older bundle there is replaced.
 
     Raises:
-        UserError: the folder holds something that is not a bundle, or cannot be written.
-    """
-    return write(_files(trained, recipe, rows, kept_aside, name, margin), name, parent)
-
-
-def write(files: Mapping[str, bytes], name: str, parent: Path) -> Path:
-    """Write the bundle `parent/name`, whole or not at all, and return its folder. An older bundle there is replaced.
-
-    Raises:
-        UserError: the folder holds something that is not a bundle, or cannot be written.
-        BundleError: these files make no bundle that can be loaded; an older one stays.
+        LatentdError: the folder contains something that is not a bundle, or cannot be written; see `check_place`.
+        BundleError: these files are not a bundle that can be loaded; an older one is kept.
     """
     folder = check_place(parent, name)
-    aside, replaced = (parent / f".{name}.{os.getpid()}.{what}" for what in ("new", "old"))
+    new, old = (parent / f".{name}.{os.getpid()}.{what}" for what in ("new", "old"))
     try:
-        aside.mkdir(parents=True)
-        for file, data in files.items():
-            (aside / file).write_bytes(data)
-        bundle.load(str(aside.resolve()))
-        if folder.exists():
-            folder.rename(replaced)
-        aside.rename(folder)
+        files.write(new, contents, _HINT)
+        bundle.load(str(new.resolve()))
+        _replace(folder, new, old)
     except OSError as error:
-        raise UserError(f"{folder}: {error.strerror or error}", "Choose another --out") from error
+        raise files.cannot_write(folder, error, _HINT) from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
+def _replace(folder: Path, new: Path, old: Path) -> None:
+    """Rename `new` to `folder`. What was there before becomes `old`, and comes back if that fails."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+
+
 def check_place(parent: Path, name: str) -> Path:
-    """The folder that the bundle will have, before any work for it begins.
+    """The folder of a bundle to be, checked before any work for it begins.
 
     Raises:
-        UserError: it holds something that is not a bundle, or cannot be written.
+        UserError: it contains something that is not a bundle, or cannot be written.
+        LatentdError: the disk is full.
     """
     folder = parent / name
+    files.check_folder(parent, _HINT)
     if folder.exists() and not (folder / bundle.MODEL_FILE).is_file():
         raise UserError(f"{folder}: exists and is not a model", "Choose another --name or --out")
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{parent}: {error.strerror or error}", "Choose another --out") from error
     return folder
 
 
 def _on_pad(trained: Trained, rows: Corpus) -> tuple[Network, Network, dict[int, Network], dict[str, object]]:
-    """Decoder, encoder and snapshots for the pad's two dimensions, and what is to be said of the other ones."""
+    """Decoder, encoder and snapshots for the pad's two dimensions, and facts on the plane if there are more."""
     decoder, encoder = networks(trained.model)
     snapshots = {epoch: Network(one, trained.model.slope) for epoch, one in trained.snapshots.items()}
     if decoder.inputs == LATENT:
@@ -107,7 +115,7 @@ def _on_pad(trained: Trained, rows: Corpus) -> tuple[Network, Network, dict[int,
 
 
 def _files(
-    trained: Trained, recipe: Recipe, rows: Corpus, kept_aside: Corpus, name: str, margin: float
+    trained: Trained, recipe: Recipe, rows: Corpus, held_out: Corpus, name: str, margin: float
 ) -> dict[str, bytes]:
     layout = trained.model.layout
     decoder_net, encoder_net, snapshots, flattened = _on_pad(trained, rows)
@@ -117,7 +125,7 @@ def _files(
     encoder = Encoder(layout, encoder_net)
     points = encoder.encode(rows.params)
     box = np.percentile(points, BOX_SHARE, axis=0)
-    files = {
+    contents = {
         bundle.DECODER_FILE: tensors(decoder_net),
         bundle.ENCODER_FILE: tensors(encoder_net),
         bundle.LANDMARKS_FILE: landmarks(rows, points, box),
@@ -132,19 +140,19 @@ def _files(
             high=(float(box[1, 0]), float(box[1, 1])),
             how=f"percentiles {BOX_SHARE[0]:g} and {BOX_SHARE[1]:g} of the encoded corpus on each axis",
         ),
-        quality=flattened | _quality(trained.curve, decoder, encoder, rows, kept_aside),
+        quality=flattened | _quality(trained.curve, decoder, encoder, rows, held_out),
     )
-    files |= described(name, parts, recipe, rows, kept_aside, files)
-    files[CURVE_FILE] = _curve(trained.curve)
+    contents |= described(name, parts, recipe, rows, held_out, contents)
+    contents[CURVE_FILE] = _curve(trained.curve)
     if snapshots:
-        files[SNAPSHOTS_FILE] = _snapshots(snapshots)
-    return files
+        contents[SNAPSHOTS_FILE] = _snapshots(snapshots)
+    return contents
 
 
 def described(
-    name: str, parts: Parts, recipe: Recipe | TimbreRecipe, rows: Corpus, kept_aside: Corpus, files: Mapping[str, bytes]
+    name: str, parts: Parts, recipe: Recipe | TimbreRecipe, rows: Corpus, held_out: Corpus, others: Mapping[str, bytes]
 ) -> dict[str, bytes]:
-    """`model.json` and the card of a bundle that holds `files`."""
+    """`model.json` and the card of a bundle with these other files."""
     manifest = bundle.Manifest(
         format=bundle.FORMAT,
         name=name,
@@ -156,15 +164,15 @@ def described(
         margin=parts.margin,
         box=parts.box,
         training=settings(recipe),
-        corpus={"trained_on": rows.facts(), "kept_aside": kept_aside.facts()},
+        corpus={"trained_on": rows.facts(), "kept_aside": held_out.facts()},
         quality=parts.quality,
-        sha256={file: bundle.digest(data) for file, data in files.items()},
+        sha256={file: bundle.digest(data) for file, data in others.items()},
     )
     return {bundle.MODEL_FILE: to_json(manifest.model_dump()), bundle.CARD_FILE: card.text(manifest).encode()}
 
 
 def settings(recipe: Recipe | TimbreRecipe) -> dict[str, object]:
-    """What a manifest notes of a recipe, in one level; two dimensions, which every pad has, go without saying."""
+    """The settings of a recipe for a manifest, in one level; `latent` is left out where it is two, as in every pad."""
     noted = asdict(recipe)
     weights: dict[str, float] = noted.pop("weights", {})
     if noted.get("latent") == LATENT:
@@ -173,7 +181,7 @@ def settings(recipe: Recipe | TimbreRecipe) -> dict[str, object]:
 
 
 def tensors(network: Network, kind: type[np.floating] = np.float32) -> bytes:
-    """Stored as the float32 that training had, exact; or as another kind of float."""
+    """A safetensors file, in the float32 of the training by default, which is exact."""
     stored = {} if network.waves is None else {"waves": network.waves.astype(kind)}
     for i, (weight, bias) in enumerate(network.layers):
         stored[f"{i}.weight"], stored[f"{i}.bias"] = weight.astype(kind), bias.astype(kind)
@@ -182,7 +190,7 @@ def tensors(network: Network, kind: type[np.floating] = np.float32) -> bytes:
 
 
 def _snapshots(snapshots: Mapping[int, Network]) -> bytes:
-    """The decoder after some of the epochs: `EPOCH.0.weight`, `EPOCH.0.bias`, …"""
+    """A safetensors file of the decoder after some of the epochs: `EPOCH.0.weight`, `EPOCH.0.bias`, …"""
     tensors = {}
     for epoch, network in snapshots.items():
         for i, (weight, bias) in enumerate(network.layers):
@@ -193,7 +201,7 @@ def _snapshots(snapshots: Mapping[int, Network]) -> bytes:
 
 
 def landmarks(rows: Corpus, points: Array, box: Array) -> bytes:
-    """`landmarks.json` of the rows' latent points (n, 2). Presets outside the box lie on its edge."""
+    """`landmarks.json` from the rows' latent points (n, 2). Presets outside the box are moved to its edge."""
     pad = np.clip((points - box[0]) / (box[1] - box[0]), 0.0, 1.0)
     lines = [
         json.dumps({**asdict(row), "x": round(float(x), 6), "y": round(float(y), 6)}, ensure_ascii=False)
@@ -203,7 +211,7 @@ def landmarks(rows: Corpus, points: Array, box: Array) -> bytes:
 
 
 def _quality(
-    curve: Sequence[Epoch], decoder: Decoder, encoder: Encoder, rows: Corpus, kept_aside: Corpus
+    curve: Sequence[Epoch], decoder: Decoder, encoder: Encoder, rows: Corpus, held_out: Corpus
 ) -> dict[str, object]:
     last = asdict(curve[-1])
     last.pop("number")
@@ -211,13 +219,13 @@ def _quality(
         "losses_of_last_epoch": {key: None if value is None else round(value, 6) for key, value in last.items()},
         "reconstruction": {
             "trained_on": reconstruction(decoder, encoder, rows.params),
-            "kept_aside": reconstruction(decoder, encoder, kept_aside.params) if kept_aside.rows else None,
+            "kept_aside": reconstruction(decoder, encoder, held_out.params) if held_out.rows else None,
         },
     }
 
 
 def reconstruction(decoder: Decoder, encoder: Encoder | SoundEncoder, params: Array) -> dict[str, object]:
-    """Per parameter: mean |difference| in its range, or for a category the share of patches with the right class."""
+    """For each parameter the mean |difference| as a share of its range; for categories the share of right classes."""
     layout = decoder.layout
     back = decoder.decode_many(encoder.encode(params))
     error = np.abs(back - params).mean(axis=0)
@@ -235,5 +243,5 @@ def _curve(curve: Sequence[Epoch]) -> bytes:
 
 
 def to_json(data: object) -> bytes:
-    """A document of ours."""
+    """A JSON file."""
     return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()

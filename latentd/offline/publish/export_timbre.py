@@ -1,4 +1,4 @@
-"""A pad trained by ear becomes a bundle: tensors, manifest, landmarks, what it sounds like, and the model card."""
+"""Writes a pad of the recipe `timbre` as a bundle: tensors, manifest, landmarks, sounds and model card."""
 
 from __future__ import annotations
 
@@ -20,21 +20,17 @@ from latentd.synth import amsynth
 _BOX = np.array([[-1.0, -1.0], [1.0, 1.0]])
 
 
-def export(made: TrainedPad, recipe: TimbreRecipe, rows: Corpus, kept_aside: Corpus, name: str, parent: Path) -> Path:
-    """Write the bundle `parent/name`, whole or not at all, and return its folder. An older bundle there is replaced.
-
-    Raises:
-        UserError: the folder holds something that is not a bundle, or cannot be written.
-    """
-    files = {
-        bundle.DECODER_FILE: tensors(made.decoder),
-        bundle.ENCODER_FILE: tensors(made.encoder, np.float16),
-        bundle.SOUNDS_FILE: _sounds(made.sounds),
-        bundle.LANDMARKS_FILE: landmarks(rows, 2 * made.points - 1, _BOX),
+def export(pad: TrainedPad, recipe: TimbreRecipe, rows: Corpus, held_out: Corpus, name: str, parent: Path) -> Path:
+    """Write the bundle `parent/name` and return its folder; see `export.write`."""
+    contents = {
+        bundle.DECODER_FILE: tensors(pad.decoder),
+        bundle.ENCODER_FILE: tensors(pad.encoder, np.float16),
+        bundle.SOUNDS_FILE: _sounds(pad.sounds),
+        bundle.LANDMARKS_FILE: landmarks(rows, 2 * pad.points - 1, _BOX),
     }
-    decoder = Decoder(LAYOUT, made.decoder, np.zeros(amsynth.COUNT), MARGIN)
-    encoder = SoundEncoder(LAYOUT, made.encoder, made.sounds, _BOX)
-    aside = reconstruction(decoder, encoder, kept_aside.params) if kept_aside.rows else None
+    decoder = Decoder(LAYOUT, pad.decoder, np.zeros(amsynth.COUNT), MARGIN)
+    encoder = SoundEncoder(LAYOUT, pad.encoder, pad.sounds, _BOX)
+    unseen = reconstruction(decoder, encoder, held_out.params) if held_out.rows else None
     parts = Parts(
         layout=LAYOUT,
         constants={},
@@ -42,15 +38,15 @@ def export(made: TrainedPad, recipe: TimbreRecipe, rows: Corpus, kept_aside: Cor
         margin=MARGIN,
         box=bundle.Box(low=(-1.0, -1.0), high=(1.0, 1.0), how="all that was trained"),
         quality={
-            "proxy_error_on_each_pad": [round(error, 4) for error in made.doubt],
+            "proxy_error_on_each_pad": [round(error, 4) for error in pad.doubt],
             "reconstruction": {
                 "trained_on": reconstruction(decoder, encoder, rows.params),
-                "kept_aside": aside,
+                "kept_aside": unseen,
             },
         },
     )
-    files |= described(name, parts, recipe, rows, kept_aside, files)
-    return write(files, name, parent)
+    contents |= described(name, parts, recipe, rows, held_out, contents)
+    return write(contents, name, parent)
 
 
 def _sounds(sounds: Sounds) -> bytes:

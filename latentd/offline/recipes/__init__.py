@@ -1,1 +1,1 @@
-"""How models are trained."""
+"""The training of models."""

@@ -1,6 +1,6 @@
-"""The inner loop of `atlas`: moves presets about on a square until the energy is low. Compiled by numba.
+"""The inner loop of `atlas`: simulated annealing of presets on a square grid. Compiled by numba.
 
-Tens of millions of moves, each a few hundred sums that depend on the move before: in plain numpy that takes hours.
+It tries tens of millions of moves, each a few hundred sums that depend on the previous move: hours in plain numpy.
 """
 
 from __future__ import annotations
@@ -13,35 +13,42 @@ Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-_HOTTEST = 6e-3
-_SWAPS = 0.55  # of the moves; the others put another preset on a node
-_NEAR_SWAPS = 0.5  # of the swaps are with a neighbour
+_START_TEMPERATURE = 6e-3
+_SWAPS = 0.55  # share of the moves; the others replace the preset of a node
+_NEAR_SWAPS = 0.5  # share of the swaps that are with a neighbour
 _DIAGONAL = 0.35  # weight of a diagonal neighbour
 _EXTREME_COST = 6.0
-_MOST_GAIN = 0.06  # in reach, of a single move: what costs more on its ways is not worth looking at
+_MAX_GAIN = 0.06  # in coverage, of a single move: a move whose edges cost more is rejected at once
 _FAR = np.float32(1e9)
 
 
 def anneal(
-    far: Array32, ways: Array32, extreme: Array, share: float, side: int, moves: int, smoothness: float, seed: int
+    distances: Array32,
+    edges: Array32,
+    extreme: Array,
+    share: float,
+    side: int,
+    moves: int,
+    smoothness: float,
+    seed: int,
 ) -> Indices:
-    """Nodes (side * side,), row by row: which candidate each holds, each at most once.
+    """The candidate on each node (side * side,), row by row; each candidate is used at most once.
 
     Args:
-        far: (candidates, sounds) distances.
-        ways: (candidates, candidates) costs of being neighbours.
-        extreme: (candidates, kinds) 1 where a candidate is an extreme of some kind.
-        share: of the nodes that each kind should have.
-        smoothness: weight of the mean way.
+        distances: (candidates, sounds).
+        edges: (candidates, candidates) costs of being neighbours.
+        extreme: (candidates, kinds) 1 where a candidate is an extreme of a kind.
+        share: share of the nodes that each kind should have.
+        smoothness: weight of the mean edge cost.
     """
     neighbours, weights = _neighbours(side)
     scale = smoothness / (weights.sum() / 2)
-    nodes: Indices = _run(far, ways, extreme, share * side**2, neighbours, weights * scale, moves, seed)
+    nodes: Indices = _run(distances, edges, extreme, share * side**2, neighbours, weights * scale, moves, seed)
     return nodes
 
 
 def _neighbours(side: int) -> tuple[Indices, Array]:
-    """Of each node its eight neighbours, -1 where there is none, and their weights, 0 there."""
+    """The eight neighbours of each node, -1 where there is none, and their weights, 0 where there is none."""
     neighbours, weights = np.full((side * side, 8), -1), np.zeros((side * side, 8))
     around = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
     for node in range(side * side):
@@ -55,8 +62,8 @@ def _neighbours(side: int) -> tuple[Indices, Array]:
 
 @njit(cache=True)
 def _run(
-    far: Array32,
-    ways: Array32,
+    distances: Array32,
+    edges: Array32,
     extreme: Array,
     wanted: float,
     neighbours: Indices,
@@ -65,20 +72,20 @@ def _run(
     seed: int,
 ) -> Indices:
     np.random.seed(seed)
-    candidates, sounds = far.shape
+    candidates, sounds = distances.shape
     nodes = np.random.permutation(candidates)[: len(neighbours)].astype(np.int64)
     used = np.zeros(candidates, np.bool_)
     used[nodes] = True
     best, second = np.empty(sounds, np.float32), np.empty(sounds, np.float32)
     owner = np.empty(sounds, np.int64)
     for s in range(sounds):
-        _rank(far, nodes, s, best, second, owner)
+        _rank(distances, nodes, s, best, second, owner)
     count = np.zeros(extreme.shape[1])
     for node in nodes:
         count += extreme[node]
     for move in range(moves):
         cool = 1 - move / moves
-        limit = -(_HOTTEST * cool * cool + 1e-9) * np.log(np.random.random() + 1e-300)
+        limit = -(_START_TEMPERATURE * cool * cool + 1e-9) * np.log(np.random.random() + 1e-300)
         a = np.random.randint(len(nodes))
         if np.random.random() < _SWAPS:
             b = (
@@ -86,7 +93,7 @@ def _run(
                 if np.random.random() < _NEAR_SWAPS
                 else np.random.randint(len(nodes))
             )
-            if b >= 0 and b != a and _swap_cost(ways, nodes, neighbours, weights, a, b) < limit:
+            if b >= 0 and b != a and _swap_cost(edges, nodes, neighbours, weights, a, b) < limit:
                 nodes[a], nodes[b] = nodes[b], nodes[a]
                 for s in range(sounds):
                     if owner[s] == a:
@@ -98,31 +105,30 @@ def _run(
         if used[new]:
             continue
         old = nodes[a]
-        cost = _place_cost(ways, nodes, neighbours, weights, a, new) - _place_cost(
-            ways, nodes, neighbours, weights, a, old
-        )
-        if cost > limit + _MOST_GAIN:
+        cost = _edge_cost(edges, nodes, neighbours, weights, a, new)
+        cost -= _edge_cost(edges, nodes, neighbours, weights, a, old)
+        if cost > limit + _MAX_GAIN:
             continue
         cost += _extreme_cost(count, extreme, old, new, wanted) / len(nodes)
-        if cost + _reach_cost(far, best, second, owner, a, new) < limit:
+        if cost + _coverage_cost(distances, best, second, owner, a, new) < limit:
             count += extreme[new] - extreme[old]
             nodes[a], used[old], used[new] = new, False, True
             for s in range(sounds):
-                if owner[s] == a or far[old, s] <= second[s]:
-                    _rank(far, nodes, s, best, second, owner)
-                elif far[new, s] < best[s]:
-                    second[s], best[s], owner[s] = best[s], far[new, s], a
-                elif far[new, s] < second[s]:
-                    second[s] = far[new, s]
+                if owner[s] == a or distances[old, s] <= second[s]:
+                    _rank(distances, nodes, s, best, second, owner)
+                elif distances[new, s] < best[s]:
+                    second[s], best[s], owner[s] = best[s], distances[new, s], a
+                elif distances[new, s] < second[s]:
+                    second[s] = distances[new, s]
     return nodes
 
 
 @njit(cache=True)
-def _rank(far: Array32, nodes: Indices, sound: int, best: Array32, second: Array32, owner: Indices) -> None:
-    """Which node sounds most like a sound, and how far it and the next are."""
+def _rank(distances: Array32, nodes: Indices, sound: int, best: Array32, second: Array32, owner: Indices) -> None:
+    """Find the nearest node of a sound, its distance and that of the second nearest."""
     first, following, where = _FAR, _FAR, -1
     for i in range(len(nodes)):
-        distance = far[nodes[i], sound]
+        distance = distances[nodes[i], sound]
         if distance < first:
             first, following, where = distance, first, i
         elif distance < following:
@@ -131,26 +137,26 @@ def _rank(far: Array32, nodes: Indices, sound: int, best: Array32, second: Array
 
 
 @njit(cache=True)
-def _place_cost(ways: Array32, nodes: Indices, neighbours: Indices, weights: Array, node: int, candidate: int) -> float:
-    """Of all ways from a node, if it held that candidate."""
+def _edge_cost(edges: Array32, nodes: Indices, neighbours: Indices, weights: Array, node: int, candidate: int) -> float:
+    """Cost of all edges of a node, if it had this candidate."""
     cost = 0.0
     for k in range(8):
         if neighbours[node, k] >= 0:
-            cost += weights[node, k] * ways[candidate, nodes[neighbours[node, k]]]
+            cost += weights[node, k] * edges[candidate, nodes[neighbours[node, k]]]
     return cost
 
 
 @njit(cache=True)
-def _swap_cost(ways: Array32, nodes: Indices, neighbours: Indices, weights: Array, a: int, b: int) -> float:
-    """What two nodes' ways cost more, once they have swapped: the way between them stays."""
+def _swap_cost(edges: Array32, nodes: Indices, neighbours: Indices, weights: Array, a: int, b: int) -> float:
+    """Change of the edge costs if two nodes swap; the edge between them does not change."""
     cost = 0.0
     first, other = nodes[a], nodes[b]
     for k in range(8):
         i, j = neighbours[a, k], neighbours[b, k]
         if i >= 0 and i != b:
-            cost += weights[a, k] * (ways[other, nodes[i]] - ways[first, nodes[i]])
+            cost += weights[a, k] * (edges[other, nodes[i]] - edges[first, nodes[i]])
         if j >= 0 and j != a:
-            cost += weights[b, k] * (ways[first, nodes[j]] - ways[other, nodes[j]])
+            cost += weights[b, k] * (edges[first, nodes[j]] - edges[other, nodes[j]])
     return cost
 
 
@@ -165,10 +171,10 @@ def _extreme_cost(count: Array, extreme: Array, old: int, new: int, wanted: floa
 
 
 @njit(cache=True, fastmath=True)
-def _reach_cost(far: Array32, best: Array32, second: Array32, owner: Indices, node: int, new: int) -> float:
-    """By how much the sounds are farther from their nodes, on average, once `node` holds `new`."""
+def _coverage_cost(distances: Array32, best: Array32, second: Array32, owner: Indices, node: int, new: int) -> float:
+    """Mean change of the sounds' distances to their nearest node if `node` gets the candidate `new`."""
     cost = 0.0
     for s in range(len(best)):
         left = second[s] if owner[s] == node else best[s]
-        cost += min(far[new, s], left) - best[s]
+        cost += min(distances[new, s], left) - best[s]
     return cost / len(best)

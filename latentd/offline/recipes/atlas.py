@@ -1,10 +1,10 @@
-"""Real presets laid out on a square so that neighbours are near in sound and in settings: simulated annealing.
+"""An atlas: real presets on a square grid, arranged by simulated annealing so that neighbours are similar.
 
-The start of the pad. Each node holds one preset; the energy to be lowered is the sum of
+The pad is initialised with it. Each node has one preset. The energy to minimise is the sum of
 
-- how far each preset of the corpus sounds from the node that sounds most like it (the pad should reach every sound),
-- what a way from node to node costs: change of the parameters that can be heard, switches, pitches, jumps in timbre,
-- a penalty for pads that leave out the extremes of a descriptor.
+- the distance in sound from each preset of the corpus to its nearest node (the pad should cover every sound),
+- the cost of each edge between neighbours: changes of audible parameters, switches and pitches, jumps in timbre,
+- a penalty for leaving out the extremes of a descriptor.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from latentd.errors import UserError
 from latentd.model.pad_sounds import UNIT
 from latentd.offline.recipes import annealing, relevance
 from latentd.synth import amsynth
@@ -26,19 +27,19 @@ _CATEGORIES = [i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.CAT
 _STEPS = [i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.STEPS]
 _CONTINUOUS = [i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.CONTINUOUS]
 
-_MEL_WEIGHT = 0.3  # of a dB, against a descriptor's difference in units of 13.5
+_MEL_WEIGHT = 0.3  # of a dB of log-mel distance, against a descriptor's difference in units of 13.5
 _SWITCH_COST = 1.2 / 7  # of an audible switch, against the mean change of all continuous parameters
 _PITCH_COST = 0.06  # of another octave or pitch of oscillator 2
-_JUMP_COST = 0.2 / 30  # of a point of the worst descriptor, up to
-_WORST_JUMP = 60.0
-_EXTREMES = (5.0, 95.0)  # percentiles of each descriptor; what lies beyond is to have
-_SHARE = 0.055  # of the nodes, each
-_FAINT_LUFS = -38.0  # presets fainter than this are no nodes
-_ROUNDS = 400  # of smoothing what is not heard
+_JUMP_COST = 0.2 / 30  # of a point of the greatest descriptor change, up to
+_MAX_JUMP = 60.0
+_EXTREMES = (5.0, 95.0)  # percentiles of each descriptor; the presets below and above should each have
+_SHARE = 0.055  # of the nodes
+_FAINT_LUFS = -38.0  # quieter presets do not become nodes
+_ROUNDS = 400  # of smoothing inaudible parameters
 
 
 class Atlas(NamedTuple):
-    """`params` (side, side, 41) of the nodes, what is not heard smoothed; `rows` (side, side) of the corpus."""
+    """`params` (side, side, 41) of the nodes, with inaudible parameters smoothed; `rows` (side, side) of the corpus."""
 
     params: Array
     rows: Indices
@@ -47,31 +48,37 @@ class Atlas(NamedTuple):
 def lay_out(
     params: Array, descriptors: Array, lufs: Array, mel: Array32, side: int, smoothness: float, moves: int, seed: int
 ) -> Atlas:
-    """Anneal.
+    """Arrange presets on a grid.
 
     Args:
         params: (n, 41) of distinct presets; `descriptors` (n, 7) clipped to 0..100; `lufs` (n,).
         mel: (n, n) log-mel distances in dB.
-        side: nodes a side.
-        smoothness: weight of the ways between neighbours against the reach of the nodes.
-        moves: to try; 20 million take half a minute.
+        side: nodes per side.
+        smoothness: weight of the edges between neighbours against the coverage of the sounds.
+        moves: number of moves to try; 20 million take half a minute.
+
+    Raises:
+        UserError: too few presets are loud enough to become nodes.
     """
-    heard = relevance.weights(params)
+    relevant = relevance.weights(params)
     loud = np.flatnonzero(lufs > _FAINT_LUFS)
-    far = np.abs(descriptors[:, None] - descriptors[None]).sum(axis=2) / UNIT + _MEL_WEIGHT * mel
+    if len(loud) < side**2:
+        found = f"{len(loud)} presets are louder than {_FAINT_LUFS:g} LUFS, {side**2} are needed"
+        raise UserError(found, "Name more banks, or give a smaller --side")
+    distances = np.abs(descriptors[:, None] - descriptors[None]).sum(axis=2) / UNIT + _MEL_WEIGHT * mel
     low, high = np.percentile(descriptors, _EXTREMES, axis=0)
     extreme = np.concatenate([descriptors <= low, descriptors >= high], axis=1)[loud].astype(np.float64)
-    cost = way_costs(params[loud], descriptors[loud], heard[loud])
-    nodes = annealing.anneal(far[loud].astype(np.float32), cost, extreme, _SHARE, side, moves, smoothness, seed)
+    edges = edge_costs(params[loud], descriptors[loud], relevant[loud])
+    nodes = annealing.anneal(distances[loud].astype(np.float32), edges, extreme, _SHARE, side, moves, smoothness, seed)
     rows = loud[nodes].reshape(side, side)
-    return Atlas(smoothed(params[rows], heard[rows]), rows)
+    return Atlas(smoothed(params[rows], relevant[rows]), rows)
 
 
-def way_costs(params: Array, descriptors: Array, heard: Array) -> Array32:
-    """What a way costs (n, n) between any two presets. A parameter counts as far as both let it be heard."""
+def edge_costs(params: Array, descriptors: Array, relevant: Array) -> Array32:
+    """Costs (n, n) of the edge between any two presets. A parameter counts as far as it is audible in both."""
     cost = np.zeros((len(params), len(params)), np.float32)
     for i in range(amsynth.COUNT):
-        weight = np.minimum(heard[:, None, i], heard[None, :, i])
+        weight = np.minimum(relevant[:, None, i], relevant[None, :, i])
         change = np.abs(params[:, None, i] - params[None, :, i])
         if i in _CONTINUOUS:
             cost += (weight * change / len(_CONTINUOUS)).astype(np.float32)
@@ -80,24 +87,24 @@ def way_costs(params: Array, descriptors: Array, heard: Array) -> Array32:
     worst = np.zeros_like(cost)
     for column in descriptors.T:
         np.maximum(worst, np.abs(column[:, None] - column[None]), out=worst)
-    cost += (_JUMP_COST * np.minimum(worst, _WORST_JUMP)).astype(np.float32)
+    cost += (_JUMP_COST * np.minimum(worst, _MAX_JUMP)).astype(np.float32)
     return cost
 
 
-def smoothed(params: Array, heard: Array) -> Array:
-    """Nodes (side, side, 41) whose parameters have their neighbours' values as far as they are not heard.
+def smoothed(params: Array, relevant: Array) -> Array:
+    """Nodes (side, side, 41) whose parameters take their neighbours' values as far as they are inaudible.
 
-    Steps and categories take votes: what is heard pulls towards its own class, and every neighbour towards its own.
+    Steps and categories are decided by votes: of the node's own class as far as it is audible, and of its neighbours.
     """
     smooth = params.copy()
     around = _sum_of_neighbours(np.ones((*params.shape[:2], 1)))
     for _ in range(_ROUNDS):
         mean = _sum_of_neighbours(smooth[:, :, _CONTINUOUS]) / around
-        weight = heard[:, :, _CONTINUOUS]
+        weight = relevant[:, :, _CONTINUOUS]
         smooth[:, :, _CONTINUOUS] = weight * params[:, :, _CONTINUOUS] + (1 - weight) * mean
     for i in _CATEGORIES + _STEPS:
         classes = np.rint(params[:, :, i] / amsynth.PARAMS_STEP[i]).astype(np.intp)
-        smooth[:, :, i] = _voted(classes, heard[:, :, i, None], around, i) * amsynth.PARAMS_STEP[i]
+        smooth[:, :, i] = _voted(classes, relevant[:, :, i, None], around, i) * amsynth.PARAMS_STEP[i]
     return smooth
 
 
@@ -109,7 +116,7 @@ def _voted(classes: NDArray[np.intp], weight: Array, around: Array, parameter: i
     chosen: NDArray[np.intp] = votes.argmax(axis=2)
     side = len(classes)
     black = np.add.outer(np.arange(side), np.arange(side)) % 2 == 0
-    for turn in range(30):  # lone classes that are hardly heard give way; black and white in turn, so that it settles
+    for turn in range(30):  # isolated, hardly audible classes change; as on a chessboard, so that it converges
         now = np.eye(own.shape[2])[chosen]
         better = (weight * own + 0.3 * _sum_of_neighbours(now) + 1e-3 * now).argmax(axis=2)
         chosen = np.where(black == (turn % 2 == 0), better, chosen)

@@ -1,4 +1,4 @@
-"""Presets with what they sound like: what the recipes learn from."""
+"""Measured patches that can be heard: the training data of the recipes with an audio loss."""
 
 from __future__ import annotations
 
@@ -16,21 +16,17 @@ from latentd.offline.timbre.measure import Measure, Measured
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
-OnProgress = Callable[[str, int, int], None]  # part of the work, steps done, of how many
+OnProgress = Callable[[str, int, int], None]  # part of the work, steps done, steps in all
 
-
-_PAD_WEIGHT = 2.0  # of an example from the newest pad, against a preset's 1; from older pads
-
-
-_OLD_PAD_WEIGHT = 1.0
-
-
-_FEWEST = 50  # presets
+MIN_PRESETS = 50  # distinct and audible
+# Weight of an example, where that of a preset is 1.
+_NEWEST_PAD_WEIGHT = 2.0
+_OLDER_PAD_WEIGHT = 1.0
 
 
 @dataclass(frozen=True)
 class AudiblePatches:
-    """Measured presets, silent ones left out: `params` (n, 41), and what they sound like."""
+    """Measured patches without the silent ones: `params` (n, 41), and their sounds."""
 
     params: Array
     descriptors: Array
@@ -38,7 +34,7 @@ class AudiblePatches:
     mel: NDArray[np.float16]
 
     def sounds(self) -> NDArray[np.float32]:
-        """As the proxy learns them."""
+        """Sounds (n, WIDTH) as the surrogate learns them."""
         return surrogate.targets(self.descriptors, self.lufs, self.mel)
 
 
@@ -46,11 +42,12 @@ def measure_presets(rows: Corpus, measure: Measure) -> AudiblePatches:
     """Measure distinct presets.
 
     Raises:
-        UserError: too few that are heard.
+        UserError: too few that can be heard.
     """
     presets = measure_audible(np.unique(rows.params, axis=0), measure)
-    if len(presets.params) < _FEWEST:
-        raise UserError(f"{len(presets.params)} distinct presets are heard, {_FEWEST} are needed", "Name more banks")
+    if len(presets.params) < MIN_PRESETS:
+        found = f"{len(presets.params)} of {rows.distinct()} distinct presets can be heard"
+        raise UserError(f"{found}, at least {MIN_PRESETS} are needed", "Name more banks")
     return presets
 
 
@@ -60,17 +57,17 @@ def measure_audible(params: Array, measure: Measure) -> AudiblePatches:
 
 
 def audible_only(params: Array, measured: Measured) -> AudiblePatches:
-    """Those of the measured params (n, 41) that make any sound."""
+    """The measured params (n, 41) that can be heard."""
     audible = np.isfinite(measured.descriptors).all(axis=1) & np.isfinite(measured.lufs)
     seven = np.clip(measured.descriptors[audible], 0.0, 100.0)
     return AudiblePatches(params[audible], seven, measured.lufs[audible], measured.mel[audible])
 
 
 def examples(sets: list[AudiblePatches]) -> Examples:
-    """Presets first, then pads, the newest last."""
-    weights = [1.0, *[_OLD_PAD_WEIGHT] * (len(sets) - 2), _PAD_WEIGHT][: len(sets)]
+    """Training examples from presets, then pads, the newest last."""
+    weights = [1.0, *[_OLDER_PAD_WEIGHT] * (len(sets) - 2), _NEWEST_PAD_WEIGHT][: len(sets)]
     return Examples(
-        np.concatenate([heard.params for heard in sets]),
-        np.concatenate([heard.sounds() for heard in sets]),
-        np.concatenate([np.full(len(heard.params), w) for heard, w in zip(sets, weights, strict=True)]),
+        np.concatenate([patches.params for patches in sets]),
+        np.concatenate([patches.sounds() for patches in sets]),
+        np.concatenate([np.full(len(patches.params), w) for patches, w in zip(sets, weights, strict=True)]),
     )

@@ -1,4 +1,4 @@
-"""What a pad is judged by while it is trained: the weights of the parts of a loss, which `--weight` changes."""
+"""Weights of the parts of the losses, which `--weight` changes."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from latentd.errors import UserError
 
 @dataclass(frozen=True)
 class TimbreWeights:
-    """Of the recipe `timbre`, against 1 for the distance of a preset from its place on the pad."""
+    """Weights of the recipe `timbre`, where the distance of a preset from its nearest sound on the pad has 1."""
 
-    jump: float = 0.8  # of the worst descriptor between neighbours, beyond
+    jump: float = 0.8  # greatest descriptor change between neighbours, above
     jump_free: float = 3.0
     even: float = 0.3  # coefficient of variation of the change between neighbours
-    step: float = 10.0  # mean change of the continuous parameters
-    flip: float = 2.0  # change of the classes' probabilities
-    range: float = 0.03  # distance of the pad's distribution of each descriptor from the corpus's
-    doubt: float = 0.3  # where the two networks of the proxy differ
+    step: float = 10.0  # mean change of the continuous parameters between neighbours
+    flip: float = 2.0  # change of the class probabilities between neighbours
+    range: float = 0.03  # distance between the descriptors' distributions on the pad and in the corpus
+    doubt: float = 0.3  # difference between the surrogate's two networks
     faint: float = 3.0  # dB below -36 LUFS
     teacher: float = 0.5  # distance from the atlas
 
 
 @dataclass(frozen=True)
 class VaeWeights:
-    """Of the recipe `vae`, against 1 for the cross entropy of the classes."""
+    """Weights of the recipe `vae`, where the cross entropy of the classes has 1."""
 
     descriptors: float = 1.0  # differences of all seven, in units of 13.5
     loudness: float = 0.05  # dB
-    mel: float = 0.33  # mean dB of the small picture
-    doubt: float = 0.3  # where the two networks of the proxy differ
+    mel: float = 0.33  # mean dB of the small spectrogram
+    doubt: float = 0.3  # difference between the surrogate's two networks
 
 
 W = TypeVar("W", bound=TimbreWeights | VaeWeights)
@@ -43,7 +43,7 @@ def changed(weights: W, changes: Sequence[str]) -> W:
     """Weights with changes such as `step=5`.
 
     Raises:
-        UserError: not of that form, no such weight (names the nearest one), or not a number from 0 up.
+        UserError: an unknown name, or a value that is not a number from 0 up.
     """
     known = [field.name for field in fields(weights)]
     values: dict[str, Any] = {}
@@ -51,8 +51,8 @@ def changed(weights: W, changes: Sequence[str]) -> W:
         name, _, text = change.partition("=")
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}" if near else f"There are: {', '.join(known)}"
-            raise UserError(f"--weight {change}: there is no weight {name!r}", hint)
+            hint = f"Did you mean {near[0]}?" if near else f"The weights are: {', '.join(known)}"
+            raise UserError(f"--weight {change}: no weight {name!r}", hint)
         values[name] = _number(change, text)
     return replace(weights, **values)
 

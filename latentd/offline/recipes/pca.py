@@ -1,4 +1,4 @@
-"""A latent space of more than two dimensions on a pad of two: the plane on which the corpus spreads most."""
+"""The plane of the first two principal components, for a latent space of more than two dimensions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from latentd.synth.amsynth import Array
 
 @dataclass(frozen=True)
 class Plane:
-    """Two directions (2, n), at right angles and of length 1, through `middle` (n,).
+    """Two orthonormal directions (2, n) through `middle` (n,).
 
-    `kept`: share of the corpus's latent variance that lies in the plane.
+    `kept`: share of the corpus's latent variance within the plane.
     """
 
     middle: Array
@@ -22,21 +22,21 @@ class Plane:
     kept: float
 
     def decoder(self, network: Network) -> Network:
-        """A decoder of latent points (n,) as one of points of the plane (2,)."""
+        """The decoder of points of the plane (2,), from a decoder of latent points (n,)."""
         (weight, bias), *others = network.layers
         return _stored((weight @ self.directions.T, weight @ self.middle + bias), *others, slope=network.slope)
 
     def encoder(self, network: Network) -> Network:
-        """An encoder to latent points (n,) as one to the nearest points of the plane (2,)."""
+        """The encoder to the nearest points of the plane (2,), from an encoder to latent points (n,)."""
         *others, (weight, bias) = network.layers
         folded = self.directions @ weight, self.directions @ (bias - self.middle)
         return _stored(*others, folded, slope=network.slope)
 
 
 def through(points: Array) -> Plane:
-    """The plane of the two main directions of latent points (m, n).
+    """The plane of the first two principal components of latent points (m, n).
 
-    A direction and its opposite are as good as each other: of each, the one whose largest part is positive is taken.
+    Their signs are arbitrary: the largest element of each is made positive.
     """
     middle = points.mean(axis=0)
     _, sizes, rows = np.linalg.svd(points - middle, full_matrices=False)
@@ -47,7 +47,7 @@ def through(points: Array) -> Plane:
 
 
 def _stored(*layers: tuple[Array, Array], slope: float) -> Network:
-    """A network of such numbers as a bundle keeps, so that what is measured now is what is loaded later."""
+    """A network with weights in a bundle's single precision, so that measurements hold for the loaded model."""
     return Network(tuple((_single(weight), _single(bias)) for weight, bias in layers), slope)
 
 

@@ -1,4 +1,4 @@
-"""A network that expects what a patch sounds like from its parameters alone: small enough for the daemon's numpy."""
+"""A network that predicts the sound of a patch from its parameters: small enough for the daemon's numpy."""
 
 from __future__ import annotations
 
@@ -23,23 +23,27 @@ if TYPE_CHECKING:
     from latentd.offline.recipes.audible import AudiblePatches
 
 SLOPE = 0.1
-_MEMBERS = 2  # networks that are averaged
+_MEMBERS = 2  # networks that are averaged: an ensemble
 _HIDDEN = 320  # units of each of their two hidden layers
 _RATE = 3e-3
 _DECAY = 0.1  # of the weights
 _DROPOUT = 0.1
-_PICTURE_WEIGHT = 0.5  # of the picture, against the descriptors
+_MEL_WEIGHT = 0.5  # of the spectrogram, against the descriptors
 _WEIGHTS = (1.0, 0.7, 0.3)  # of an example of each set
-_MIDDLE, _SCALE = 0.3, 2.0  # of the columns, most of which are 0: it learns faster about the middle of its inputs
+_MIDDLE, _SCALE = 0.3, 2.0  # of the columns, most of which are 0: centred inputs are learned faster
 
 
 def train(sets: Sequence[AudiblePatches], steps: int, seed: int, report: OnStep) -> Network:
-    """A network from columns to seven descriptors and a small picture in dB. Sets: presets, crossed ones, the pad."""
-    pictures = [small(heard.mel).reshape(len(heard.mel), -1) for heard in sets]
-    sounds = np.concatenate([np.hstack([heard.descriptors, p]) for heard, p in zip(sets, pictures, strict=True)])
-    params = np.concatenate([heard.params for heard in sets])
-    # Any patch may be asked for, so presets count most, and the pad's own patches, which are many and alike, least.
-    weights = np.concatenate([np.full(len(h.params), w) for h, w in zip(sets, _WEIGHTS, strict=True)])
+    """A network from columns to seven descriptors and a small spectrogram in dB.
+
+    Args:
+        sets: presets, crossed presets, and the patches of the pad.
+    """
+    mels = [small(patches.mel).reshape(len(patches.mel), -1) for patches in sets]
+    sounds = np.concatenate([np.hstack([patches.descriptors, mel]) for patches, mel in zip(sets, mels, strict=True)])
+    params = np.concatenate([patches.params for patches in sets])
+    # Presets count most, since users encode presets; the pad's patches, which are many and similar, count least.
+    weights = np.concatenate([np.full(len(patches.params), w) for patches, w in zip(sets, _WEIGHTS, strict=True)])
     examples = Examples(params, sounds.astype(np.float32), weights)
     mean, std = examples.sounds.mean(axis=0), examples.sounds.std(axis=0) + 1e-3
     members = []
@@ -58,9 +62,9 @@ def _part(report: OnStep, before: int, total: int) -> OnStep:
 
 
 def _averaged(members: list[list[tuple[Array, Array]]], mean: Array, std: Array) -> Network:
-    """One network that gives the mean of several of three layers each: side by side, then added up.
+    """One network with the mean output of several networks of three layers each, placed side by side.
 
-    Its numbers are such as half precision holds, which is how a bundle keeps them.
+    Its weights are rounded to half precision, as a bundle stores them.
     """
     first, between, last = zip(*members, strict=True)
     weight = np.concatenate([w for w, _ in first]) * input_mask()
@@ -93,14 +97,14 @@ def _learn(
     random = np.random.default_rng(seed)
     chance = examples.weights / examples.weights.sum()
     silent = relevance.weights(examples.params) == 0
-    picture = PICTURE[0] * PICTURE[1]
-    importance = torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [_PICTURE_WEIGHT / picture] * picture)
-    marks = torch.from_numpy(input_mask())
+    levels = PICTURE[0] * PICTURE[1]
+    importance = torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [_MEL_WEIGHT / levels] * levels)
+    mask = torch.from_numpy(input_mask())
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = _RATE * min(1.0, step / 100) * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-6
         columns, sounds = batch(examples, chance, silent, random)
-        h = (columns - _MIDDLE) * _SCALE * marks
+        h = (columns - _MIDDLE) * _SCALE * mask
         for linear in layers[:-1]:
             h = functional.dropout(functional.leaky_relu(linear(h), SLOPE), _DROPOUT)
         loss = ((layers[-1](h) - (sounds - mean) / std).abs() * importance).sum(dim=1).mean()

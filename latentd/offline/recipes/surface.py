@@ -1,8 +1,8 @@
-"""The pad as a learned surface: from a point to a patch, trained by what the patch sounds like.
+"""The pad as a learned surface: a small network from a point to a patch, trained with a loss on the patch's sound.
 
-A small network sees a point as plane waves and gives all columns. It starts as a copy of an atlas of real presets, and
-then listens, through the proxy, to what it plays: every preset of the corpus should be found somewhere on the pad, and
-on the way from point to point neither the sound nor the settings should change more than they must.
+The network sees a point as plane waves (Fourier features) and outputs all columns. It first copies an atlas of real
+presets. Then it is trained through the surrogate: every preset of the corpus should be found somewhere on the pad, and
+neither sound nor parameters should change more than necessary between neighbouring points.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from latentd.model.decoder import Network
 from latentd.model.pad_sounds import DESCRIPTORS, UNIT
 from latentd.offline.recipes.loss_weights import TimbreWeights
 from latentd.offline.recipes.paper import layer
-from latentd.offline.recipes.surrogate import LAYOUT, LUFS, PICTURE, OnStep, Surrogate
+from latentd.offline.recipes.surrogate import LAYOUT, LUFS, MEL_SHAPE, OnStep, Surrogate
 from latentd.synth.amsynth import Array
 
 SLOPE = 0.1  # of the leaky ReLU below zero
-GRID = 50  # points a side where presets look for their place
+GRID = 50  # points per side, among which the nearest sound of a preset is searched
 _CONTINUOUS = len(LAYOUT.continuous)
 _SLICES = LAYOUT.slices()
-# Small pictures are 3/4 as far apart as whole ones, so that this is a quarter of a dB.
-_PICTURE_WEIGHT = 0.33 / (PICTURE[0] * PICTURE[1])
-_PAIRS = 512  # of neighbouring points, each step
-_PRESETS = 256
+# Distances between small spectrograms are 3/4 of those between whole ones, so this is a weight of 1/4 per dB.
+_MEL_WEIGHT = 0.33 / (MEL_SHAPE[0] * MEL_SHAPE[1])
+_PAIRS = 512  # of neighbouring points in a batch
+_PRESETS = 256  # in a batch
 _FAINT_LUFS = -36.0
 _MEND_RATE = 3e-4
 
@@ -41,7 +41,7 @@ class Surface(nn.Module):
     waves: Tensor
 
     def __init__(self, waves: int, cycles: float, hidden: int, seed: int) -> None:
-        """`waves`: how many; `cycles`: the standard deviation of their number over the pad, in either direction."""
+        """`waves`: number of plane waves; `cycles`: standard deviation of their cycles across the pad, on each axis."""
         super().__init__()
         torch.manual_seed(seed)
         self.register_buffer("waves", math.pi * cycles * torch.randn(waves, 2))
@@ -50,7 +50,7 @@ class Surface(nn.Module):
         self.last = nn.Linear(hidden, LAYOUT.width)
 
     def forward(self, points: Tensor) -> Tensor:
-        """Scores of points."""
+        """Scores (n, width) of points (n, 2)."""
         phase = points @ self.waves.T
         h = torch.cat([torch.sin(phase), torch.cos(phase), points], dim=1)
         for linear in self.hidden:
@@ -59,13 +59,13 @@ class Surface(nn.Module):
         return scores
 
     def network(self) -> Network:
-        """The same for numpy."""
+        """The same network for numpy."""
         linears = [linear for linear in (*self.hidden, self.last) if isinstance(linear, nn.Linear)]
         return Network(tuple(layer(linear) for linear in linears), SLOPE, self.waves.numpy().astype(np.float64))
 
 
 def straight_through(scores: Tensor) -> Tensor:
-    """Columns of scores: values, and the one class of each category, through which gradients pass to all of them."""
+    """Columns of scores: values 0..1, and one-hot classes with straight-through gradients."""
     parts = [torch.sigmoid(scores[:, :_CONTINUOUS])]
     for columns in _SLICES:
         likely = torch.softmax(scores[:, columns], dim=1)
@@ -75,7 +75,7 @@ def straight_through(scores: Tensor) -> Tensor:
 
 
 class Teacher:
-    """An atlas of nodes (side, side, 41), read between its nodes: values in straight lines, classes by vote."""
+    """An atlas of nodes (side, side, 41) with bilinear interpolation: the surface is trained to copy it."""
 
     def __init__(self, nodes: Array) -> None:
         side = len(nodes)
@@ -98,20 +98,20 @@ class Teacher:
 
 
 def imitate(surface: Surface, teacher: Teacher, steps: int, seed: int, report: OnStep, rate: float = 3e-3) -> None:
-    """Make a surface that plays what an atlas does."""
+    """Train a surface to copy an atlas."""
     random = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(surface.parameters(), lr=rate)
     for step in range(steps):
-        _cool(optimizer, rate, step, steps)
+        _set_rate(optimizer, rate, step, steps)
         points = 2 * torch.rand(_PAIRS, 2, generator=random) - 1
-        classes, values = _unlike(surface(points), teacher(points))
-        _descend(optimizer, classes + 10 * values)
+        classes, values = _imitation_losses(surface(points), teacher(points))
+        _optimize(optimizer, classes + 10 * values)
         report(step + 1, steps)
 
 
 def refine(
     surface: Surface,
-    proxy: Surrogate,
+    surrogate: Surrogate,
     sounds: NDArray[np.float32],
     teacher: Teacher,
     weights: TimbreWeights,
@@ -120,67 +120,67 @@ def refine(
     seed: int,
     report: OnStep,
 ) -> None:
-    """Train a surface by ear: for presets that sound like `sounds` (n, WIDTH), under `weights`."""
+    """Train a surface with an audio loss: presets with the sounds (n, WIDTH) should be found on it."""
     random = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(surface.parameters(), lr=rate)
     goals = torch.from_numpy(sounds)
     spread = torch.quantile(goals[:, :DESCRIPTORS], torch.linspace(0, 1, _PAIRS), dim=0)
     for step in range(steps):
-        _cool(optimizer, rate, step, steps)
+        _set_rate(optimizer, rate, step, steps)
         if step % 50 == 0:
-            places, urgency = _places(surface, proxy, goals)
+            places, urgency = _nearest_places(surface, surrogate, goals)
         rows = torch.randint(0, len(goals), (_PRESETS,), generator=random)
         near = (torch.rand(_PRESETS, 2, generator=random) - 0.5) / (GRID - 1)
         first, second = _neighbours(random)
         points = torch.cat([(places[rows] + near).clamp(-1, 1), first, second])
         scores = surface(points)
         columns = straight_through(scores)
-        heard = proxy.members(columns)
-        loss = _distance((heard[0] + heard[1])[:_PRESETS] / 2, goals[rows], urgency[rows])
-        loss = loss + _ways(scores[_PRESETS:], columns[_PRESETS:], heard, spread, weights)
-        classes, values = _unlike(scores, teacher(points))
-        _descend(optimizer, loss + weights.teacher * (classes + 10 * values))
+        outputs = surrogate.members(columns)
+        loss = _sound_loss((outputs[0] + outputs[1])[:_PRESETS] / 2, goals[rows], urgency[rows])
+        loss = loss + _smoothness_loss(scores[_PRESETS:], columns[_PRESETS:], outputs, spread, weights)
+        classes, values = _imitation_losses(scores, teacher(points))
+        _optimize(optimizer, loss + weights.teacher * (classes + 10 * values))
         report(step + 1, steps)
 
 
 def mend(surface: Surface, points: Array, faint: NDArray[np.bool_], steps: int, seed: int, report: OnStep) -> None:
-    """Where the pad is too faint (n,), play what points (n, 2) of -1..1 nearby play; elsewhere stay as it is."""
+    """Train the points (n, 2) of -1..1 that are too faint (n,) towards the patches nearby, and the others to stay."""
     random = torch.Generator().manual_seed(seed)
     places = torch.from_numpy(points).float()
-    sick = torch.from_numpy(faint)
+    bad = torch.from_numpy(faint)
     with torch.no_grad():
-        columns = torch.cat([_likely(surface(part)) for part in places.split(2500)])
-        near = torch.cdist(places[sick], places) < 2.5 * 2 / (GRID - 1)
-        near[:, sick] = False
+        columns = torch.cat([_probabilities(surface(part)) for part in places.split(2500)])
+        near = torch.cdist(places[bad], places) < 2.5 * 2 / (GRID - 1)
+        near[:, bad] = False
         near = near.float()
-        columns[sick] = (near @ columns) / near.sum(dim=1, keepdim=True).clamp(min=1)
+        columns[bad] = (near @ columns) / near.sum(dim=1, keepdim=True).clamp(min=1)
     optimizer = torch.optim.Adam(surface.parameters(), lr=_MEND_RATE)
-    chance = torch.where(sick, len(places) / 8 / max(int(sick.sum()), 1), 1.0)
+    chance = torch.where(bad, len(places) / 8 / max(int(bad.sum()), 1), 1.0)
     for step in range(steps):
-        _cool(optimizer, _MEND_RATE, step, steps)
+        _set_rate(optimizer, _MEND_RATE, step, steps)
         rows = torch.multinomial(chance, _PAIRS, replacement=True, generator=random)
         scores = surface(places[rows])
         entropies = [functional.cross_entropy(scores[:, c], columns[rows][:, c]) for c in _SLICES]
         values = (torch.sigmoid(scores[:, :_CONTINUOUS]) - columns[rows][:, :_CONTINUOUS]).abs().mean()
-        _descend(optimizer, torch.stack(entropies).mean() + 30 * values)
+        _optimize(optimizer, torch.stack(entropies).mean() + 30 * values)
         report(step + 1, steps)
 
 
-def _likely(scores: Tensor) -> Tensor:
-    """Values, and the probability of each class."""
+def _probabilities(scores: Tensor) -> Tensor:
+    """Columns of scores: values 0..1, and the probability of each class."""
     parts = [torch.sigmoid(scores[:, :_CONTINUOUS]), *(torch.softmax(scores[:, c], dim=1) for c in _SLICES)]
     return torch.cat(parts, dim=1)
 
 
-def _places(surface: Surface, proxy: Surrogate, goals: Tensor) -> tuple[Tensor, Tensor]:
-    """Where on the pad each preset is heard best, and how urgently it waits for a better place (mean about 1)."""
+def _nearest_places(surface: Surface, surrogate: Surrogate, goals: Tensor) -> tuple[Tensor, Tensor]:
+    """The place of the nearest sound on the pad of each preset, and a weight that grows with its distance (mean 1)."""
     ticks = torch.linspace(-1, 1, GRID)
     points = torch.cartesian_prod(ticks, ticks).flip(1)
     with torch.no_grad():
-        heard = proxy(straight_through(surface(points)))
-        far = torch.cdist(goals[:, :DESCRIPTORS] / UNIT, heard[:, :DESCRIPTORS].clamp(0, 100) / UNIT, p=1)
-        far += _PICTURE_WEIGHT * torch.cdist(goals[:, LUFS + 1 :], heard[:, LUFS + 1 :], p=1)
-        nearest = far.min(dim=1)
+        sounds = surrogate(straight_through(surface(points)))
+        distances = torch.cdist(goals[:, :DESCRIPTORS] / UNIT, sounds[:, :DESCRIPTORS].clamp(0, 100) / UNIT, p=1)
+        distances += _MEL_WEIGHT * torch.cdist(goals[:, LUFS + 1 :], sounds[:, LUFS + 1 :], p=1)
+        nearest = distances.min(dim=1)
     return points[nearest.indices], (nearest.values / nearest.values.mean()).clamp(0.5, 2.5)
 
 
@@ -193,15 +193,17 @@ def _neighbours(random: torch.Generator) -> tuple[Tensor, Tensor]:
     return first, first + apart
 
 
-def _distance(heard: Tensor, goals: Tensor, urgency: Tensor) -> Tensor:
-    seven = (heard[:, :DESCRIPTORS].clamp(0, 100) - goals[:, :DESCRIPTORS]).abs().sum(dim=1) / UNIT
-    picture = _PICTURE_WEIGHT * (heard[:, LUFS + 1 :] - goals[:, LUFS + 1 :]).abs().sum(dim=1)
-    return ((seven + picture) * urgency).mean()
+def _sound_loss(sounds: Tensor, goals: Tensor, urgency: Tensor) -> Tensor:
+    seven = (sounds[:, :DESCRIPTORS].clamp(0, 100) - goals[:, :DESCRIPTORS]).abs().sum(dim=1) / UNIT
+    mel = _MEL_WEIGHT * (sounds[:, LUFS + 1 :] - goals[:, LUFS + 1 :]).abs().sum(dim=1)
+    return ((seven + mel) * urgency).mean()
 
 
-def _ways(scores: Tensor, columns: Tensor, heard: list[Tensor], spread: Tensor, weights: TimbreWeights) -> Tensor:
-    """What the ways between neighbours cost; the first half of `scores` and `columns` are their starts."""
-    sound = ((heard[0] + heard[1]) / 2)[_PRESETS:]
+def _smoothness_loss(
+    scores: Tensor, columns: Tensor, outputs: list[Tensor], spread: Tensor, weights: TimbreWeights
+) -> Tensor:
+    """Loss of the changes between neighbours, which are in the first and the second half of `scores` and `columns`."""
+    sound = ((outputs[0] + outputs[1]) / 2)[_PRESETS:]
     seven = sound[:, :DESCRIPTORS].clamp(0, 100)
     change = (seven[:_PAIRS] - seven[_PAIRS:]).abs()
     jump = functional.relu(change.max(dim=1).values - weights.jump_free).mean()
@@ -210,7 +212,7 @@ def _ways(scores: Tensor, columns: Tensor, heard: list[Tensor], spread: Tensor, 
     flips = [torch.softmax(scores[:, c], dim=1) for c in _SLICES]
     flip = torch.stack([(p[:_PAIRS] - p[_PAIRS:]).abs().sum(dim=1).mean() for p in flips]).sum()
     kept = (seven[:_PAIRS].sort(dim=0).values - spread).abs().mean()
-    doubt = (heard[0] - heard[1])[:, :DESCRIPTORS].abs().mean()
+    doubt = (outputs[0] - outputs[1])[:, :DESCRIPTORS].abs().mean()
     faint = functional.relu(_FAINT_LUFS - sound[:, LUFS]).mean()
     return (
         weights.jump * jump
@@ -223,19 +225,19 @@ def _ways(scores: Tensor, columns: Tensor, heard: list[Tensor], spread: Tensor, 
     )
 
 
-def _unlike(scores: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross entropy of the classes (mean of the categories), mean difference of the values."""
+def _imitation_losses(scores: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross entropy of the classes (mean over the categories), and mean |difference| of the values."""
     entropies = [functional.cross_entropy(scores[:, c], columns[:, c].argmax(dim=1)) for c in _SLICES]
     values = (torch.sigmoid(scores[:, :_CONTINUOUS]) - columns[:, :_CONTINUOUS]).abs().mean()
     return torch.stack(entropies).mean(), values
 
 
-def _cool(optimizer: torch.optim.Optimizer, rate: float, step: int, steps: int) -> None:
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float, step: int, steps: int) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-5
 
 
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def _optimize(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

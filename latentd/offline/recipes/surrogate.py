@@ -1,7 +1,8 @@
-"""A stand-in for the synth that can be differentiated: from a patch's columns to what it sounds like.
+"""A surrogate model of the synth: a differentiable function from a patch's columns to its sound.
 
-Two networks learn the same from measured patches and are averaged; where they differ, neither is to be trusted. Their
-output is the seven descriptors, loudness, and a small log-mel picture.
+It is the mean of two networks trained on the same measured patches; where they disagree, neither is reliable. Their
+output is the seven descriptors, loudness, and a small log-mel spectrogram. In stored settings (`proxy_steps`) it is
+called proxy.
 """
 
 from __future__ import annotations
@@ -27,27 +28,27 @@ _CONTINUOUS, _OTHER = (
     tuple(i for i, p in enumerate(amsynth.PARAMETERS) if p.kind in kinds)
     for kinds in ((Kind.CONTINUOUS,), (Kind.CATEGORY, Kind.STEPS))
 )
-# Every parameter is learned; octave and pitch of oscillator 2 step by step, since there is nothing between two pitches.
+# Every parameter is learned; octave and pitch of oscillator 2 as classes, since a pitch between two is wrong.
 LAYOUT = Layout(continuous=_CONTINUOUS, categories=_OTHER)
 
-# One held note does not tell them; the networks do not see them.
-_DEAF = frozenset(
+# Inaudible in one held note: hidden from the networks.
+_INAUDIBLE = frozenset(
     amsynth.INDEX[name]
     for name in (
         "amp_release", "filter_release", "portamento_time", "portamento_mode", "keyboard_mode", "filter_kbd_track",
     )
 )  # fmt: skip
-PICTURE = (4, 16)  # times and bands of the picture that the networks learn
-LUFS = DESCRIPTORS  # column of the loudness; those after it are the picture
-WIDTH = DESCRIPTORS + 1 + PICTURE[0] * PICTURE[1]
-_FAINTEST = -60.0
-_SWAPPED = 0.7  # share of the examples whose silent parameters are replaced by another patch's
+MEL_SHAPE = (4, 16)  # times and bands of the spectrogram that the networks learn
+LUFS = DESCRIPTORS  # column of the loudness; those after it are the spectrogram
+WIDTH = DESCRIPTORS + 1 + MEL_SHAPE[0] * MEL_SHAPE[1]
+_QUIETEST_LUFS = -60.0
+_SWAPPED = 0.7  # share of the examples whose inaudible parameters are replaced by those of another patch
 
-OnStep = Callable[[int, int], None]  # steps done, of how many
+OnStep = Callable[[int, int], None]  # steps done, steps in all
 
 
 class Examples(NamedTuple):
-    """Measured patches: `params` (n, 41) and `sounds` (n, WIDTH), each drawn as often as its weight (n,) says."""
+    """Measured patches: `params` (n, 41) and `sounds` (n, WIDTH), drawn in proportion to their `weights` (n,)."""
 
     params: Array
     sounds: NDArray[np.float32]
@@ -55,13 +56,13 @@ class Examples(NamedTuple):
 
 
 def targets(descriptors: Array, lufs: Array, mel: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Sounds (n, WIDTH) of descriptors (n, 7), loudness (n,) and log-mel pictures (n, time, 64)."""
-    times = np.linspace(0, mel.shape[1], PICTURE[0] + 1).astype(int)
+    """Sounds (n, WIDTH) of descriptors (n, 7), loudness (n,) and log-mel spectrograms (n, time, 64)."""
+    times = np.linspace(0, mel.shape[1], MEL_SHAPE[0] + 1).astype(int)
     parts = [mel[:, a:b].astype(np.float32).mean(axis=1) for a, b in itertools.pairwise(times)]
-    pictures = np.stack(parts, axis=1).reshape(len(mel), *PICTURE, -1).mean(axis=3)
-    level = np.clip(lufs, _FAINTEST, 0.0)[:, None]
+    small = np.stack(parts, axis=1).reshape(len(mel), *MEL_SHAPE, -1).mean(axis=3)
+    level = np.clip(lufs, _QUIETEST_LUFS, 0.0)[:, None]
     seven = np.clip(descriptors, 0.0, 100.0)
-    return np.concatenate([seven, level, pictures.reshape(len(mel), -1)], axis=1).astype(np.float32)
+    return np.concatenate([seven, level, small.reshape(len(mel), -1)], axis=1).astype(np.float32)
 
 
 class _Net(nn.Module):
@@ -99,7 +100,7 @@ class Surrogate(nn.Module):
         self.register_buffer("std", torch.from_numpy(examples.sounds.std(axis=0) + 1e-3))
 
     def members(self, columns: Tensor) -> list[Tensor]:
-        """What each of the two says."""
+        """The sounds that each of the two networks predicts."""
         return [net(columns) * self.std + self.mean for net in self.nets]
 
     def forward(self, columns: Tensor) -> Tensor:
@@ -108,7 +109,7 @@ class Surrogate(nn.Module):
         return (one + other) / 2
 
     def learn(self, examples: Examples, steps: int, rate: float, seed: int, report: OnStep) -> None:
-        """Learn from examples, on top of what it knows. Each network sees batches of its own."""
+        """Train on examples, from the present weights on. Each network gets its own batches."""
         random = np.random.default_rng(seed)
         torch.manual_seed(seed)
         optimizer = torch.optim.AdamW(self.parameters(), lr=rate, weight_decay=0.02)
@@ -130,7 +131,7 @@ class Surrogate(nn.Module):
             report(step + 1, steps)
         self.requires_grad_(False).eval()
 
-    def expect(self, params: Array) -> NDArray[np.float32]:
+    def predict(self, params: Array) -> NDArray[np.float32]:
         """Sounds (n, WIDTH) of params (n, 41)."""
         with torch.no_grad():
             sounds: NDArray[np.float32] = self(torch.from_numpy(LAYOUT.encode(params)).float()).numpy()
@@ -140,7 +141,7 @@ class Surrogate(nn.Module):
 def batch(
     examples: Examples, chance: Array, silent: NDArray[np.bool_], random: np.random.Generator, size: int = 128
 ) -> tuple[Tensor, Tensor]:
-    """Columns and sounds. What a patch keeps silent often has another patch's values: it sounds the same."""
+    """Columns and sounds. Inaudible parameters often get another patch's values, with the same sound."""
     rows, others = random.choice(len(chance), size, p=chance), random.integers(0, len(chance), size)
     replaced = silent[rows] & (random.random((size, 1)) < _SWAPPED)
     params = np.where(replaced, examples.params[others], examples.params[rows])
@@ -148,16 +149,16 @@ def batch(
 
 
 def _importance() -> Tensor:
-    """Weights (WIDTH,): the descriptors together as much as the picture, loudness a tenth."""
-    picture = WIDTH - DESCRIPTORS - 1
-    return torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [0.1] + [1 / picture] * picture)
+    """Weights (WIDTH,): 1 for all descriptors together, 1 for the spectrogram, 0.1 for loudness."""
+    levels = WIDTH - DESCRIPTORS - 1
+    return torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [0.1] + [1 / levels] * levels)
 
 
 def input_mask() -> NDArray[np.float32]:
-    """(width,) 1 for the columns that networks see, 0 for those that one held note does not tell them."""
+    """(width,) 1 for the columns that the networks see, 0 for those that are inaudible in one held note."""
     marks = np.ones(LAYOUT.width, np.float32)
-    marks[[column for column, i in enumerate(LAYOUT.continuous) if i in _DEAF]] = 0.0
+    marks[[column for column, i in enumerate(LAYOUT.continuous) if i in _INAUDIBLE]] = 0.0
     for i, columns in zip(LAYOUT.categories, LAYOUT.slices(), strict=True):
-        if i in _DEAF:
+        if i in _INAUDIBLE:
             marks[columns] = 0.0
     return marks

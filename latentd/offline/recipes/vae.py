@@ -1,10 +1,10 @@
-"""The recipe `vae`: an auto-encoder of all 41 parameters that hears, through a proxy, what it makes of a patch.
+"""The recipe `vae`: an auto-encoder of all 41 parameters with an audio loss.
 
-corpus -> measured -> proxy            what a patch sounds like, differentiable
-corpus -> encoder -> point -> decoder  judged by the patch that comes back, and by what that sounds like
-pad    -> measured -> proxy            the proxy hears where it was wrong; the auto-encoder goes on; some rounds
+corpus -> measured -> surrogate        predicts the sound of a patch, differentiable
+corpus -> encoder -> point -> decoder  trained on the error of the reconstructed patch and of its sound
+pad    -> measured -> surrogate        in rounds: the surrogate learns where it was wrong, and training continues
 
-As the surface of the recipe `timbre`, but no atlas: where a patch lies is learned with all the rest.
+It has no atlas, unlike the recipe `timbre`: the position of a patch is learned too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,7 +21,14 @@ from torch import Tensor, nn
 from latentd.model.decoder import Decoder
 from latentd.model.pad_sounds import DESCRIPTORS, UNIT
 from latentd.offline.corpus.corpus import Corpus
-from latentd.offline.recipes.audible import AudiblePatches, OnProgress, examples, measure_audible, measure_presets
+from latentd.offline.recipes.audible import (
+    MIN_PRESETS,
+    AudiblePatches,
+    OnProgress,
+    examples,
+    measure_audible,
+    measure_presets,
+)
 from latentd.offline.recipes.loss_weights import VaeWeights
 from latentd.offline.recipes.paper import BOX_SHARE, Epoch, Recipe, Trained, networks
 from latentd.offline.recipes.surface import straight_through
@@ -37,29 +45,31 @@ _WARM_STEPS = 50
 
 @dataclass(frozen=True)
 class VaeRecipe(Recipe):
-    """What decides a training, besides its presets."""
+    """The settings of a training run; model.json stores them under these names."""
+
+    MIN_PRESETS: ClassVar[int] = MIN_PRESETS  # distinct, to train on
 
     name: str = "vae"
-    epochs: int = 240  # in all; an equal part before each round, and after the last
+    epochs: int = 240  # in all, in equal parts before, between and after the rounds
     batch: int = 128
     continuous_weight: float = 10.0
     hidden: int = 128
     slope: float = 0.1
     rounds: int = 2
-    proxy_steps: int = 1800
-    again_steps: int = 900  # of the proxy, each round
+    proxy_steps: int = 1800  # of the surrogate
+    again_steps: int = 900  # of the surrogate, each round
     weights: VaeWeights = field(default_factory=VaeWeights)
 
 
 @dataclass(frozen=True)
 class VaeEpoch(Epoch):
-    """`train_sound`: how far what comes back sounds from the preset, weighted, in the proxy's ears."""
+    """`train_sound`: weighted error of the reconstruction's sound, as the surrogate predicts it."""
 
     train_sound: float
 
 
 class DeepVAE(VAE):
-    """Two hidden layers in each half, for all 41 parameters."""
+    """With two hidden layers in each half, for all 41 parameters."""
 
     def __init__(self, recipe: VaeRecipe) -> None:
         super().__init__(LAYOUT, recipe.hidden, recipe.slope, recipe.latent)
@@ -67,49 +77,49 @@ class DeepVAE(VAE):
         self.decode_again = nn.Linear(recipe.hidden, recipe.hidden)
 
     def encoder_layers(self) -> tuple[nn.Linear, ...]:
-        """From columns to the mean."""
+        """The layers from columns to the mean."""
         return self.encode_hidden, self.encode_again, self.encode_mean
 
     def decoder_layers(self) -> tuple[nn.Linear, ...]:
-        """From a point to scores."""
+        """The layers from a latent point to scores."""
         return self.decode_hidden, self.decode_again, self.decode_output
 
 
 def train(rows: Corpus, recipe: VaeRecipe, measure: Measure, report: OnProgress) -> Trained:
-    """Train.
+    """Train an auto-encoder.
 
     Raises:
-        UserError: too few presets that are heard.
+        UserError: too few presets that can be heard.
     """
     torch.set_num_threads(1)
     seed = recipe.seed
     presets = measure_presets(rows, measure)
-    heard = [presets]
-    ear = Surrogate(examples(heard), seed)
-    _listen(ear, heard, recipe.proxy_steps, 1.5e-3, seed, report)
+    measured = [presets]
+    surrogate = Surrogate(examples(measured), seed)
+    _learn(surrogate, measured, recipe.proxy_steps, 1.5e-3, seed, report)
     torch.manual_seed(seed)
     model = DeepVAE(recipe)
     curve: list[Epoch] = []
     for turn in range(recipe.rounds + 1):
         if turn:
-            heard.append(measure_audible(_probed(model, presets, seed + turn), measure))
-            _listen(ear, heard, recipe.again_steps, 8e-4, seed + turn, report)
+            measured.append(measure_audible(_probed(model, presets, seed + turn), measure))
+            _learn(surrogate, measured, recipe.again_steps, 8e-4, seed + turn, report)
         last = recipe.epochs * (turn + 1) // (recipe.rounds + 1)
-        for epoch in _epochs(model, ear, presets, recipe, range(len(curve) + 1, last + 1)):
+        for epoch in _epochs(model, surrogate, presets, recipe, range(len(curve) + 1, last + 1)):
             curve.append(epoch)
             report(f"training, loss {epoch.train:.2f}", epoch.number, recipe.epochs)
     return Trained(model, tuple(curve), {})
 
 
-def _listen(
-    ear: Surrogate, heard: list[AudiblePatches], steps: int, rate: float, seed: int, report: OnProgress
+def _learn(
+    surrogate: Surrogate, measured: list[AudiblePatches], steps: int, rate: float, seed: int, report: OnProgress
 ) -> None:
-    part = "listening to the presets" if len(heard) == 1 else f"listening to the pad, round {len(heard) - 1}"
-    ear.learn(examples(heard), steps, rate, seed, lambda done, total: report(part, done, total))
+    part = "training the surrogate" + (f", round {len(measured) - 1}" if len(measured) > 1 else "")
+    surrogate.learn(examples(measured), steps, rate, seed, lambda done, total: report(part, done, total))
 
 
 def _probed(model: DeepVAE, presets: AudiblePatches, seed: int) -> Array:
-    """Params (_PROBES, 41) at points anywhere on the part of the plane that the pad will show."""
+    """Params (_PROBES, 41) at random points of the part of the latent space that the pad will show."""
     decoder, encoder = networks(model)
     low, high = np.percentile(encoder(LAYOUT.encode(presets.params)), BOX_SHARE, axis=0)
     points = np.random.default_rng(seed).uniform(low, high, (_PROBES, len(low)))
@@ -117,9 +127,9 @@ def _probed(model: DeepVAE, presets: AudiblePatches, seed: int) -> Array:
 
 
 def _epochs(
-    model: DeepVAE, ear: Surrogate, presets: AudiblePatches, recipe: VaeRecipe, numbers: range
+    model: DeepVAE, surrogate: Surrogate, presets: AudiblePatches, recipe: VaeRecipe, numbers: range
 ) -> Iterator[VaeEpoch]:
-    """Some epochs, the rate falling to nothing over them."""
+    """Train for some epochs, with a rate that falls to 0 over them."""
     random = torch.Generator().manual_seed(recipe.seed + numbers.start)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     x = torch.from_numpy(LAYOUT.encode(presets.params)).float()
@@ -130,8 +140,8 @@ def _epochs(
         sums = torch.zeros(5)
         for batch in torch.randperm(len(x), generator=random).split(recipe.batch):
             noise = torch.randn(len(batch), recipe.latent, generator=random)
-            losses, scores = model.judged(x[batch], noise, recipe.continuous_weight, recipe.beta)
-            sound = _apart(ear.members(straight_through(scores)), goals[batch], recipe.weights)
+            losses, scores = model.losses_and_scores(x[batch], noise, recipe.continuous_weight, recipe.beta)
+            sound = _sound_loss(surrogate.members(straight_through(scores)), goals[batch], recipe.weights)
             total = losses.total + sound
             optimizer.zero_grad(set_to_none=True)
             total.backward()
@@ -146,14 +156,14 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / _WARM_STEPS) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, step / steps)))
 
 
-def _apart(heard: list[Tensor], goals: Tensor, weights: VaeWeights) -> Tensor:
-    """How far what the two networks of the proxy hear (n, WIDTH) is from the goals (n, WIDTH); a number."""
-    one, other = heard
-    far = ((one + other) / 2 - goals).abs()
+def _sound_loss(outputs: list[Tensor], goals: Tensor, weights: VaeWeights) -> Tensor:
+    """Loss of the sounds (n, WIDTH) that the surrogate's two networks predict, against the goals (n, WIDTH)."""
+    one, other = outputs
+    errors = ((one + other) / 2 - goals).abs()
     seven = ((one + other)[:, :DESCRIPTORS] / 2).clamp(0, 100) - goals[:, :DESCRIPTORS]
     return (
         weights.descriptors * seven.abs().sum(dim=1).mean() / UNIT
-        + weights.loudness * far[:, LUFS].mean()
-        + weights.mel * far[:, LUFS + 1 :].mean()
+        + weights.loudness * errors[:, LUFS].mean()
+        + weights.mel * errors[:, LUFS + 1 :].mean()
         + weights.doubt * (one - other)[:, :DESCRIPTORS].abs().mean()
     )

@@ -1,9 +1,8 @@
-"""The variational auto-encoder, whole: patches as columns -> a point of the plane -> columns.
+"""The variational auto-encoder: from the columns of a patch to a latent point and back.
 
 The paper: Peachey, Oore, Malloch, "Creating Latent Representations of Synthesizer Patches using Variational
-Autoencoders", 2023. Its 56 columns go through 32 units to two numbers and back. Continuous columns are learned with
-a squared error, each category with cross entropy on its logits, and a small Kullback-Leibler term keeps the plane
-compact.
+Autoencoders", 2023. It has 56 columns, 32 hidden units and two latent dimensions. Continuous columns have a squared
+error, each category has cross entropy on its logits, and a small Kullback-Leibler term keeps the latent space compact.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Losses(NamedTuple):
 
 
 class VAE(nn.Module):
-    """`hidden`: units of each half's hidden layer; `slope`: of the leaky ReLU below zero; `latent`: dimensions."""
+    """`hidden`: units of the hidden layer of each half; `slope`: of the leaky ReLU below zero; `latent`: dimensions."""
 
     def __init__(self, layout: Layout, hidden: int, slope: float, latent: int = LATENT) -> None:
         super().__init__()
@@ -43,34 +42,36 @@ class VAE(nn.Module):
         self.decode_output = nn.Linear(hidden, layout.width)
 
     def encoder_layers(self) -> tuple[nn.Linear, ...]:
-        """From columns to the mean."""
+        """The layers from columns to the mean."""
         return self.encode_hidden, self.encode_mean
 
     def decoder_layers(self) -> tuple[nn.Linear, ...]:
-        """From a point to scores."""
+        """The layers from a latent point to scores."""
         return self.decode_hidden, self.decode_output
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Columns (n, width) to mean and log variance (n, latent) each."""
-        h = self._bent(x, self.encoder_layers()[:-1])
+        h = self._hidden(x, self.encoder_layers()[:-1])
         return self.encode_mean(h), self.encode_log_variance(h)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Points (n, latent) to scores (n, width), unsquashed: values 0..1 are their logistic function."""
-        scores: Tensor = self.decode_output(self._bent(z, self.decoder_layers()[:-1]))
+        """Points (n, latent) to scores (n, width); values 0..1 are their logistic function."""
+        scores: Tensor = self.decode_output(self._hidden(z, self.decoder_layers()[:-1]))
         return scores
 
-    def _bent(self, h: Tensor, linears: Iterable[nn.Linear]) -> Tensor:
+    def _hidden(self, h: Tensor, linears: Iterable[nn.Linear]) -> Tensor:
         for linear in linears:
             h = functional.leaky_relu(linear(h), self.slope)
         return h
 
     def losses(self, x: Tensor, noise: Tensor | None, continuous_weight: float, beta: float) -> Losses:
-        """Losses of a batch (n, width). `noise` (n, latent), standard normal, draws the point; None takes the mean."""
-        return self.judged(x, noise, continuous_weight, beta)[0]
+        """Losses of a batch (n, width). `noise` (n, latent) is standard normal; None takes the mean of each point."""
+        return self.losses_and_scores(x, noise, continuous_weight, beta)[0]
 
-    def judged(self, x: Tensor, noise: Tensor | None, continuous_weight: float, beta: float) -> tuple[Losses, Tensor]:
-        """The losses, and the scores (n, width) that have them."""
+    def losses_and_scores(
+        self, x: Tensor, noise: Tensor | None, continuous_weight: float, beta: float
+    ) -> tuple[Losses, Tensor]:
+        """The losses, and the scores (n, width) of the reconstruction."""
         mean, log_variance = self.encode(x)
         z = mean if noise is None else mean + torch.exp(0.5 * log_variance) * noise
         scores = self.decode(z)

@@ -185,12 +185,12 @@ def test_the_command_measures_on_banks_held_out(tmp_path: Path) -> None:
         (["nothing.bank"], "nothing.bank: No such file"),
         (["--recipe", "nothing"], "'nothing' is not one of 'timbre', 'vae', 'paper'"),
         (["--name", "../up"], "--name: found '../up'"),
-        (["--weight", "techer=0"], "there is no weight 'techer'. Did you mean teacher"),
-        (["--recipe", "vae", "--weight", "teacher=0"], "There are: descriptors, loudness, mel, doubt"),
-        (["--recipe", "paper", "--weight", "step=0"], "--weight is not an option of the recipe paper. Leave it out"),
-        (["--recipe", "paper", "--beta", "nan"], "--beta: found nan, a number is needed"),
+        (["--weight", "techer=0"], "no weight 'techer'. Did you mean teacher"),
+        (["--recipe", "vae", "--weight", "teacher=0"], "The weights are: descriptors, loudness, mel, doubt"),
+        (["--recipe", "paper", "--weight", "step=0"], "--weight is not an option of the recipe paper. Remove it"),
+        (["--recipe", "paper", "--beta", "nan"], "--beta: found nan, a finite number is needed"),
         (["--out", "/proc/nowhere"], "/proc/nowhere: No such file or directory. Choose another --out"),
-        (["--latent", "3"], "--latent is not an option of the recipe timbre. Leave it out"),
+        (["--latent", "3"], "--latent is not an option of the recipe timbre. Remove it"),
     ],
 )
 def test_the_command_names_a_mistake_in_one_line(arguments: list[str], message: str) -> None:
@@ -273,7 +273,7 @@ def test_the_card_says_what_part_the_plane_keeps_and_the_losses_in_all_dimension
     kept = model.manifest.quality["plane"]["variance_kept"]
     assert "3 latent dimensions, of which the pad shows a plane, made by " in card
     assert "--recipe paper --latent 3 --name m`." in card
-    assert f"hold {kept:.1%} of its\nvariance in all 3 dimensions" in card
+    assert f"with {kept:.1%} of its\nvariance in all 3 dimensions" in card
     assert f"train {trained.curve[-1].train:.4g}" in card
     assert model.manifest.training["latent"] == 3
 

@@ -133,7 +133,7 @@ def test_crossed_patches_are_within_range_and_keep_to_classes() -> None:
 
 
 def test_too_few_presets_are_the_users_mistake(rows: Corpus) -> None:
-    with pytest.raises(UserError, match="distinct presets are heard"):
+    with pytest.raises(UserError, match="9 of 10 distinct presets can be heard, at least 50 are needed"):
         timbre.train(rows.take(range(10)), TINY, synthetic.measure, _ignore)
 
 
@@ -165,8 +165,8 @@ def test_a_weight_is_changed_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("techer=0", "there is no weight 'techer'. Did you mean teacher"),
-        ("x=1", "There are: jump, jump_free"),
+        ("techer=0", "no weight 'techer'. Did you mean teacher"),
+        ("x=1", "The weights are: jump, jump_free"),
         ("step", "a number from 0 up is needed"),
         ("step=-1", "found '-1'"),
         ("step=nan", "found 'nan'"),

@@ -219,7 +219,7 @@ def test_an_address_of_no_scheduler_is_told_in_seconds(listening: bool, monkeypa
 
 @pytest.mark.parametrize("command", ["render", "map", "evaluate", "train"])
 def test_what_is_no_address_is_the_user_s_mistake(command: str, tmp_path: Path) -> None:
-    banks.write(tmp_path / "my.bank", banks.Bank((banks.Preset.from_patch("a", amsynth.DEFAULT),) * 4))
+    banks.write(tmp_path / "my.bank", banks.Bank(tuple(banks.Preset.from_patch("a", patch) for patch in patches(60))))
     arguments = {
         "render": [str(tmp_path / "my.bank"), "--out", str(tmp_path)],
         "map": ["--out", str(tmp_path), "--grid", "2"],
