@@ -15,7 +15,7 @@ from latentd.system import files
 
 if TYPE_CHECKING:
     from latentd.offline.corpus.corpus import Corpus
-    from latentd.offline.corpus.survey import Survey
+    from latentd.offline.corpus.survey import BankFile, Survey
 
 EPILOG = """Examples:
 
@@ -96,10 +96,7 @@ def _write(out: Path, rows: Corpus, held_out: Corpus, facts: dict[str, object]) 
 def _report(corpus: Corpus, found: Survey, rows: Corpus, held_out: Corpus, whole: bool) -> str:
     from latentd.offline.corpus.survey import NEAR_EXCEPT, NEAR_WITHIN, label
 
-    lines = [
-        f"{click.format_filename(file.name):32}{file.presets:5} presets{_filled(file.filled, file.presets)}"
-        for file in found.files
-    ]
+    lines = [f"{click.format_filename(file.name):32}{file.presets:5} presets{_filled(file)}" for file in found.files]
     lines += [
         "",
         f"{len(corpus.rows)} presets, {len(corpus.rows) - found.repeated()} of them distinct",
@@ -117,13 +114,17 @@ def _report(corpus: Corpus, found: Survey, rows: Corpus, held_out: Corpus, whole
     return "\n".join(lines)
 
 
-def _filled(filled: dict[str, int], presets: int) -> str:
-    """The parameters that the file does not list."""
-    if not filled:
-        return ""
-    every = [name for name, count in filled.items() if count == presets]
-    some = [f"{name} ({count})" for name, count in filled.items() if count < presets]
-    return "; defaults for " + ", ".join([*every, *some])
+def _filled(file: BankFile) -> str:
+    """Which parameters the file leaves to amSynth's defaults, and which of its parameters amSynth does not know."""
+    text = f"; defaults for {_listed(file.filled, file.presets)}" if file.filled else ""
+    return text + (f"; dropped, unknown to amSynth: {_listed(file.dropped, file.presets)}" if file.dropped else "")
+
+
+def _listed(counts: dict[str, int], presets: int) -> str:
+    """Names that all presets share, then the others with the number of presets."""
+    every = [name for name, count in counts.items() if count == presets]
+    some = [f"{name} ({count})" for name, count in counts.items() if count < presets]
+    return ", ".join([*every, *some])
 
 
 def _some(lines: list[str], whole: bool, shown: int = 5) -> list[str]:

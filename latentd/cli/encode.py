@@ -48,7 +48,10 @@ def command(files: tuple[Path, ...], by: str, model: str) -> None:
     loaded = bundle.load(model)
     place = _by_sound(loaded) if by == "sound" else _by_parameters(loaded)
     for path in banks.bank_files(files):
-        for line in _lines(path, banks.read(path), place):
+        presets = banks.read(path)
+        if names := banks.dropped(presets):
+            click.echo(f"{path}: dropped, unknown to amSynth: {', '.join(names)}", err=True)
+        for line in _lines(path, presets, place):
             click.echo(line)
 
 

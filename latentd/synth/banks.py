@@ -1,8 +1,11 @@
-"""amSynth's bank and preset files: read, checked, and written so that the synth and every byte stay the same.
+"""amSynth's bank and preset files: read, checked and written.
 
 A bank is the line `amSynth`, then for each of at most 128 presets `<preset> <name> NAME` and lines
 `<parameter> NAME VALUE`, then `EOF`. A single preset begins with `amSynth1.0preset` and has no `EOF`.
 Source: amSynth's `PresetController.cpp: readBankFile, savePresets` and `Preset.cpp: toString, fromString`.
+
+amSynth aborts on a parameter that it does not know, such as `lfo_depth` or `reverb_dry` of its first versions (measured
+with 1.13.2). Reading drops those and notes their names, so latentd writes no such file. Every other byte stays.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,13 +46,15 @@ class Preset:
 
     Attributes:
         name: may be empty and may begin or end with spaces.
-        values: parameter -> value as written, unknown parameters included; of a repeated one the last counts.
-        lines: the lines after the name, verbatim, so that a file comes out as it went in.
+        values: parameter -> value as written; of a repeated one the last counts.
+        lines: the lines after the name as they were read, without those of `dropped`.
+        dropped: names in the file that are no parameters of amSynth, in their order.
     """
 
     name: str
     values: Mapping[str, float]
     lines: tuple[str, ...] = field(repr=False)
+    dropped: tuple[str, ...] = ()
 
     @classmethod
     def from_patch(cls, name: str, patch: Array) -> Preset:
@@ -71,8 +77,7 @@ class Preset:
         """Values (41,) as the synth would hold them: missing ones at its defaults, all clamped and stepped."""
         patch = amsynth.DEFAULT.copy()
         for name, value in self.values.items():
-            if name in amsynth.INDEX:
-                patch[amsynth.INDEX[name]] = value
+            patch[amsynth.INDEX[name]] = value
         patch = np.clip(patch, amsynth.MINIMUM, amsynth.MAXIMUM)
         steps = np.floor((patch - amsynth.MINIMUM) / np.where(amsynth.STEPPED, amsynth.STEP, 1.0) + 0.5)
         return np.where(amsynth.STEPPED, amsynth.MINIMUM + steps * amsynth.STEP, patch)
@@ -239,38 +244,57 @@ def parse_preset(text: str, path: str) -> Preset:
 
 
 def _presets(lines: list[str], path: str) -> tuple[Preset, ...]:
-    presets: list[Preset] = []
-    name, kept, values = "", list[str](), dict[str, float]()
-    begun = False
+    found: list[_Lines] = []
     for number, line in enumerate(lines, 2):
         if line.startswith("<preset>"):
-            if begun:
-                presets.append(Preset(name, MappingProxyType(values), tuple(kept)))
             if not line.startswith(_PRESET):
                 raise BankError(f"{path}:{number}: found {_short(line)}, expected '{_PRESET}NAME'")
-            begun, name, kept, values = True, line[len(_PRESET) :], [], {}
-        elif not begun:
+            found.append(_Lines(line[len(_PRESET) :]))
+        elif not found:
             raise BankError(f"{path}:{number}: found {_short(line)} before the first preset")
         else:
-            _value(line, values, f"{path}:{number}")
-            kept.append(line)
-    if begun:
-        presets.append(Preset(name, MappingProxyType(values), tuple(kept)))
-    return tuple(presets)
+            found[-1].take(line, f"{path}:{number}")
+    return tuple(lines_of.preset() for lines_of in found)
 
 
-def _value(line: str, values: dict[str, float], where: str) -> None:
-    """Take a parameter line into `values`; other lines that newer amSynths write (`<property> …`) are only kept."""
-    if not line.startswith(_PARAMETER):
-        if line.startswith("<") and not line.startswith("<parameter>"):
-            return
-        if not line:
+class _Lines:
+    """The lines of one preset while its file is read."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._values: dict[str, float] = {}
+        self._kept: list[str] = []
+        self._dropped: dict[str, None] = {}
+
+    def take(self, line: str, where: str) -> None:
+        """The next line. Lines that newer amSynths write (`<property> ...`) are kept as they are."""
+        if line.startswith(_PARAMETER):
+            name, value = _parameter(line, where)
+            if name not in amsynth.INDEX:
+                self._dropped[name] = None
+                return
+            self._values[name] = value
+        elif not line:
             raise BankError(f"{where}: an empty line, after which amSynth skips a line", "Remove it")
-        raise BankError(f"{where}: found {_short(line)}, expected '{_PARAMETER}NAME VALUE'")
+        elif not line.startswith("<") or line.startswith("<parameter>"):
+            raise BankError(f"{where}: found {_short(line)}, expected '{_PARAMETER}NAME VALUE'")
+        self._kept.append(line)
+
+    def preset(self) -> Preset:
+        return Preset(self._name, MappingProxyType(self._values), tuple(self._kept), tuple(self._dropped))
+
+
+def _parameter(line: str, where: str) -> tuple[str, float]:
     name, _, text = line[len(_PARAMETER) :].partition(" ")
     if not name or not _NUMBER.fullmatch(text):
         raise BankError(f"{where}: {name or 'a parameter'}: found {_short(text)}, expected a number such as 0.25")
-    values[name] = float(text)
+    return name, float(text)
+
+
+def dropped(presets: Iterable[Preset]) -> dict[str, int]:
+    """Parameter names that reading dropped -> presets that have them; fit to print."""
+    counts = Counter(name for preset in presets for name in preset.dropped)
+    return {name if name.isidentifier() else _short(name): count for name, count in counts.items()}
 
 
 def _short(text: str) -> str:

@@ -61,6 +61,19 @@ def test_missing_parameters_are_counted_and_get_the_synths_defaults(tmp_path: Pa
     (file,) = survey.survey(corpus.read([path]), [path], []).files
     assert len(file.filled) == 40
     assert file.filled["filter_kbd_track"] == 1
+    assert file.dropped == {}
+
+
+def test_parameters_that_amsynth_does_not_know_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "old.bank"
+    old = "<parameter> lfo_depth 1\n"
+    x, y = f"{old}<parameter> amp_attack 1\n", f"{old}{old}<parameter> \x1b 1\n"
+    path.write_text(f"amSynth\n<preset> <name> x\n{x}<preset> <name> y\n{y}EOF\n")
+    (file,) = survey.survey(corpus.read([path]), [path], []).files
+    assert file.dropped == {"lfo_depth": 2, "'\\x1b'": 1}
+    done = _run(str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0].endswith("; dropped, unknown to amSynth: lfo_depth, '\\x1b' (1)")
     assert corpus.read([path]).params[0, amsynth.INDEX["filter_kbd_track"]] == 1.0
     assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 

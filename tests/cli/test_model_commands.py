@@ -138,6 +138,15 @@ def test_encode_prints_a_pad_point_for_each_preset_of_each_file(tmp_path: Path) 
 
 
 @pytest.mark.real
+def test_encode_names_parameters_that_amsynth_does_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "old.preset"
+    path.write_text("amSynth1.0preset\n<preset> <name> old\n<parameter> lfo_depth 1\n<parameter> reverb_dry 1\n")
+    done = _run("encode", str(path))
+    assert done.returncode == 0
+    assert done.stderr == f"{path}: dropped, unknown to amSynth: lfo_depth, reverb_dry\n"
+    assert json.loads(done.stdout)["name"] == "old"
+
+
 def test_encode_puts_a_preset_of_the_corpus_on_its_landmark() -> None:
     done = _run("encode", str(banks.system_folder() / "amsynth_factory.bank"), "--model", "paper")
     rows = [json.loads(line) for line in done.stdout.splitlines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -116,6 +117,22 @@ def test_amsynth_loads_what_a_daemon_saved(oracle: Oracle, tmp_path: Path) -> No
         bank = (daemon.state / "banks" / f"{name}.bank").read_bytes()
     wanted = decoded(0.31, 0.62) | {"filter_cutoff": -0.25}
     _assert_same(_held(oracle, tmp_path / "session", bank, 0), np.array(list(wanted.values())))
+
+
+def test_amsynth_aborts_on_a_parameter_that_it_does_not_know_and_takes_what_latentd_makes_of_the_file(
+    oracle: Oracle, tmp_path: Path
+) -> None:
+    text = "amSynth\n<preset> <name> x\n<parameter> lfo_depth 0.5\n<parameter> amp_attack 2\nEOF\n"
+    bank = banks.parse_bank(text, "x")
+    _assert_same(_held(oracle, tmp_path / "mended", bank.to_text().encode(), 0), bank.presets[0].patch())
+    with Oracle() as other, rig.jackd() as server, rig.amsynth(server, nsm_port=other.port) as synth:
+        folder = tmp_path / "old"
+        folder.mkdir()
+        (folder / "bank").write_text(text)
+        (folder / "preset_number").write_text("0\n")
+        other.send("/nsm/client/open", str(folder), "oracle", "oracle")
+        rig.wait_for(lambda: not synth.running(), "amSynth to end")
+        assert synth.exit_code() == -signal.SIGABRT
 
 
 def test_amsynth_skips_the_line_after_an_empty_one_which_is_why_we_refuse_it(oracle: Oracle, tmp_path: Path) -> None:

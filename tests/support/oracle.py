@@ -79,6 +79,10 @@ class Oracle:
         """Make amSynth write what it holds into the session folder that it has open."""
         self._ask(self.synth or self.answer(), "/nsm/client/save")
 
+    def send(self, address: str, *args: str) -> None:
+        """Send amSynth one request, and wait for no answer."""
+        self._socket.sendto(message(address, *args), self.synth or self.answer())
+
     def _ask(self, synth: tuple[str, int], address: str, *args: str) -> None:
         self._socket.sendto(message(address, *args), synth)
         self._wait("/reply", address)

@@ -96,6 +96,11 @@ class Program:
         """False before `start` and after its end."""
         return self._process is not None and self._process.poll() is None
 
+    def exit_code(self) -> int | None:
+        """How the last run ended: minus the number of the signal that ended it; None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
+
     def send_signal(self, number: int) -> None:
         """Send one signal to the program itself."""
         assert self._process is not None

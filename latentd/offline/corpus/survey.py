@@ -28,12 +28,18 @@ Group = tuple[int, ...]  # rows of a corpus
 
 @dataclass(frozen=True)
 class BankFile:
-    """One file of presets. `filled`: parameter -> number of presets that do not list it, and so get the default."""
+    """One file of presets.
+
+    Attributes:
+        filled: parameter -> number of presets that do not list it, and so get the default.
+        dropped: name that is no parameter of amSynth -> number of presets that list it.
+    """
 
     name: str
     presets: int
     sha256: str
     filled: dict[str, int]
+    dropped: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -162,4 +168,5 @@ def _file(path: Path) -> BankFile:
     presets = banks.read(path)
     filled = {name: sum(name not in preset.values for preset in presets) for name in amsynth.NAMES}
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return BankFile(path.name, len(presets), digest, {name: count for name, count in filled.items() if count})
+    filled = {name: count for name, count in filled.items() if count}
+    return BankFile(path.name, len(presets), digest, filled, banks.dropped(presets))
