@@ -75,7 +75,7 @@ class Engine:
             points.append(self._own_point)
             self._own_point = None
         if self.frozen:
-            self.gesture.overhear(points)
+            self.gesture.update_touch(points)
             self._still = True
             return
         if points:

@@ -24,7 +24,8 @@ from latentd.daemon.synth_link import SynthLink
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import JACK_PORT, Inputs
-from latentd.instrument.gesture import Gesture, GestureSettings
+from latentd.instrument.gesture import Gesture
+from latentd.instrument.gesture_settings import GestureSettings
 from latentd.model import bundle
 from latentd.osc import packets
 from latentd.status import Status

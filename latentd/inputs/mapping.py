@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Discriminator, Field, StrictBool, StrictInt, St
 
 from latentd.errors import LatentdError, UserError
 from latentd.inputs.midi_spec import Bend, Cc, Control, Difference, Nrpn, Pressure
-from latentd.instrument.gesture import GestureSettings
+from latentd.instrument.gesture_settings import GestureSettings
 from latentd.osc.patterns import can_match
 from latentd.schema.documents import DocumentErrors, Strict, parse_document, read_text
 from latentd.schema.messages import Clash, Keys

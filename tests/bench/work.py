@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from latentd.daemon.engine import Engine
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import Inputs
-from latentd.instrument.gesture import Gesture, GestureSettings
+from latentd.instrument.gesture import Gesture
+from latentd.instrument.gesture_settings import GestureSettings
 from latentd.instrument.point import Point
 from latentd.instrument.shaping import ShapingSettings
 from latentd.model import bundle

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from latentd.daemon.engine import Engine
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import Inputs
-from latentd.instrument.gesture import Gesture, GestureSettings
+from latentd.instrument.gesture import Gesture
+from latentd.instrument.gesture_settings import GestureSettings
 from latentd.instrument.motion import Recording, Wander
 from latentd.instrument.point import Change, Point
 from latentd.instrument.shaping import ShapingSettings

@@ -26,7 +26,8 @@ from latentd.demo.view import NAME_WIDTH, ORDER, Picture, Setting, bar, braille,
 from latentd.errors import LatentdError, UserError
 from latentd.inputs.mapping import DeviceMapping, MappingFile
 from latentd.inputs.receiver import Inputs
-from latentd.instrument.gesture import Gesture, GestureSettings
+from latentd.instrument.gesture import Gesture
+from latentd.instrument.gesture_settings import GestureSettings
 from latentd.instrument.point import Point
 from latentd.osc import packets
 from latentd.schema.documents import parse_document

@@ -13,7 +13,7 @@ from latentd.errors import UserError
 from latentd.inputs import mapping, midi_spec
 from latentd.inputs.mapping import load_mapping, load_mappings, shipped_mappings
 from latentd.inputs.receiver import Inputs
-from latentd.instrument.gesture import Filter, GestureSettings
+from latentd.instrument.gesture_settings import Filter, GestureSettings
 from latentd.schema.documents import Strict
 from latentd.status import Counters
 from latentd.system import resources

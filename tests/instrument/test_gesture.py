@@ -8,7 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from latentd.instrument.gesture import HELD_S, RELEASE_S, REST_S, STILL_S, Axis, Filter, Gesture, GestureSettings
+from latentd.instrument.gesture import REST_S, Gesture
+from latentd.instrument.gesture_settings import Filter, GestureSettings
+from latentd.instrument.gesture_source import HELD_S, RELEASE_S, STILL_S
+from latentd.instrument.one_euro import Axis
 from latentd.instrument.pad import CENTRE
 from latentd.instrument.point import Point
 
