@@ -1,4 +1,4 @@
-"""The one family of errors that a user meets: one line, with the next step, and an exit code."""
+"""The errors that a user sees: one line with the next step, and an exit code."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ class LatentdError(Exception):
     """A failure that is not a bug. `cli` prints it as one line and exits with `exit_code`.
 
     Args:
-        message: what went wrong: the thing, the value found, what is allowed.
-        hint: the next step for the user, as an imperative sentence.
+        message: what went wrong and where: the value found, what is allowed.
+        hint: the next step for the user, an imperative sentence.
     """
 
     exit_code = 1

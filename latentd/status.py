@@ -1,17 +1,17 @@
-"""Counters, latency histogram and the background log: what the daemon knows about itself."""
+"""Counters and latency histograms of the daemon."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 
-# A bin is 2**(1/8) wide (9 %), from 1 us up to 65 s: small enough to quote a p99.9 from.
+# A bin is 2**(1/8) wide (9 %), from 1 us to 65 s: fine enough for a p99.9.
 _BINS_PER_OCTAVE = 8
 _BIN_COUNT = 26 * _BINS_PER_OCTAVE
 
 
 class Histogram:
-    """Latencies in logarithmic bins: constant memory, about 0.3 us to add one, quantiles to 9 %."""
+    """Latencies in logarithmic bins: constant memory, about 0.3 us for each, quantiles within 9 %."""
 
     def __init__(self) -> None:
         self.bins = [0] * _BIN_COUNT
@@ -32,7 +32,7 @@ class Histogram:
             self.max_s = seconds
 
     def quantile_s(self, q: float) -> float:
-        """Upper edge of the bin that holds quantile `q` (0..1), at most the maximum seen; 0.0 when empty."""
+        """Upper edge of the bin with quantile `q` (0..1), no more than the maximum; 0.0 if empty."""
         wanted = q * self.count
         seen = 0
         for i, n in enumerate(self.bins):
@@ -62,24 +62,25 @@ class Histogram:
 
 @dataclass(slots=True)
 class Counters:
-    """Everything that comes in, goes out or is lost. Each loss has its own counter; nothing is dropped unseen."""
+    """Everything that comes in, goes out or is lost. Each kind of loss has its own counter."""
 
-    received: int = 0  # datagrams and MIDI messages
+    received: int = 0  # datagrams and MIDI messages, without MIDI clock and active sensing
     used: int = 0  # points that moved the pad's point
-    superseded: int = 0  # points replaced by a newer one before they were looked at
-    unmapped: int = 0  # well-formed messages that no mapping wants
-    malformed: int = 0  # datagrams and messages that break their format
-    refused: int = 0  # datagrams from hosts that `allow:` does not name
+    superseded: int = 0  # points replaced by a newer one before they were used
+    unmapped: int = 0  # valid messages that no mapping uses
+    malformed: int = 0  # datagrams and messages that are not valid OSC or MIDI, or lack the mapped numbers
+    sysex: int = 0  # system exclusive MIDI messages, which mappings do not read
+    refused: int = 0  # datagrams from hosts that are not in `allow:`
     sent: int = 0  # parameter values handed to the output
-    withheld: int = 0  # values that the message budget held back for a later tick
-    lost: int = 0  # datagrams of ours that the system had no room for
-    faults: int = 0  # exceptions caught in the loop: each is a bug, logged, and the loop goes on
+    withheld: int = 0  # values that the message budget postponed to a later tick
+    lost: int = 0  # outgoing datagrams for which the system had no room
+    faults: int = 0  # exceptions caught in the loop: each is a bug and is logged, and the loop goes on
 
 
 @dataclass(slots=True)
 class Status:
-    """The daemon's whole self-knowledge; owned by the engine's thread."""
+    """All counters and histograms of a daemon; owned by the engine's thread."""
 
     counters: Counters = field(default_factory=Counters)
     latency: Histogram = field(default_factory=Histogram)  # datagram arrival to output
-    lateness: Histogram = field(default_factory=Histogram)  # the loop's own wake-ups, late by
+    lateness: Histogram = field(default_factory=Histogram)  # how late the loop wakes up

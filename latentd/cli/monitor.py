@@ -1,13 +1,14 @@
-"""`latentd monitor`: what arrives, and what the mappings make of it. Beside a running daemon, or in its place."""
+"""`latentd monitor`: the messages that arrive, and what the mappings make of them. Beside a daemon, or in its place."""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import math
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,12 +17,13 @@ import click
 from latentd.config.config import Config, load_config
 from latentd.daemon.monitor import ADDRESS, LASTS_S
 from latentd.daemon.network import Allowed, listen
-from latentd.errors import LatentdError
+from latentd.errors import LatentdError, UserError
 from latentd.inputs.mapping import DeviceMapping, load_mapping, load_mappings
 from latentd.inputs.receiver import JACK_PORT
-from latentd.inputs.trace import Explainer, Heard
+from latentd.inputs.trace import Trace, Tracer
 from latentd.osc import packets
 from latentd.osc.client import Client, read_facts
+from latentd.osc.patterns import can_match
 from latentd.system.terminal import ends_quietly, says_end, single_keys
 
 if TYPE_CHECKING:
@@ -30,38 +32,135 @@ if TYPE_CHECKING:
 _RENEW_S = LASTS_S / 4
 _ASK_S = 0.5
 _LOOK_S = 0.25
-_SILENT_S = 3.0  # a daemon that does not answer for so long has gone
+_SILENT_S = 3.0  # a daemon that has not answered for so long is gone
 
-Show = Callable[[str, Heard], None]
+Show = Callable[[str, Trace], None]
 
 
 @click.command(
     "monitor",
     epilog="""\b
 Examples:
-  latentd monitor                              why does my phone not move it?
-  latentd monitor --to 192.168.1.20:8000       the same, from another machine that `allow:` names
+  latentd monitor                              why does my phone not move the point?
+  latentd monitor --to 192.168.1.20:8000       the same, from another machine in `allow:`
+  latentd monitor --only-sender 192.168.1.5 --only-address '/xy*'
   latentd monitor --listen 0.0.0.0:9000 --mapping touchosc-mk2 --json""",
 )
 @click.option("--to", metavar="HOST:PORT", help="The daemon to ask.  [the one that listens where `run` would]")
-@click.option("--listen", "address", metavar="HOST:PORT", help="Where to listen if no daemon does.  [as `run` would]")
-@click.option("--mapping", "names", metavar="NAME", multiple=True, help="Go by this mapping (repeat).  [the daemon's]")
-@click.option("--midi", is_flag=True, help="Without a daemon: hear MIDI at latentd:midi_in, too.")
+@click.option("--listen", "address", metavar="HOST:PORT", help="Where to listen without a daemon.  [as `run` would]")
+@click.option("--mapping", "names", metavar="NAME", multiple=True, help="Try this mapping (repeat).  [the daemon's]")
+@click.option(
+    "--only-address", "addresses", metavar="PATTERN", multiple=True, help="Only OSC to this address (repeat)."
+)
+@click.option(
+    "--only-sender", "senders", metavar="SENDER", multiple=True,
+    help="Only from this host, network, HOST:PORT or part of a MIDI port's name (repeat).",
+)  # fmt: skip
+@click.option("--only-mapping", "users", metavar="NAME", multiple=True, help="Only what this mapping uses (repeat).")
+@click.option("--midi", is_flag=True, help="Without a daemon: also show MIDI at latentd:midi_in.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
-def command(to: str | None, address: str | None, names: tuple[str, ...], midi: bool, as_json: bool) -> None:
+def command(
+    to: str | None,
+    address: str | None,
+    names: tuple[str, ...],
+    addresses: tuple[str, ...],
+    senders: tuple[str, ...],
+    users: tuple[str, ...],
+    midi: bool,
+    as_json: bool,
+) -> None:
     """Show the messages that arrive, and what the mappings make of them.
 
-    Where a daemon listens, it is asked for copies and plays on; else this listens in its place. Left out: questions
-    such as /latentd/status, and what amSynth acknowledges. q or Ctrl-C ends it.
+    A running daemon sends copies and plays on; without one, this command listens in its place. MIDI channels count from
+    1. Not shown: MIDI clock and active sensing, requests such as /latentd/status, and amSynth's acknowledgements. q or
+    Ctrl-C ends it.
     """
-    show = _show_json if as_json else _show_line
-    config = Config() if to else load_config(None, listen=address)  # who is named is asked, whatever our file says
+    wanted = Filter(addresses, senders, users)
+    show = wanted.apply(_show_json if as_json else _show_line)
+    config = Config() if to else load_config(None, listen=address)  # --to counts even if the user's file has mistakes
     where = to or config.listen
     with ends_quietly(), single_keys() as keys, Client(where) as client:
         if to or _daemon_answers(client):
-            _beside(client, where, names, show, keys)
+            _beside(client, where, names, wanted, show, keys)
         else:
-            _alone(config, names, midi, show, keys)
+            _alone(config, names, midi, wanted, show, keys)
+
+
+# -- which messages to show --------------------------------------------------------------------------
+
+
+class Filter:
+    """The messages to show: those that meet every condition; a condition lists its alternatives, empty allows all.
+
+    Args:
+        addresses: OSC address patterns.
+        senders: hosts, networks, HOST:PORT, or parts of MIDI ports' names.
+        mappings: names of mappings that use the message.
+
+    Raises:
+        UserError: a pattern that matches no address.
+    """
+
+    def __init__(self, addresses: Iterable[str], senders: Iterable[str], mappings: Iterable[str]) -> None:
+        self._addresses = tuple(addresses)
+        self._senders = tuple(map(_sender_test, senders))
+        self.mappings = tuple(mappings)
+        for pattern in self._addresses:
+            if not pattern.startswith("/") or not can_match(pattern):
+                raise UserError(f"--only-address {pattern!r} matches no address", "For example '/xy*' or '/*/touch'")
+
+    def check(self, names: Iterable[str]) -> None:
+        """Make sure that every mapping of the filter is one of these.
+
+        Raises:
+            UserError: one is not.
+        """
+        known = list(names)
+        for name in self.mappings:
+            if name not in known:
+                raise UserError(f"--only-mapping {name!r} is not in use", f"Choose one of {', '.join(known)}")
+
+    def passes(self, source: str, trace: Trace) -> bool:
+        """Show this message?"""
+        return (
+            (not self._addresses or any(_address_matches(p, trace.address) for p in self._addresses))
+            and (not self._senders or any(test(source) for test in self._senders))
+            and (not self.mappings or any(name in trace.mappings for name in self.mappings))
+        )
+
+    def apply(self, show: Show) -> Show:
+        """`show`, for the messages that pass."""
+
+        def show_some(source: str, trace: Trace) -> None:
+            if self.passes(source, trace):
+                show(source, trace)
+
+        return show_some
+
+
+def _address_matches(pattern: str, address: str) -> bool:
+    return pattern == address or packets.matches(pattern, address)
+
+
+def _sender_test(text: str) -> Callable[[str], bool]:
+    """Compares a message's source, `HOST:PORT` or the name of a MIDI port, with a sender that the user typed."""
+    network, whole = _network(text), _network(text.rpartition(":")[0])
+    if network is None:
+        return lambda source: source == text if whole else text.lower() in source.lower()
+
+    def is_in_network(source: str) -> bool:
+        host = _network(source.rpartition(":")[0])
+        return host is not None and host.subnet_of(network)
+
+    return is_in_network
+
+
+def _network(text: str) -> ipaddress.IPv4Network | None:
+    """A host or network as a network; None for anything else."""
+    try:
+        return ipaddress.IPv4Network(text, strict=False)
+    except ValueError:
+        return None
 
 
 # -- beside a daemon -------------------------------------------------------------------------------
@@ -74,13 +173,15 @@ def _daemon_answers(client: Client) -> bool:
         return False
 
 
-def _beside(client: Client, where: str, names: tuple[str, ...], show: Show, keys: int | None) -> None:
+def _beside(client: Client, where: str, names: tuple[str, ...], wanted: Filter, show: Show, keys: int | None) -> None:
     """Show the copies that the daemon sends."""
     facts = client.status()
-    explainer = Explainer(_known(names or tuple(facts["mappings"])), daemon=True)
-    explainer.prepare()
-    _say(f"beside the latentd at {where}, mappings {', '.join(facts['mappings'])}; q ends")
-    changes = Changes()
+    mappings = _readable(names or tuple(facts["mappings"]))
+    wanted.check(mapping.name for mapping in mappings)
+    tracer = Tracer(mappings, daemon=True)
+    tracer.prepare()
+    _print(f"beside the latentd at {where}, mappings {', '.join(facts['mappings'])}; q ends")
+    leader = Leader()
     withheld = 0
     answered = time.monotonic()
     try:
@@ -88,22 +189,22 @@ def _beside(client: Client, where: str, names: tuple[str, ...], show: Show, keys
             for message in client.take():
                 answered = now
                 if (newest := read_facts(message)) is not None:
-                    changes.tell(newest)
+                    leader.update(newest)
                 elif (found := copy(message)) is not None:
                     kind, source, data, lost = found
                     if lost != withheld:
-                        _say(f"… {lost - withheld} more came than can be shown")
+                        _print(f"… {lost - withheld} more messages: the daemon sends at most 200 copies a second")
                         withheld = lost
-                    for heard in _explained(explainer, kind, source, data, now):
-                        show(source, heard)
+                    for trace in _traced(tracer, kind, source, data, now):
+                        show(source, trace)
             if now - answered > _SILENT_S:
-                raise LatentdError(f"the latentd at {where} does not answer any more", "Start it and monitor again")
+                raise LatentdError(f"the latentd at {where} has stopped answering", "Start it and monitor again")
     finally:
         client.send(ADDRESS, 0)
 
 
 class Copy(NamedTuple):
-    """What the daemon sends of a message: see `monitors.Monitors`."""
+    """The daemon's copy of a message: see `daemon/monitor.py`."""
 
     kind: str
     source: str
@@ -112,7 +213,7 @@ class Copy(NamedTuple):
 
 
 def copy(message: packets.Message) -> Copy | None:
-    """The copy that a message brings; None for any other message."""
+    """The copy in a message; None if it is another message."""
     if message.address != ADDRESS or len(message.args) != 4:
         return None
     kind, source, data, withheld = message.args
@@ -123,7 +224,7 @@ def copy(message: packets.Message) -> Copy | None:
 
 
 def _renewals(client: Client) -> Callable[[float], None]:
-    """What keeps the copies coming, and asks now and then who leads."""
+    """Renews the subscription, and asks now and then for the status."""
     due = {_RENEW_S: 0.0, _ASK_S: 0.0}
 
     def renew(now: float) -> None:
@@ -137,65 +238,66 @@ def _renewals(client: Client) -> Callable[[float], None]:
     return renew
 
 
-def _explained(explainer: Explainer, kind: str, source: str, data: bytes, now: float) -> list[Heard]:
+def _traced(tracer: Tracer, kind: str, source: str, data: bytes, now: float) -> list[Trace]:
     if kind == "midi":
-        return [explainer.midi(data, source, now)]
+        return [tracer.midi(data, source, now)]
     if kind == "long":
-        return [Heard("a long datagram", [], "not copied")]
-    heard = explainer.datagram(data, now)
+        return [Trace("a long datagram", [], "not copied")]
     if kind == "refused":
-        return [Heard(one.what, [], f"refused: `allow:` does not name {source.rpartition(':')[0]}") for one in heard]
-    return heard
+        return Tracer.refused(data, f"refused: {source.rpartition(':')[0]} is not in `allow:`")
+    return tracer.datagram(data, now)
 
 
-class Changes:
-    """Says who leads, whenever that changes."""
+class Leader:
+    """Prints which source leads, whenever that changes."""
 
     def __init__(self) -> None:
-        self._told: tuple[object, ...] = ("", False)
+        self._last: tuple[object, ...] = ("", False)
 
-    def tell(self, facts: dict[str, Any]) -> None:
-        """Take the daemon's newest facts."""
+    def update(self, facts: dict[str, Any]) -> None:
+        """Take the daemon's newest status."""
         now = (facts["source"], facts["frozen"])
-        if now != self._told:
-            self._told = now
-            leader = f"{facts['source']} leads now" if facts["source"] else "nobody leads"
-            _say(f"-- {leader}{'; frozen: all input is ignored' if facts['frozen'] else ''}")
+        if now != self._last:
+            self._last = now
+            leader = f"{facts['source']} leads now" if facts["source"] else "no source leads"
+            _print(f"-- {leader}{'; frozen: all input is ignored' if facts['frozen'] else ''}")
 
 
-def _known(names: tuple[str, ...]) -> list[DeviceMapping]:
-    """The mappings that can be read here; a daemon elsewhere may have files of its own."""
+def _readable(names: tuple[str, ...]) -> list[DeviceMapping]:
+    """The mappings that can be read here; a daemon on another machine may have files of its own."""
     found = []
     for name in names:
         try:
             found.append(load_mapping(name))
         except LatentdError as error:
-            _say(f"the mapping {name} cannot be read here ({error}): what only it wants will be shown as unwanted")
+            _print(f"mapping {name} cannot be read here ({error}): messages for it are shown as not used")
     return found
 
 
 # -- in its place ----------------------------------------------------------------------------------
 
 
-def _alone(config: Config, names: tuple[str, ...], midi: bool, show: Show, keys: int | None) -> None:
+def _alone(config: Config, names: tuple[str, ...], midi: bool, wanted: Filter, show: Show, keys: int | None) -> None:
     """Listen where the daemon would."""
-    wanted = names or tuple(config.mappings)
-    explainer = Explainer(load_mappings(wanted))
-    explainer.prepare()
+    mappings = load_mappings(names or tuple(config.mappings))
+    wanted.check(mapping.name for mapping in mappings)
+    tracer = Tracer(mappings)
+    tracer.prepare()
     allowed = Allowed(config.allow)
     with listen(config.address) as receiving:
         port = _jack_port(config) if midi else None
-        _say(f"no latentd at {config.listen}: listening in its place, mappings {', '.join(wanted)}; q ends")
+        in_use = ", ".join(mapping.name for mapping in mappings)
+        _print(f"no latentd at {config.listen}: listening in its place, mappings {in_use}; q ends")
         try:
             ends = lambda: [receiving, *(port.filenos() if port is not None else ())]  # noqa: E731 - one line, used once
             for now in _turns(ends, keys, port.poll if port is not None else None):
                 for data, sender in _datagrams(receiving):
                     kind = "osc" if sender[0] in allowed else "refused"
                     source = f"{sender[0]}:{sender[1]}"
-                    for heard in _explained(explainer, kind, source, data, now):
-                        show(source, heard)
+                    for trace in _traced(tracer, kind, source, data, now):
+                        show(source, trace)
                 for data, _arrived in port.take_midi() if port is not None else ():
-                    show(JACK_PORT, explainer.midi(data, JACK_PORT, now))
+                    show(JACK_PORT, tracer.midi(data, JACK_PORT, now))
         finally:
             if port is not None:
                 port.close()
@@ -231,18 +333,19 @@ def _turns(ends: Callable[[], list[Any]], keys: int | None, each: Callable[[floa
         yield time.monotonic()
 
 
-def _show_line(source: str, heard: Heard) -> None:
-    click.echo(f"{datetime.now():%H:%M:%S.%f}"[:12] + f"  {source}  {heard}")
+def _show_line(source: str, trace: Trace) -> None:
+    click.echo(f"{datetime.now():%H:%M:%S.%f}"[:12] + f"  {source}  {trace}")
 
 
-def _show_json(source: str, heard: Heard) -> None:
-    click.echo(json_line(source, heard, time.time()))
+def _show_json(source: str, trace: Trace) -> None:
+    click.echo(json_line(source, trace, time.time()))
 
 
-def json_line(source: str, heard: Heard, t: float) -> str:
-    """One message as JSON; `t` in seconds since 1970. NaN and infinity, which JSON does not know, become null."""
-    facts = {"t": t, "from": source, "message": heard.what, "address": heard.address, "args": _finite(heard.args)}
-    facts |= {"points": [point._asdict() for point in heard.points], "outcome": heard.outcome}
+def json_line(source: str, trace: Trace, t: float) -> str:
+    """One message as JSON; `t` in seconds since 1970. NaN and infinity, which JSON does not have, become null."""
+    facts = {"t": t, "from": source, "message": trace.what, "address": trace.address, "args": _finite(trace.args)}
+    facts |= {"points": [point._asdict() for point in trace.points], "outcome": trace.outcome}
+    facts |= {"mappings": trace.mappings}
     return json.dumps(facts, default=_as_text, allow_nan=False)
 
 
@@ -256,5 +359,5 @@ def _as_text(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     click.echo(line, err=True)

@@ -1,9 +1,10 @@
-"""`latentd ports`: where to aim a controller. Asks JACK, ALSA, the kernel and a running daemon."""
+"""`latentd ports`: where to send from a controller. Asks JACK, ALSA, the kernel and a running daemon."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,31 +12,32 @@ import click
 
 from latentd.config.config import Config, load_config
 from latentd.errors import LatentdError
+from latentd.midi.names import lasting_name
 from latentd.osc.address import split_address
 from latentd.osc.client import Client
 from latentd.system import machine
 
-_ANY = "0.0.0.0"  # noqa: S104 - what the configuration says, compared here and bound nowhere
+_ANY = "0.0.0.0"  # noqa: S104 - a configuration's value, compared here and never bound
 _ANSWER_S = 1.0
 _USUAL = Config().listen  # a demo listens there, whatever the configuration says
 
 
-class Aim(NamedTuple):
-    """One of this machine's own addresses; `heard` tells whether latentd listens there."""
+class Target(NamedTuple):
+    """One of this machine's addresses, as a target for a controller; `listening`: latentd listens there."""
 
     interface: str
     host: str
     port: int
-    heard: bool
+    listening: bool
 
 
-class Ears(NamedTuple):
-    """Where OSC and TUIO arrive, and which networks may speak."""
+class Listener(NamedTuple):
+    """Where latentd receives OSC and TUIO, and from which networks."""
 
     host: str
     port: int
     allow: list[str]
-    running: bool  # a daemon said so itself
+    running: bool  # as a running daemon says, not the configuration
 
 
 class MidiPorts(NamedTuple):
@@ -47,34 +49,39 @@ class MidiPorts(NamedTuple):
 
 
 @click.command("ports", epilog="\b\nExamples:\n  latentd ports\n  latentd ports --json")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A configuration file to go by.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="The configuration file to use.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the full names of ALSA ports.")
 def command(config_file: Path | None, as_json: bool) -> None:
-    """List MIDI ports (JACK and ALSA) and network addresses to aim a controller at."""
-    ears = find_ears(load_config(config_file))
-    osc, jack, alsa = aims(ears), _jack(), _alsa()
+    """List MIDI ports (JACK and ALSA) and the network addresses for a controller.
+
+    ALSA ports are listed without their numbers, which change: write them like this in `alsa.inputs` and `alsa.out`.
+    """
+    listener = find_listener(load_config(config_file))
+    osc, jack, alsa = targets(listener), _jack(), _alsa()
     if as_json:
-        facts = {"running": ears.running, "allow": ears.allow, "networks": machine.networks()}
-        facts |= {"osc": [aim._asdict() for aim in osc]}
+        facts = {"running": listener.running, "allow": listener.allow, "networks": machine.networks()}
+        facts |= {"osc": [{**target._asdict(), "heard": target.listening} for target in osc]}
         click.echo(json.dumps(facts | {"jack": jack._asdict(), "alsa": alsa._asdict()}))
         return
-    _show("OSC and TUIO over UDP", [*map(_aim_line, osc), *_advice(ears, osc)])
+    _show("OSC and TUIO over UDP", [*map(_target_line, osc), *_advice(listener, osc)])
     _show("JACK MIDI", _port_lines(jack))
-    _show("ALSA MIDI", _port_lines(alsa))
+    _show("ALSA MIDI", _port_lines(alsa, lasting_name))
 
 
-def find_ears(config: Config) -> Ears:
-    """Where the running daemon listens; the configuration's word where none answers."""
+def find_listener(config: Config) -> Listener:
+    """Where the running daemon listens; if none answers, where the configuration says."""
     for place in dict.fromkeys((config.listen, _USUAL)):
         with contextlib.suppress(LatentdError, OSError, ValueError, LookupError), Client(place) as client:
             facts = client.status(limit_s=_ANSWER_S)
-            return Ears(*split_address(facts["listen"]), facts["allow"], True)
-    return Ears(*config.address, config.allow, False)
+            return Listener(*split_address(facts["listen"]), facts["allow"], True)
+    return Listener(*config.address, config.allow, False)
 
 
-def aims(ears: Ears) -> list[Aim]:
-    """Where a controller could send to, this machine's inner address last."""
-    return [Aim(name, address, ears.port, ears.host in (_ANY, address)) for name, address in machine.addresses()]
+def targets(listener: Listener) -> list[Target]:
+    """The addresses that a controller could send to, loopback last."""
+    return [
+        Target(name, address, listener.port, listener.host in (_ANY, address)) for name, address in machine.addresses()
+    ]
 
 
 def _jack() -> MidiPorts:
@@ -95,21 +102,22 @@ def _show(title: str, lines: list[str]) -> None:
         click.echo(f"  {line}")
 
 
-def _aim_line(aim: Aim) -> str:
-    return f"{aim.host}:{aim.port}  ({aim.interface}{'' if aim.heard else ', not listened to'})"
+def _target_line(target: Target) -> str:
+    return f"{target.host}:{target.port}  ({target.interface}{'' if target.listening else ', latentd does not listen'})"
 
 
-def _advice(ears: Ears, osc: list[Aim]) -> list[str]:
+def _advice(listener: Listener, osc: list[Target]) -> list[str]:
     networks = ", ".join(machine.networks()) or "192.168.1.0/24"
-    lines = [] if ears.running else ["No latentd runs: this is what the configuration says"]
-    if not all(aim.heard for aim in osc):
-        lines.append(f"For a phone: latentd run --listen {_ANY}:{ears.port} --set 'allow=[{networks}]'")
-    elif not ears.allow:
-        lines.append(f"Only this machine is heard: name the phone's network under `allow:`, as [{networks}]")
+    lines = [] if listener.running else ["No latentd is running: these are the configuration's addresses"]
+    if not all(target.listening for target in osc):
+        lines.append(f"For a phone: latentd run --listen {_ANY}:{listener.port} --set 'allow=[{networks}]'")
+    elif not listener.allow:
+        lines.append(f"Only this machine may send: add the phone's network to `allow:`, as [{networks}]")
     return lines
 
 
-def _port_lines(ports: MidiPorts) -> list[str]:
+def _port_lines(ports: MidiPorts, name: Callable[[str, list[str]], str] = lambda port, _ports: port) -> list[str]:
     if ports.trouble:
         return [ports.trouble]
-    return [f"sends  {name}" for name in ports.sources] + [f"takes  {name}" for name in ports.sinks] or ["none"]
+    lines = [f"sends     {name(port, ports.sources)}" for port in ports.sources]
+    return lines + [f"receives  {name(port, ports.sinks)}" for port in ports.sinks] or ["none"]

@@ -16,8 +16,8 @@ from latentd.synth.amsynth import INDEX, PARAMETERS
 _WIDTH, _KEY_WIDTH = 80, 9
 # What a way counts when something goes wrong or is mended; the rest of its counters is for those who change latentd.
 _TROUBLES = (
-    "xruns", "restarts", "faults", "refused", "notes_lost", "midi_lost", "missing", "retried", "errors", "unsent",
-    "unwritten", "failed", "lost",
+    "xruns", "restarts", "faults", "refused", "notes_lost", "midi_lost", "midi_malformed", "missing", "retried",
+    "errors", "unsent", "unwritten", "failed", "lost",
 )  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""Inputs: OSC, TUIO and MIDI bytes become points."""
+"""Inputs: OSC, TUIO and MIDI messages become points."""

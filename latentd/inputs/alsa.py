@@ -1,4 +1,4 @@
-"""MIDI in through python-rtmidi from named ALSA ports. Its callbacks only hand bytes over."""
+"""MIDI in through python-rtmidi from ALSA ports. Its callbacks only hand over bytes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from latentd.midi.messages import REAL_TIME, SYSEX
 from latentd.system import alsa
 from latentd.system.keep_warm import roaming
 
@@ -18,33 +19,33 @@ ROOM = 4096
 
 
 class AlsaIn:
-    """Hears every ALSA port whose name matches, and the ones that appear later.
+    """Listens to every ALSA port whose name matches, and to those that appear later.
 
     Args:
         ports: parts of port names, or regular expressions found in them.
-        open_in: makes a hearing end.
+        open_in: opens one rtmidi input.
 
     Raises:
         LatentdError: no ALSA sequencer on this machine.
-        UserError: a name is none.
+        UserError: a name is empty or not a regular expression.
     """
 
     def __init__(self, ports: Sequence[str], open_in: Callable[[], alsa.RtIn] = alsa.open_in) -> None:
         self._matchers = [alsa.matcher(port) for port in ports]
         self._open_in = open_in
-        self._scout = open_in()  # never connected: lists the ports
-        self._ends: dict[str, alsa.RtIn] = {}
-        self._heard: deque[tuple[bytes, str, float]] = deque(maxlen=ROOM)
+        self._lister = open_in()  # never connected: lists the ports
+        self._inputs: dict[str, alsa.RtIn] = {}
+        self._received: deque[tuple[bytes, str, float]] = deque(maxlen=ROOM)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._look_at = 0.0
         self.lost = 0
 
     def fileno(self) -> int:
-        """Readable when something was heard."""
+        """Readable when a message was received."""
         return self._wake_fd
 
     def poll(self, now: float) -> float:
-        """Open ports that have appeared, let go of those that have gone; returns when it next wants a call."""
+        """Open ports that have appeared, close those that have gone; returns when to call again."""
         if now >= self._look_at:
             self._look_at = now + alsa.LOOK_S
             with contextlib.suppress(*alsa.ERRORS):  # the next look tries again
@@ -52,53 +53,60 @@ class AlsaIn:
         return self._look_at
 
     def _look(self) -> None:
-        names = self._scout.get_ports()
-        for name in [n for n in self._ends if n not in names]:
-            log.warning("lost ALSA port %s", name)
-            self._let_go(name)
+        names = self._lister.get_ports()
+        for name in [n for n in self._inputs if n not in names]:
+            log.warning("ALSA port %s is gone; latentd listens again when it is back", name)
+            self._close_input(name)
         for number, name in enumerate(names):
-            if name not in self._ends and any(m.search(name) for m in self._matchers):
-                with contextlib.suppress(*alsa.ERRORS):  # one that refuses must not hide those behind it
-                    self._open(number, name)
+            if name not in self._inputs and any(m.search(name) for m in self._matchers):
+                with contextlib.suppress(*alsa.ERRORS):  # one that does not open must not keep the next ones closed
+                    self._open_input(number, name)
 
-    def _open(self, number: int, name: str) -> None:
-        end = self._open_in()
-        end.set_callback(self._hear, name)
+    def _open_input(self, number: int, name: str) -> None:
+        rt_in = self._open_in()
+        rt_in.ignore_types(sysex=False)  # counted and shown by the monitor; rtmidi drops clock and active sensing
+        rt_in.set_callback(self._receive, name)
         try:
             with roaming():  # its thread starts here
-                end.open_port(number)
+                rt_in.open_port(number)
         except alsa.ERRORS:
-            end.delete()
+            rt_in.delete()
             raise
-        self._ends[name] = end
-        log.info("hearing ALSA port %s", name)
+        self._inputs[name] = rt_in
+        log.info("listening to ALSA port %s", name)
 
-    def _hear(self, event: alsa.Message, port: str) -> None:
-        """In rtmidi's thread: no more than handing over. The oldest message makes room when nobody takes them."""
-        if len(self._heard) == ROOM:
+    def _receive(self, event: alsa.Message, port: str) -> None:
+        """In rtmidi's thread: only hand over. If nobody takes the messages, the oldest makes room.
+
+        Start and stop are dropped (rtmidi drops the other real-time messages), and the data of system exclusive ones.
+        """
+        message = bytes(event[0])
+        if message[0] >= REAL_TIME:
+            return
+        if len(self._received) == ROOM:
             self.lost += 1
-        self._heard.append((bytes(event[0]), port, time.monotonic()))
+        self._received.append((message if message[0] != SYSEX else message[:1], port, time.monotonic()))
         os.eventfd_write(self._wake_fd, 1)
 
     def take_midi(self) -> list[tuple[bytes, str, float]]:
         """Messages since the last call, oldest first: bytes, name of the port, time on the monotonic clock."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake_fd)
-        return [self._heard.popleft() for _ in range(len(self._heard))]
+        return [self._received.popleft() for _ in range(len(self._received))]
 
     def facts(self) -> dict[str, object]:
         """For status."""
-        return {"ports": sorted(self._ends), "lost": self.lost}
+        return {"ports": sorted(self._inputs), "lost": self.lost}
 
-    def _let_go(self, name: str) -> None:
-        end = self._ends.pop(name)
-        end.cancel_callback()  # first: closing a port while it calls can hang
-        end.close_port()
-        end.delete()
+    def _close_input(self, name: str) -> None:
+        rt_in = self._inputs.pop(name)
+        rt_in.cancel_callback()  # first: closing a port during a callback can hang
+        rt_in.close_port()
+        rt_in.delete()
 
     def close(self) -> None:
         """Leave the sequencer."""
-        for name in tuple(self._ends):
-            self._let_go(name)
-        self._scout.delete()
+        for name in tuple(self._inputs):
+            self._close_input(name)
+        self._lister.delete()
         os.close(self._wake_fd)

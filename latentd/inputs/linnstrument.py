@@ -1,15 +1,16 @@
-"""LinnStrument User Firmware Mode to points: one big pad over all rows. Pure.
+"""LinnStrument User Firmware Mode to points: all rows together are one pad. Pure.
 
-Source: `user_firmware_mode.md` of rogerlinndesign/linnstrument-firmware. Row = channel 1..8 from the bottom, column =
-note 0..25; x is 14 bits on CC column and column + 32, over the whole width; y is CC column + 64, inside its cell.
+Source: `user_firmware_mode.md` of rogerlinndesign/linnstrument-firmware. The row is the channel, 1..8 from the bottom;
+the column is the note, 0..25. x has 14 bits on CC column and CC column + 32, over the whole width; y is CC column + 64,
+within its cell.
 """
 
 from __future__ import annotations
 
-from latentd.inputs import midi
 from latentd.inputs.mapping import LinnStrumentSection
-from latentd.inputs.midi import ChannelMessage
 from latentd.inputs.source import Fingers, Source
+from latentd.midi import messages as midi
+from latentd.midi.messages import ChannelMessage
 
 _COLUMNS = 26
 _SLIDE = 119
@@ -22,11 +23,11 @@ class LinnStrumentReader:
         self._rows = section.rows
         self._width = section.width
         self._fingers = Fingers(source, newest=False)
-        self._tops: dict[tuple[int, int], int] = {}  # cell -> upper half of x
+        self._msbs: dict[tuple[int, int], int] = {}  # cell -> MSB of x
         self._sliding: tuple[int, int] | None = None
 
-    def hear(self, message: ChannelMessage, now: float) -> bool:
-        """Use one message; False when it is not of this mode."""
+    def read(self, message: ChannelMessage, now: float) -> bool:
+        """Use one message; False if it does not belong to this mode."""
         row = message.channel
         if row > self._rows:
             return False
@@ -42,14 +43,14 @@ class LinnStrumentReader:
     def _cell(self, message: ChannelMessage, cell: tuple[int, int], now: float) -> bool:
         if message.kind == midi.NOTE_OFF:
             self._fingers.lift(cell)
-            self._tops.pop(cell, None)
+            self._msbs.pop(cell, None)
         elif self._sliding is not None and self._sliding[0] == cell[0] and self._sliding in self._fingers:
             self._fingers.rename(self._sliding, cell)
         else:
             self._fingers.put(cell)
         if message.kind == midi.NOTE_ON:
             self._sliding = None
-        self._fingers.tell(now)
+        self._fingers.report(now)
         return True
 
     def _axis(self, row: int, control: int, value: int, now: float) -> bool:
@@ -58,14 +59,14 @@ class LinnStrumentReader:
         if kind > 2 or column >= _COLUMNS:
             return False
         if cell not in self._fingers:
-            return True  # data of a cell whose press was lost or is over
+            return True  # the note-on of this cell was lost, or its note-off came first
         if kind == 0:
-            self._tops[cell] = value
-            return True  # the lower half always follows
+            self._msbs[cell] = value
+            return True  # the LSB always follows
         if kind == 1:
-            self._fingers.put(cell, x=(self._tops.get(cell, 0) << 7 | value) / self._width)
+            self._fingers.put(cell, x=(self._msbs.get(cell, 0) << 7 | value) / self._width)
         else:
             self._fingers.put(cell, y=(row - 1 + value / 127) / self._rows)
         if cell == self._fingers.leader():
-            self._fingers.tell(now)
+            self._fingers.report(now)
         return True

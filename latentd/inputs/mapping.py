@@ -1,4 +1,4 @@
-"""Mapping files: which messages of a device are x, y and touch. The models here are the file format and its schema."""
+"""Mapping files: which messages of a device are x, y and touch. The models here define the format and its schema."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, field_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator
 
 from latentd.errors import LatentdError, UserError
-from latentd.inputs.midi_spec import Bend, Cc, Control, Difference, Nrpn, Pressure
+from latentd.inputs.midi_spec import Bend, Cc, Difference, MidiControl, Nrpn, Pressure
 from latentd.instrument.gesture_settings import GestureSettings
 from latentd.osc.patterns import can_match
 from latentd.schema.documents import DocumentErrors, Strict, parse_document, read_text
@@ -19,42 +19,42 @@ from latentd.schema.messages import Clash, Keys
 from latentd.system import resources
 from latentd.system.resources import is_name
 
-Index = Annotated[int, Field(ge=0, le=1023, strict=True, description="position of an argument, counted from 0")]
-Note = Annotated[int, Field(ge=0, le=127, strict=True)]
-Channel = Annotated[int, Field(ge=1, le=16, strict=True)]
+Index = Annotated[int, Field(ge=0, le=1023, description="position of an argument, counted from 0")]
+Note = Annotated[int, Field(ge=0, le=127)]
+Channel = Annotated[int, Field(ge=1, le=16)]
 
 
 class OscMessage(Strict):
-    """One OSC message of the device: its address, and which of its arguments are what."""
+    """One OSC message of the device: its address, and the meaning of its arguments."""
 
     address: str = Field(
-        pattern=r"^/\S*$", max_length=200, examples=["/xy"], description="may hold wildcards: /ZIGSIM/*/touch01"
+        pattern=r"^/\S*$", max_length=200, examples=["/xy"], description="may contain wildcards: /ZIGSIM/*/touch01"
     )
     x: Index | None = Field(default=None, examples=[0], description="the argument that is x")
     y: Index | None = Field(default=None, examples=[1], description="the argument that is y")
-    touch: StrictBool | Index | None = Field(
-        default=None, examples=[2], description="the argument that is touch; or on / off: this message itself says so"
+    touch: bool | Index | None = Field(
+        default=None, examples=[2], description="the argument that is touch; or true / false: the message itself is it"
     )
     touch_above: float = Field(default=0.5, description="a touch argument above this is on")
-    finger: list[Index] = Field(default=[], max_length=4, description="the arguments that tell fingers apart")
-    only: dict[Annotated[int, Field(ge=0, le=1023)], StrictInt | StrictStr] = Field(
-        default={}, description="argument -> value: messages with another value there are for somebody else"
+    finger: list[Index] = Field(default=[], max_length=4, description="the arguments that identify a finger")
+    only: dict[Annotated[int, Field(ge=0, le=1023)], int | str] = Field(
+        default={}, description="argument -> value: messages with another value there are ignored"
     )
     untagged: str | None = Field(
-        default=None, pattern="^[ifhd]{1,32}$", description="argument types, for senders that leave the type tags out"
+        default=None, pattern="^[ifhd]{1,32}$", description="argument types, for senders that leave out the type tags"
     )
 
     @field_validator("address")
     @classmethod
-    def _names_something(cls, value: str) -> str:
+    def _can_match(cls, value: str) -> str:
         if not can_match(value):
             raise ValueError("matches no address: close every [ and { before the next /, with something between them")
         return value
 
     def clashes(self) -> Iterator[Clash]:
-        """It must say something, of arguments that it can have."""
+        """It must set something, from arguments that it can have."""
         if self.x is None and self.y is None and self.touch is None:
-            yield Clash("must name at least one of x, y, touch")
+            yield Clash("must have at least one of x, y, touch")
         if self.x is not None and self.x == self.y:
             what = f"x and y are both argument {self.x}, so the point could only move on a diagonal"
             yield Clash(what, ("x", "y"))
@@ -62,14 +62,14 @@ class OscMessage(Strict):
             yield from self._too_short(len(self.untagged))
 
     def _too_short(self, letters: int) -> Iterator[Clash]:
-        """`untagged` must reach all arguments that are used."""
+        """`untagged` must have a letter for every argument that is used."""
         if beyond := [f"{key}: {position}" for key, position in self._arguments() if position >= letters]:
             has = f"{letters} letter{'s' if letters > 1 else ''}"
             what = f"untagged has {has}, too few for {', '.join(beyond)} (counted from 0)"
             yield Clash(what, ("x", "y", "touch", "finger", "only", "untagged"))
 
     def _arguments(self) -> Iterator[tuple[str, int]]:
-        """Each key that names an argument, and the argument's position."""
+        """Each key that refers to an argument, and the argument's position."""
         for key, position in (("x", self.x), ("y", self.y), ("touch", self.touch)):
             if position is not None and not isinstance(position, bool):
                 yield key, position
@@ -78,7 +78,7 @@ class OscMessage(Strict):
 
 
 class OscSection(Strict):
-    """`osc:`, messages of one device."""
+    """`osc:`, the messages of one device."""
 
     messages: list[OscMessage] = Field(min_length=1, max_length=32, examples=[[{"address": "/xy", "x": 0, "y": 1}]])
     relative: bool = Field(default=False, description="x and y are movements, not positions")
@@ -89,7 +89,7 @@ class OscSection(Strict):
         """Both x and y must come from somewhere."""
         missing = [axis for axis in ("x", "y") if all(getattr(message, axis) is None for message in self.messages)]
         if missing:
-            yield Clash(f"no message brings {' or '.join(missing)}, so the point could not move", ("messages.*",))
+            yield Clash(f"no message sets {' or '.join(missing)}, so the point could not move", ("messages.*",))
 
 
 class TuioSection(Strict):
@@ -99,8 +99,8 @@ class TuioSection(Strict):
 
 
 def _control_tag(value: Any) -> str | None:
-    """The kind of a control, told by the key that only it has, or by the nearest to one."""
-    if isinstance(value, Control):
+    """The kind of a control, by the key that only this kind has, or by a key that resembles one."""
+    if isinstance(value, MidiControl):
         return f"#{value.key}"
     if not isinstance(value, dict):
         return None
@@ -124,20 +124,20 @@ Axis = Annotated[
 
 
 class MidiTouch(Strict):
-    """`touch:`, what says that the pad is touched: a note, a control change or pressure."""
+    """`touch:`, whether the pad is touched, by a note, a control change or pressure."""
 
     note: Note | list[Note] | Literal["any"] | None = Field(
         default=None, examples=[36], description="on while this note, one of these, or any sounds"
     )
-    cc: Annotated[int, Field(ge=0, le=127, strict=True)] | None = Field(
+    cc: Annotated[int, Field(ge=0, le=127)] | None = Field(
         default=None, examples=[64], description="number of the control"
     )
     pressure: Literal[True] | None = Field(default=None, examples=[True], description="channel pressure")
     on_from: int = Field(default=64, ge=1, le=127, description="smallest value of cc or pressure that is on")
-    channel: Channel | None = Field(default=None, description="if another than the section's")
+    channel: Channel | None = Field(default=None, description="if it differs from the section's")
 
     def clashes(self) -> Iterator[Clash]:
-        """One thing says it."""
+        """It comes from one kind of message."""
         if sum(value is not None for value in (self.note, self.cc, self.pressure)) != 1:
             yield Clash("must have exactly one of note, cc, pressure")
 
@@ -145,15 +145,15 @@ class MidiTouch(Strict):
 class Pads(Strict):
     """`pads:`, drum pads as a grid: the lowest note at the bottom left, then to the right, then up."""
 
-    lowest: int = Field(ge=0, le=127, strict=True, description="note of the pad at the bottom left")
-    columns: int = Field(ge=2, le=64, strict=True)
-    rows: int = Field(ge=2, le=64, strict=True)
+    lowest: int = Field(ge=0, le=127, description="note of the pad at the bottom left")
+    columns: int = Field(ge=2, le=64)
+    rows: int = Field(ge=2, le=64)
     row_step: int | None = Field(
         default=None, ge=1, le=64, description="notes from a row to the next; default: columns"
     )
 
     def clashes(self) -> Iterator[Clash]:
-        """Every pad must be a note of MIDI."""
+        """Every pad must have a MIDI note."""
         highest = self.lowest + (self.rows - 1) * (self.row_step or self.columns) + self.columns - 1
         if highest > 127:
             keys = ("lowest", "columns", "rows", "row_step")
@@ -171,10 +171,10 @@ class MidiSection(Strict):
     pads: Pads | None = Field(default=None, examples=[{"lowest": 36, "columns": 4, "rows": 4}])
 
     def clashes(self) -> Iterator[Clash]:
-        """It must be a whole pad, once."""
+        """It must be exactly one pad, with both axes."""
         if self.pads is not None:
             if self.x or self.y or self.touch:
-                yield Clash("pads already are x, y and touch: leave these out")
+                yield Clash("pads set x, y and touch: remove these keys")
         elif self.x is None or self.y is None:
             yield Clash("must have x and y, or pads")
         elif self.x.relative_axis != self.y.relative_axis:
@@ -182,7 +182,7 @@ class MidiSection(Strict):
 
 
 class MpeSection(Strict):
-    """`mpe:`, the note of one zone that started last."""
+    """`mpe:`, the note that started last in one zone."""
 
     port: str | None = Field(default=None, min_length=1, description="part of the port's name; default: any port")
     zone: Literal["lower", "upper"] = Field(default="lower", description="lower: manager channel 1; upper: 16")
@@ -206,9 +206,9 @@ _SECTIONS = ("osc", "tuio", "midi", "mpe", "linnstrument")
 
 
 class MappingFile(Strict):
-    """One device: exactly one of the sections osc, tuio, midi, mpe, linnstrument, and how to read its numbers."""
+    """One device: exactly one of the sections osc, tuio, midi, mpe, linnstrument, and the range of its numbers."""
 
-    # As in `clashes`, for editors.
+    # The rule of `clashes`, for editors.
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in _SECTIONS]})
 
     title: str = Field(
@@ -229,16 +229,16 @@ class MappingFile(Strict):
         return value
 
     def clashes(self) -> Iterator[Clash]:
-        """One file, one device."""
+        """One file describes one device."""
         if sum(getattr(self, name) is not None for name in _SECTIONS) != 1:
             yield Clash(f"must have exactly one of the sections {', '.join(_SECTIONS)}")
 
 
 @dataclass(frozen=True)
 class DeviceMapping:
-    """One mapping file, read and found sound."""
+    """One valid mapping file."""
 
-    name: str  # the file's name without its ending; names the source of its points
+    name: str  # the file's name without its ending, and the name of its source
     path: Path
     file: MappingFile
 
@@ -254,14 +254,14 @@ def shipped_mappings() -> list[Path]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of mapping files, from the models above; `mappings/mapping.schema.json` is it, for editors."""
+    """The JSON schema of mapping files, made from the models above. Editors read `mappings/mapping.schema.json`."""
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **MappingFile.model_json_schema()}
     _name_types(made)
     return made
 
 
 def _name_types(part: Any) -> None:
-    """Give every constant its type, which pydantic 2.5 leaves out, so that all releases make the same schema."""
+    """Add the type of every constant, which old pydantic releases leave out: all releases make the same schema."""
     if isinstance(part, dict):
         if "const" in part:
             part["type"] = "boolean" if isinstance(part["const"], bool) else "string"
@@ -273,7 +273,7 @@ def _name_types(part: Any) -> None:
 
 
 CONTROL = "latentd"  # the source that /latentd/xy moves
-_MOST_NAMED = 8  # where no name is near
+_MAX_LISTED = 8  # names in a message, if none resembles the unknown one
 
 
 def load_mapping(name_or_path: str) -> DeviceMapping:
@@ -287,25 +287,25 @@ def load_mapping(name_or_path: str) -> DeviceMapping:
     if is_name(name_or_path):
         known = {p.stem: p for p in shipped_mappings()}
         if name_or_path not in known:
-            raise UserError(f"No mapping is called {name_or_path!r}", _meant(name_or_path, list(known)))
+            raise UserError(f"There is no mapping {name_or_path!r}", _suggestion(name_or_path, list(known)))
         path = known[name_or_path]
     file = parse_document(read_text(path), str(path), MappingFile, lambda _data: _own_name(path.stem))
     return DeviceMapping(path.stem, path, file)
 
 
 def _own_name(name: str) -> Iterator[tuple[Keys, str]]:
-    """Sources are told apart by their mappings' names, and one is ours."""
+    """A source has its mapping's name, and the control interface's source has one, too."""
     if name == CONTROL:
-        yield (), f"the name {name} is that of latentd's own source, the control interface. Rename the file"
+        yield (), f"the name {name} is reserved for latentd's control interface. Rename the file"
 
 
 def load_mappings(names: Sequence[str]) -> list[DeviceMapping]:
-    """All of these, as `load_mapping` reads each.
+    """All of these mappings, as `load_mapping` reads each.
 
     Raises:
-        DocumentErrors: every mistake in all of the files, and names that would be mistaken for each other.
+        DocumentErrors: every mistake in all of the files, and mappings that share a name.
     """
-    wrong = [fault for _, fault in alike(names)]
+    wrong = [mistake for _, mistake in alike(names)]
     found = []
     for name in names:
         try:
@@ -320,25 +320,25 @@ def load_mappings(names: Sequence[str]) -> list[DeviceMapping]:
 
 
 def alike(names: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Mappings that share their name with an earlier one: its place in `names`, and what to do. Reads no file.
+    """Mappings that share the name of an earlier one: the place in `names`, and what to do. Reads no file.
 
-    A mapping's name is that of its source: of two alike, the last one's `gesture:` would count for both.
+    A mapping's name is that of its source: of two with one name, the last one's `gesture:` would apply to both.
     """
     first: dict[str, str] = {}
     for i, name in enumerate(names):
         other = first.setdefault(Path(name).stem, name)
         if name in names[:i]:
-            yield i, f"{name}: stands twice. Leave one out"
+            yield i, f"{name}: listed twice. Remove one"
         elif other != name:
-            yield i, f"{name}: {other} has the same name, {Path(name).stem!r}. Rename the file, or leave one out"
+            yield i, f"{name}: {other} has the same name, {Path(name).stem!r}. Rename the file, or remove one"
 
 
-def _meant(name: str, known: list[str]) -> str:
-    """What to name instead: a file right here, else the shipped mappings with the nearest names."""
+def _suggestion(name: str, known: list[str]) -> str:
+    """What the user may have meant: a file in the current folder, or shipped mappings with similar names."""
     here = [f"./{name}{ending}" for ending in (".yaml", ".yml") if Path(name + ending).is_file()]
-    begun = [other for other in known if other.startswith(name)][:3]
-    near = here or begun or difflib.get_close_matches(name, known, n=3)
+    longer = [other for other in known if other.startswith(name)][:3]
+    near = here or longer or difflib.get_close_matches(name, known, n=3)
     if near:
         return f"Did you mean {' or '.join(near)}?"
-    some = difflib.get_close_matches(name, known, n=_MOST_NAMED, cutoff=0.0)
-    return f"There are {', '.join(some)} and {len(known) - len(some)} more: see mappings/README.md"
+    some = difflib.get_close_matches(name, known, n=_MAX_LISTED, cutoff=0.0)
+    return f"Choose one of {', '.join(some)} and {len(known) - len(some)} more: see mappings/README.md"

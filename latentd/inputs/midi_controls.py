@@ -1,40 +1,40 @@
-"""MIDI messages to points, as the `midi:` section of a mapping says. Pure."""
+"""MIDI messages to points, by the `midi:` section of a mapping. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from latentd.inputs import midi
 from latentd.inputs.mapping import MidiSection, MidiTouch, Pads
-from latentd.inputs.midi import ChannelMessage, Entry, Registers
-from latentd.inputs.midi_spec import CODINGS, Bend, Cc, Control, Difference, Halves, Nrpn, Pressure, bend_position
+from latentd.inputs.midi_spec import CODINGS, Bend, Cc, Difference, MidiControl, MsbLsb, Nrpn, Pressure, bend_position
 from latentd.inputs.source import Fingers, Source
+from latentd.midi import messages as midi
+from latentd.midi.messages import ChannelMessage, Entry, Registers
 
-# Takes the rest of a message (channel already right): kind-specific data bytes and the time.
+# Takes a message of the right kind, number and channel, and the time.
 _Handler = Callable[[ChannelMessage, float], None]
-_Tell = Callable[[float, float], None]  # position or movement of one axis, time
+_SetAxis = Callable[[float, float], None]  # takes the position or movement of one axis, and the time
 
 
 class MidiReader:
-    """One `midi:` section. `hear` takes channel messages; `late` lends time to halves of 14-bit values."""
+    """One `midi:` section. `read` takes channel messages; `late` uses halves of 14-bit values that have waited."""
 
     def __init__(self, section: MidiSection, source: Source) -> None:
         self._channel = section.channel
         self._source = source
         self._handlers: dict[tuple[int, int | None], list[tuple[int | None, _Handler]]] = {}
         self._registers = Registers()
-        self._parameters: list[tuple[Nrpn, int | None, _Tell, Halves]] = []
-        self._halves: list[tuple[Halves, _Tell]] = []
+        self._parameters: list[tuple[Nrpn, int | None, _SetAxis, MsbLsb]] = []
+        self._pairs: list[tuple[MsbLsb, _SetAxis]] = []
         if section.pads is not None:
             self._add_pads(section.pads)
         if section.x is not None and section.y is not None:
-            self._add(section.x, lambda value, now: source.hear(value, None, None, now))
-            self._add(section.y, lambda value, now: source.hear(None, value, None, now))
+            self._add(section.x, lambda value, now: source.update(value, None, None, now))
+            self._add(section.y, lambda value, now: source.update(None, value, None, now))
         if section.touch is not None:
             self._add_touch(section.touch)
 
-    def hear(self, message: ChannelMessage, now: float) -> bool:
-        """Use one message; False when this section does not name it."""
+    def read(self, message: ChannelMessage, now: float) -> bool:
+        """Use one message; False if this section does not list it."""
         used = False
         for key in ((message.kind, message.data1), (message.kind, None)):
             for channel, handle in self._handlers.get(key, ()):
@@ -42,94 +42,92 @@ class MidiReader:
                     handle(message, now)
                     used = True
         if self._parameters and message.kind == midi.CC:
-            used = self._hear_parameter(message, now) or used
+            used = self._read_parameter(message, now) or used
         return used
 
     @property
     def waits_since(self) -> float | None:
-        """When the half of a 14-bit value that has waited longest came; None where none waits."""
-        return min((h.waits_since for h, _ in self._halves if h.waits_since is not None), default=None)
+        """When the MSB or LSB that has waited longest for the other one came; None if none waits."""
+        return min((pair.waits_since for pair, _ in self._pairs if pair.waits_since is not None), default=None)
 
     def late(self, now: float) -> None:
-        """Use the halves that have waited long enough for the other."""
-        for halves, tell in self._halves:
-            value = halves.late(now)
-            if value is not None:
-                tell(value, now)
+        """Use every MSB or LSB that has waited long enough for the other one."""
+        for pair, set_axis in self._pairs:
+            _set_if(set_axis, pair.late(now), now)
 
     def _on(self, kind: int, data1: int | None, channel: int | None, handle: _Handler) -> None:
         self._handlers.setdefault((kind, data1), []).append((channel or self._channel, handle))
 
-    def _add(self, control: Control, tell: _Tell) -> None:
+    def _add(self, control: MidiControl, set_axis: _SetAxis) -> None:
         channel = control.channel
         match control:
             case Cc(relative=None, bits=7):
-                self._on(midi.CC, control.cc, channel, lambda m, now: tell(m.data2 / 127, now))
+                self._on(midi.CC, control.cc, channel, lambda m, now: set_axis(m.data2 / 127, now))
             case Cc(relative=None):
-                self._add_pair(control, tell)
+                self._add_pair(control, set_axis)
             case Cc():
                 decode, step = CODINGS[str(control.relative)], control.step
-                self._on(midi.CC, control.cc, channel, lambda m, now: tell(decode(m.data2) * step, now))
+                self._on(midi.CC, control.cc, channel, lambda m, now: set_axis(decode(m.data2) * step, now))
             case Nrpn():
-                halves = Halves(control.lsb_first)
-                self._parameters.append((control, channel or self._channel, tell, halves))
-                self._halves.append((halves, tell))
+                pair = MsbLsb(control.lsb_first)
+                self._parameters.append((control, channel or self._channel, set_axis, pair))
+                self._pairs.append((pair, set_axis))
             case Bend():
-                self._on(midi.BEND, None, channel, lambda m, now: tell(bend_position(m.bend), now))
+                self._on(midi.BEND, None, channel, lambda m, now: set_axis(bend_position(m.bend), now))
             case Pressure():
-                self._on(midi.PRESSURE, None, channel, lambda m, now: tell(m.data1 / 127, now))
+                self._on(midi.PRESSURE, None, channel, lambda m, now: set_axis(m.data1 / 127, now))
             case Difference():
-                self._add_difference(control, tell)
+                self._add_difference(control, set_axis)
 
-    def _add_pair(self, control: Cc, tell: _Tell) -> None:
-        halves = Halves(control.lsb_first)
-        self._halves.append((halves, tell))
+    def _add_pair(self, control: Cc, set_axis: _SetAxis) -> None:
+        pair = MsbLsb(control.lsb_first)
+        self._pairs.append((pair, set_axis))
 
-        def top(message: ChannelMessage, now: float) -> None:
-            _tell_if(tell, halves.msb(message.data2, now), now)
+        def msb(message: ChannelMessage, now: float) -> None:
+            _set_if(set_axis, pair.msb(message.data2, now), now)
 
-        def low(message: ChannelMessage, now: float) -> None:
-            _tell_if(tell, halves.lsb(message.data2, now), now)
+        def lsb(message: ChannelMessage, now: float) -> None:
+            _set_if(set_axis, pair.lsb(message.data2, now), now)
 
-        self._on(midi.CC, control.cc, control.channel, top)
-        self._on(midi.CC, control.cc + 32, control.channel, low)
+        self._on(midi.CC, control.cc, control.channel, msb)
+        self._on(midi.CC, control.cc + 32, control.channel, lsb)
 
-    def _add_difference(self, control: Difference, tell: _Tell) -> None:
+    def _add_difference(self, control: Difference, set_axis: _SetAxis) -> None:
         push = {control.plus: 0, control.minus: 0}
 
         def pushed(message: ChannelMessage, now: float) -> None:
             push[message.data1] = message.data2
-            tell(0.5 + (push[control.plus] - push[control.minus]) / 254, now)
+            set_axis(0.5 + (push[control.plus] - push[control.minus]) / 254, now)
 
         for number in push:
             self._on(midi.CC, number, control.channel, pushed)
 
-    def _hear_parameter(self, message: ChannelMessage, now: float) -> bool:
+    def _read_parameter(self, message: ChannelMessage, now: float) -> bool:
         entry = self._registers.feed(message)
         selects = message.data1 in (midi.NRPN_MSB, midi.NRPN_LSB)
         if entry is None or entry.registered:
             return selects
         used = False
-        for control, channel, tell, halves in self._parameters:
+        for control, channel, set_axis, pair in self._parameters:
             if entry.number != control.nrpn or channel not in (None, message.channel):
                 continue
             used = True
-            _tell_if(tell, _parameter(control, halves, entry, now), now)
+            _set_if(set_axis, _parameter(control, pair, entry, now), now)
         return used
 
     def _add_touch(self, touch: MidiTouch) -> None:
-        source, on_from = self._source, touch.on_from
+        def set_touch(value: int, now: float) -> None:
+            self._source.update(None, None, value >= touch.on_from, now)
+
         if touch.cc is not None:
-            self._on(midi.CC, touch.cc, touch.channel, lambda m, now: source.hear(None, None, m.data2 >= on_from, now))
+            self._on(midi.CC, touch.cc, touch.channel, lambda m, now: set_touch(m.data2, now))
         elif touch.pressure:
-            self._on(
-                midi.PRESSURE, None, touch.channel, lambda m, now: source.hear(None, None, m.data1 >= on_from, now)
-            )
+            self._on(midi.PRESSURE, None, touch.channel, lambda m, now: set_touch(m.data1, now))
         else:
             self._add_note_touch(touch)
 
     def _add_note_touch(self, touch: MidiTouch) -> None:
-        """On while one of the notes sounds."""
+        """Touch is on while one of the notes sounds."""
         sounding: set[tuple[int, int]] = set()
         notes = [None] if touch.note == "any" else touch.note if isinstance(touch.note, list) else [touch.note]
 
@@ -139,11 +137,11 @@ class MidiReader:
                 sounding.add(key)
             else:
                 sounding.discard(key)
-            self._source.hear(None, None, bool(sounding), now)
+            self._source.update(None, None, bool(sounding), now)
 
         def silence(_message: ChannelMessage, now: float) -> None:
             sounding.clear()
-            self._source.hear(None, None, False, now)
+            self._source.update(None, None, False, now)
 
         for number in notes:
             self._on(midi.NOTE_ON, number, touch.channel, note)
@@ -161,7 +159,7 @@ class MidiReader:
                 fingers.put(message.data1, column / (pads.columns - 1), row / (pads.rows - 1))
             else:
                 fingers.lift(message.data1)
-            fingers.tell(now)
+            fingers.report(now)
 
         for row in range(pads.rows):
             for column in range(pads.columns):
@@ -169,15 +167,15 @@ class MidiReader:
                 self._on(midi.NOTE_OFF, pads.lowest + row * step + column, None, pad)
 
 
-def _parameter(control: Nrpn, halves: Halves, entry: Entry, now: float) -> float | None:
-    """The position of a parameter after one entry; None where it says nothing, or not yet."""
+def _parameter(control: Nrpn, pair: MsbLsb, entry: Entry, now: float) -> float | None:
+    """The position of a parameter after one entry; None if the entry does not change it, or not yet."""
     if entry.step:
-        return halves.step(entry.step)
+        return pair.step(entry.step)
     if control.data == "both":
-        return halves.msb(entry.value, now) if entry.is_msb else halves.lsb(entry.value, now)
-    return halves.msb(entry.value, now) if entry.is_msb == (control.data == "msb") else None
+        return pair.msb(entry.value, now) if entry.is_msb else pair.lsb(entry.value, now)
+    return pair.msb(entry.value, now) if entry.is_msb == (control.data == "msb") else None
 
 
-def _tell_if(tell: _Tell, value: float | None, now: float) -> None:
+def _set_if(set_axis: _SetAxis, value: float | None, now: float) -> None:
     if value is not None:
-        tell(value, now)
+        set_axis(value, now)

@@ -1,6 +1,6 @@
-"""MIDI controls as a mapping names them: 7 and 14-bit control changes, NRPN, pitch bend, pressure, encoders.
+"""The MIDI controls of a mapping: 7 and 14-bit control changes, NRPN, pitch bend, pressure, encoders.
 
-Every position leaves here as 0..1, whatever its width, so that mappings of MIDI devices need no range.
+Every position becomes 0..1, whatever its number of bits, so that mappings of MIDI devices need no range.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ Coding = Literal[
     "centred-16",
 ]
 
-# How long half of a 14-bit value waits for its other half (MIDI over a cable needs 1 ms for it).
-HALF_WAITS_S = 0.01
+# How long the MSB or LSB of a 14-bit value waits for the other one (which takes 1 ms over a MIDI cable).
+PAIR_WAIT_S = 0.01
 
 
-class Control(Strict):
-    """Base of all controls. `key` is the key that tells the kind."""
+class MidiControl(Strict):
+    """Base of all controls. `key` is the key that identifies the kind."""
 
     key: ClassVar[str]
-    channel: Annotated[int, Field(ge=1, le=16, strict=True)] | None = Field(
-        default=None, description="if another than the section's"
+    channel: Annotated[int, Field(ge=1, le=16)] | None = Field(
+        default=None, description="if it differs from the section's"
     )
 
     @property
@@ -49,22 +49,20 @@ class Control(Strict):
         return False
 
 
-class Cc(Control):
+class Cc(MidiControl):
     """A control change, absolute (7 or 14 bits) or relative."""
 
     key = "cc"
-    cc: int = Field(
-        ge=0, le=127, strict=True, examples=[12], description="number of the control; of its upper half for 14 bits"
-    )
-    bits: Literal[7, 14] = Field(default=7, description="14: the lower half comes on cc + 32; never guessed")
-    lsb_first: bool = Field(default=False, description="14 bits: the device sends the lower half first")
+    cc: int = Field(ge=0, le=127, examples=[12], description="number of the control; for 14 bits, that of the MSB")
+    bits: Literal[7, 14] = Field(default=7, description="14: the LSB comes on cc + 32; never guessed")
+    lsb_first: bool = Field(default=False, description="14 bits: the device sends the LSB first")
     relative: Coding | None = Field(default=None, description="coding of an endless encoder")
     step: float = Field(default=1 / 128, gt=0.0, le=1.0, description="relative: pad widths for one detent")
 
     def clashes(self) -> Iterator[Clash]:
-        """14 bits are two controls of the lower 64, and no encoder's."""
+        """A 14-bit control uses two of the controls 0 to 63, and is no encoder."""
         if self.bits == 14 and self.cc > 31:
-            yield Clash("14 bits need a cc of 0 to 31, since the lower half is on cc + 32", ("bits", "cc"))
+            yield Clash("14 bits need a cc of 0 to 31, since the LSB is on cc + 32", ("bits", "cc"))
         if self.bits == 14 and self.relative:
             yield Clash("relative encoders have 7 bits", ("bits", "relative"))
         if self.lsb_first and self.bits == 7:
@@ -76,78 +74,78 @@ class Cc(Control):
         return self.relative is not None
 
 
-class Nrpn(Control):
-    """A non-registered parameter: CC 99 and 98 pick the number (in either order), CC 6 and 38 carry the value.
+class Nrpn(MidiControl):
+    """A non-registered parameter: CC 99 and 98 select the number (in either order), CC 6 and 38 set the value.
 
-    CC 96 and 97 move it by one step, once a value was heard.
+    CC 96 and 97 move it by one step, once a value was received.
     """
 
     key = "nrpn"
-    nrpn: int = Field(ge=0, le=16383, strict=True, description="number of the parameter")
+    nrpn: int = Field(ge=0, le=16383, description="number of the parameter")
     data: Literal["both", "msb", "lsb"] = Field(
         default="both", description="both: 14 bits; msb: 7 bits in CC 6 alone; lsb: 7 bits in CC 38 alone"
     )
     lsb_first: bool = Field(default=False, description="both: the device sends CC 38 before CC 6")
 
 
-class Bend(Control):
-    """Pitch bend, 14 bits; its centre 8192 is exactly 0.5."""
+class Bend(MidiControl):
+    """Pitch bend, 14 bits; the centre, 8192, is exactly 0.5."""
 
     key = "bend"
     bend: Literal[True]
 
 
-class Pressure(Control):
+class Pressure(MidiControl):
     """Channel pressure (aftertouch)."""
 
     key = "pressure"
     pressure: Literal[True]
 
 
-class Difference(Control):
-    """Two controls that push one axis to either side; both at rest is the middle."""
+class Difference(MidiControl):
+    """Two controls that push one axis in opposite directions; with both at 0 it is in the middle."""
 
     key = "plus"
-    plus: int = Field(ge=0, le=127, strict=True, description="control change that pushes up or to the right")
-    minus: int = Field(ge=0, le=127, strict=True, description="control change that pushes down or to the left")
+    plus: int = Field(ge=0, le=127, description="control change that pushes up or to the right")
+    minus: int = Field(ge=0, le=127, description="control change that pushes down or to the left")
 
 
 def bend_position(value: int) -> float:
-    """Pitch bend 0..16383 as 0..1; the lower half has one step more than the upper, and 8192 is the middle."""
+    """Pitch bend 0..16383 as 0..1; 8192 is the middle, with one step more below it than above."""
     return value / 16384 if value < 8192 else 0.5 + (value - 8192) / 16382
 
 
-class Halves:
-    """A 14-bit value that comes in two halves.
+class MsbLsb:
+    """A 14-bit value that comes as an MSB and an LSB.
 
-    The half that the device sends first waits for the other one up to `HALF_WAITS_S`, but only once that device has
-    ever sent both; then it counts alone. Time is an argument: `late` says when a waiting half has waited enough.
+    Once the device has sent both, the byte that it sends first waits up to `PAIR_WAIT_S` for the other one, then counts
+    alone. Time is an argument: `late` uses a byte that has waited long enough.
     """
 
-    __slots__ = ("_low", "_low_seen", "_lsb_first", "_top", "waits_since")
+    __slots__ = ("_lsb", "_lsb_first", "_lsb_seen", "_msb", "waits_since")
 
     def __init__(self, lsb_first: bool) -> None:
         self._lsb_first = lsb_first
-        self._top: int | None = None
-        self._low = 0
-        self._low_seen = False
+        self._msb: int | None = None
+        self._lsb = 0
+        self._lsb_seen = False
         self.waits_since: float | None = None
 
     def msb(self, value: int, now: float) -> float | None:
-        """The upper half came: the position 0..1, or None while the lower half is awaited."""
-        self._top = value
+        """The MSB came: the position 0..1, or None while the LSB is awaited."""
+        self._msb = value
         if self._lsb_first:
             return self._whole()
-        if not self._low_seen:
-            return self._alone()
-        self._low = 0  # the MIDI rule: a new upper half resets the lower one
+        if not self._lsb_seen:
+            return self._msb_alone()
+        self._lsb = 0  # the MIDI rule: a new MSB resets the LSB
         if self.waits_since is None:
             self.waits_since = now
         return None
 
     def lsb(self, value: int, now: float) -> float | None:
-        """The lower half came: the position 0..1, or None while the upper half is awaited or unknown."""
-        self._low, self._low_seen = value, True
+        """The LSB came: the position 0..1, or None while the MSB is awaited or unknown."""
+        self._lsb, self._lsb_seen = value, True
         if not self._lsb_first:
             return self._whole()
         if self.waits_since is None:
@@ -155,30 +153,30 @@ class Halves:
         return None
 
     def late(self, now: float) -> float | None:
-        """The position once a waiting half has waited in vain; None before, or where nothing waits."""
-        if self.waits_since is None or now - self.waits_since < HALF_WAITS_S:
+        """The position if a byte has waited too long for the other one, otherwise None."""
+        if self.waits_since is None or now - self.waits_since < PAIR_WAIT_S:
             return None
         return self._whole()
 
     def step(self, by: int) -> float | None:
-        """The position `by` steps further, steps of the width that was heard so far; None before any value."""
-        if self._top is None:
+        """The position `by` steps further, at the resolution received so far; None before any value."""
+        if self._msb is None:
             return None
-        if not self._low_seen:
-            self._top = min(max(self._top + by, 0), 127)
+        if not self._lsb_seen:
+            self._msb = min(max(self._msb + by, 0), 127)
         else:
-            self._top, self._low = divmod(min(max((self._top << 7 | self._low) + by, 0), 16383), 128)
+            self._msb, self._lsb = divmod(min(max((self._msb << 7 | self._lsb) + by, 0), 16383), 128)
         return self._whole()
 
     def _whole(self) -> float | None:
         self.waits_since = None
-        if self._top is None:
+        if self._msb is None:
             return None
-        if not self._low_seen:
-            return self._alone()
-        return (self._top << 7 | self._low) / 16383
+        if not self._lsb_seen:
+            return self._msb_alone()
+        return (self._msb << 7 | self._lsb) / 16383
 
-    def _alone(self) -> float:
-        """Without lower half ever, the upper one spans 0..1 by itself."""
-        assert self._top is not None
-        return self._top / 127
+    def _msb_alone(self) -> float:
+        """Until an LSB comes, the MSB alone spans 0..1."""
+        assert self._msb is not None
+        return self._msb / 127

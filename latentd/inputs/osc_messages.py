@@ -1,4 +1,4 @@
-"""OSC messages to points, as the `osc:` section of a mapping says. Pure."""
+"""OSC messages to points, by the `osc:` section of a mapping. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def position(args: tuple[object, ...], index: int) -> float | None:
 
 
 class OscReader:
-    """One message of a mapping: reads its arguments into the mapping's source."""
+    """One message of a mapping: sets the mapping's source from its arguments."""
 
     __slots__ = ("_counters", "_fingers", "_message", "_only", "_plain", "_source", "_step")
 
@@ -54,30 +54,30 @@ class OscReader:
         self._only = tuple(message.only.items())
         self._plain = not message.only and not message.finger and message.touch is None and self._step == 1.0
 
-    def hear(self, message: Message, now: float) -> bool:
-        """Use one message of the right address; False when it is for somebody else."""
+    def read(self, message: Message, now: float) -> bool:
+        """Use one message of the right address; False if `only` or missing type tags make it another control's."""
         args = message.args
         spec = self._message
         try:
-            if self._plain and args:  # the usual case, kept short
+            if self._plain and args:  # the usual case, kept fast
                 x = None if spec.x is None else position(args, spec.x)
                 y = None if spec.y is None else position(args, spec.y)
-                self._source.hear(x, y, None, now)
+                self._source.update(x, y, None, now)
                 return True
             if message.untagged is not None:
                 if spec.untagged is not None:
                     args = read_untagged(message.untagged, spec.untagged)
                 elif message.untagged.strip(b"\0"):
-                    return False  # not mere padding, and the mapping does not say what it means
-            if not self._meant(args):
+                    return False  # more than padding, and the mapping does not declare its types
+            if not self._applies(args):
                 return False
             self._use(args, now)
         except (Unusable, Malformed):
             self._counters.malformed += 1
         return True
 
-    def _meant(self, args: tuple[object, ...]) -> bool:
-        """An empty message says nothing about x or y; another value where `only` wants one is another control."""
+    def _applies(self, args: tuple[object, ...]) -> bool:
+        """False without arguments, unless the message itself is touch, and if `only` wants other values."""
         if not args and not isinstance(self._message.touch, bool):
             return False
         return all(i < len(args) and args[i] == wanted for i, wanted in self._only)
@@ -88,18 +88,18 @@ class OscReader:
         if touch is not None and not isinstance(touch, bool):
             touch = number(args, touch) > spec.touch_above
         x = y = None
-        # With the touch gone, many senders send no position, or a meaningless one.
+        # With touch off, many senders send no position, or a meaningless one.
         if touch is not False or _has(args, spec.x, spec.y):
             x, y = self._axis(args, spec.x), self._axis(args, spec.y)
         if not spec.finger:
-            self._source.hear(x, y, touch, now)
+            self._source.update(x, y, touch, now)
             return
         finger = _finger(args, spec.finger)
         if touch is False:
             self._fingers.lift(finger)
         else:
             self._fingers.put(finger, x, y)
-        self._fingers.tell(now)
+        self._fingers.report(now)
 
     def _axis(self, args: tuple[object, ...], index: int | None) -> float | None:
         value = None if index is None else position(args, index)

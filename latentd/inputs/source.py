@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable
 
+from latentd.inputs.limits import Limits
 from latentd.instrument.point import Point
 from latentd.status import Counters
 
-# A number beyond this is a mistake of the sender: no device measures it, and arithmetic on it would overflow.
+# No device measures a number beyond this: the sender is wrong, and arithmetic with it would overflow.
 ABSURD = 1e9
-# More fingers than any surface tells apart; what claims more is dropped.
+# More fingers than any surface tracks; further ones are dropped.
 MAX_FINGERS = 64
 
 _X, _Y, _TOUCH = 1, 2, 4
+_point = functools.partial(tuple.__new__, Point)  # a third of what Point(...) costs
 
 
 class Source:
-    """What one mapping has heard. Holds one point, not a queue: the newest replaces, and the loss is counted."""
+    """The state of one mapping. Holds one point, not a queue: the newest replaces the last, and the loss is counted.
 
-    __slots__ = ("_counters", "_fresh", "_relative", "_t", "_touch", "_x", "_y", "name")
+    Attributes:
+        clipped: the first values that did not lie on the pad, in words; empty while there were none.
+    """
 
-    def __init__(self, name: str, counters: Counters, relative: bool = False) -> None:
+    __slots__ = ("_counters", "_fresh", "_limits", "_relative", "_t", "_touch", "_x", "_y", "clipped", "name")
+
+    def __init__(self, name: str, counters: Counters, relative: bool = False, limits: Limits | None = None) -> None:
         self.name = name
+        self.clipped = ""
         self._counters = counters
         self._relative = relative
+        self._limits = None if relative else limits  # None once they were exceeded
         self._x: float | None = None
         self._y: float | None = None
         self._touch: bool | None = None
         self._t = 0.0
         self._fresh = 0  # which of x, y and touch changed since the last `take`
 
-    def hear(self, x: float | None, y: float | None, touch: bool | None, now: float) -> None:
-        """Take what one message said; None is what it did not say."""
+    def update(self, x: float | None, y: float | None, touch: bool | None, now: float) -> None:
+        """Take what one message sets; None leaves a value as it is."""
         fresh = 0
         if x is not None:
             fresh = _X
@@ -42,25 +51,31 @@ class Source:
         if touch is not None:
             fresh |= _TOUCH
             self._touch = touch
-        # The y after its x completes a point; only what was new and never looked at is lost. Movements add up.
+        # A y after its x completes the point; a value is lost only if another replaces it unread. Movements add up.
         if self._fresh & fresh and not self._relative:
             self._counters.superseded += 1
         self._fresh |= fresh
         self._t = now
 
     def take(self) -> Point | None:
-        """The newest point if something came since the last call."""
+        """The newest point, if a value has changed since the last call."""
         if not self._fresh:
             return None
-        point = Point(self._x, self._y, self._touch, self.name, self._t, self._relative)
+        x, y, limits = self._x, self._y, self._limits
+        point = _point((x, y, self._touch, self.name, self._t, self._relative))
         self._fresh = 0
+        if limits is not None and (
+            (x is not None and not limits.low_x <= x <= limits.high_x)
+            or (y is not None and not limits.low_y <= y <= limits.high_y)
+        ):
+            self.clipped, self._limits = limits.excess(point), None
         if self._relative:
             self._x = self._y = None
         return point
 
 
 class Fingers:
-    """Fingers in the order in which they came down; the first or the newest leads, the next takes over."""
+    """Fingers in the order in which they went down; the first or the newest leads, and the next takes over."""
 
     __slots__ = ("_newest", "_places", "_source")
 
@@ -76,7 +91,7 @@ class Fingers:
         return len(self._places)
 
     def put(self, finger: Hashable, x: float | None = None, y: float | None = None) -> None:
-        """This finger is down, and as far as said it is here."""
+        """This finger is down, at x and y as far as they are known."""
         old = self._places.get(finger)
         if old is None and len(self._places) >= MAX_FINGERS:
             return
@@ -84,28 +99,23 @@ class Fingers:
         self._places[finger] = (old[0] if x is None else x, old[1] if y is None else y)
 
     def lift(self, finger: Hashable) -> None:
-        """This finger is gone."""
+        """This finger is up."""
         self._places.pop(finger, None)
 
-    def keep(self, alive: frozenset[Hashable]) -> None:
-        """All fingers but these are gone."""
-        for finger in [f for f in self._places if f not in alive]:
-            del self._places[finger]
-
     def rename(self, old: Hashable, new: Hashable) -> None:
-        """One finger goes on under another name, in its place of the order."""
+        """A finger gets another name and keeps its place in the order."""
         self._places = {new if finger == old else finger: place for finger, place in self._places.items()}
 
     def leader(self) -> Hashable | None:
         """The finger that leads; None when none is down."""
         return next(reversed(self._places) if self._newest else iter(self._places), None)
 
-    def tell(self, now: float) -> None:
-        """Hand the leader's place to the source, or that nobody touches."""
+    def report(self, now: float) -> None:
+        """Set the source to the leader's place, or to touch off without one."""
         leader = self.leader()
         if leader is None:
-            self._source.hear(None, None, False, now)
+            self._source.update(None, None, False, now)
             return
         x, y = self._places[leader]
         if x is not None and y is not None:
-            self._source.hear(x, y, True, now)
+            self._source.update(x, y, True, now)

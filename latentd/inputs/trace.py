@@ -1,4 +1,4 @@
-"""What mappings make of one datagram or MIDI message, in words: the same code that plays, asked why. Pure."""
+"""What the mappings make of one datagram or MIDI message, in words. Runs the code that plays. Pure."""
 
 from __future__ import annotations
 
@@ -6,40 +6,48 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from latentd.inputs import midi
+from latentd.inputs.limits import Limits
 from latentd.inputs.mapping import DeviceMapping, load_mapping, shipped_mappings
 from latentd.inputs.receiver import Inputs
 from latentd.instrument.gesture import Gesture
 from latentd.instrument.point import Point
+from latentd.midi.messages import SYSEX, Splitter
+from latentd.midi.names import describe as describe_message
 from latentd.osc import packets
 from latentd.status import Counters
 
-_MOST_ADVICE = 256  # messages whose advice is remembered
-_MOST_NAMED = 3
-_MOST_WHOLE = 1e15  # whole numbers below are shown with every digit
-_NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+_MAX_ADVICE = 256  # addresses and MIDI messages whose advice is remembered
+_MAX_SUGGESTED = 3  # mappings in one line
+_MAX_WHOLE = 1e15  # whole numbers below are shown with every digit
 
 
-class Seen(NamedTuple):
-    """A mapping's point, on the pad; x and y are None while they have not been heard."""
+class PadPoint(NamedTuple):
+    """The point of one source, on the pad. x or y is None until a message sets it: the pad's own value counts then."""
 
     source: str
     x: float | None
     y: float | None
     touch: bool | None
+    clipped: str  # the device's values outside the mapping's range, in words
 
     def __str__(self) -> str:
-        place = "no point yet: the other half has not come" if self.x is None or self.y is None else ""
+        if self.x is None and self.y is None:
+            place = ""
+        else:
+            x, y = ("not set yet" if value is None else f"{value:.3f}" for value in (self.x, self.y))
+            place = f" x {x} y {y}"
         touch = {True: " touch on", False: " touch off", None: ""}[self.touch]
-        return f"{self.source}: {place or f'x {self.x:.3f} y {self.y:.3f}'}{touch}"
+        clipped = f" (clipped: {self.clipped})" if self.clipped else ""
+        return f"{self.source}:{place}{touch}{clipped}"
 
 
-class Heard(NamedTuple):
-    """One message and what became of it."""
+class Trace(NamedTuple):
+    """One message and its effect."""
 
     what: str
-    points: list[Seen]
-    outcome: str  # where there is no point: why
+    points: list[PadPoint]
+    outcome: str  # without a point: the reason
+    mappings: tuple[str, ...] = ()  # those that use the message
     address: str = ""  # of an OSC message
     args: tuple[object, ...] = ()
 
@@ -47,109 +55,129 @@ class Heard(NamedTuple):
         return f"{self.what}  ->  {', '.join(map(str, self.points)) or self.outcome}"
 
 
-class Explainer:
-    """Hears messages as a daemon with these mappings would.
+class _Mapped:
+    """One mapping, as a daemon would run it alone."""
+
+    def __init__(self, mapping: DeviceMapping) -> None:
+        self.name = mapping.name
+        self.counters = Counters()
+        self.inputs = Inputs([mapping], self.counters)
+        self._limits = Limits(mapping.gesture)
+        self._swap = mapping.gesture.swap
+        plain = mapping.gesture.model_copy(update={"filter": None, "pickup": "jump"})
+        self._gesture = Gesture({mapping.name: plain})
+
+    def take(self, now: float) -> list[PadPoint]:
+        """The new point, if there is one."""
+        return [self._on_pad(point) for point in self.inputs.take(now)]
+
+    def _on_pad(self, point: Point) -> PadPoint:
+        self._gesture.step([point], point.t)
+        known = [point.relative or value is not None for value in (point.x, point.y)]
+        x, y = (
+            value if is_known else None
+            for value, is_known in zip(self._gesture.xy, known[:: -1 if self._swap else 1], strict=True)
+        )
+        return PadPoint(point.source, x, y, point.touch, self._limits.excess(point))
+
+
+class Tracer:
+    """Reads messages as a daemon with these mappings would.
 
     Args:
-        daemon: a daemon hears the same, so that messages to it are no riddle.
+        daemon: a daemon gets the same messages, its control interface's among them.
     """
 
     def __init__(self, mappings: Sequence[DeviceMapping], daemon: bool = False) -> None:
-        self._counters = Counters()
-        self._inputs = Inputs(mappings, self._counters)
         self._mappings = list(mappings)
+        self._mapped = [_Mapped(mapping) for mapping in mappings]
         self._daemon = daemon
-        # One gesture for each source, so that none waits for another; where each would put the point.
-        self._gestures = {
-            m.name: Gesture({m.name: m.gesture.model_copy(update={"filter": None, "pickup": "jump"})}) for m in mappings
-        }
         self._advice: dict[str, str] = {}
         self._shipped: list[DeviceMapping] | None = None
 
-    def datagram(self, data: bytes, now: float) -> list[Heard]:
-        """All messages of one datagram; one line that says why where it cannot be read."""
-        try:
-            messages = packets.read(data)
-        except packets.Malformed as error:
-            return [Heard(f"{len(data)} bytes{_start(data)}", [], f"malformed: {error}")]
-        explained = [self._message(m, now)._replace(address=m.address, args=m.args) for m in messages]
-        return explained or [Heard("an empty bundle", [], "nothing in it")]
+    def datagram(self, data: bytes, now: float) -> list[Trace]:
+        """A trace of each message in a datagram; one with the reason if the datagram cannot be read."""
+        return _each(data, lambda message: self._message(message, now))
 
-    def midi(self, data: bytes, port: str, now: float) -> Heard:
-        """One MIDI event from a port."""
+    @staticmethod
+    def refused(data: bytes, reason: str) -> list[Trace]:
+        """The same for a datagram that no mapping may use."""
+        return _each(data, lambda message: Trace(describe(message), [], reason))
+
+    def midi(self, data: bytes, port: str, now: float) -> Trace:
+        """A trace of one MIDI event of a port."""
         what = describe_midi(data)
-        bad = self._counters.malformed
-        wanted = self._inputs.midi(data, port, now)
-        if self._counters.malformed != bad:
-            return Heard(what, [], "malformed MIDI")
-        points = self._points(now)
-        if points or wanted:
-            return Heard(what, points, "" if points else "wanted; no point from it alone")
-        return Heard(what, [], "no mapping wants this" + self._would_midi(data, port, now))
+        if data[:1] == bytes((SYSEX,)):
+            return Trace(what, [], "ignored: mappings do not read system exclusive messages")
+        trace = self._use(what, lambda inputs: inputs.midi(data, port, now), now)
+        if trace.outcome == _MALFORMED:
+            return trace._replace(outcome="malformed MIDI", mappings=())
+        return trace if trace.mappings else trace._replace(outcome=_UNUSED + self._others_for_midi(data, port, now))
 
-    def _message(self, message: packets.Message, now: float) -> Heard:
-        what = describe(message)
-        bad = self._counters.malformed
-        wanted = self._inputs.osc(message, now)
-        if self._counters.malformed != bad:
-            return Heard(what, [], "malformed: the arguments are not the numbers that the mapping reads")
-        points = self._points(now)
-        if points:
-            return Heard(what, points, "")
-        if wanted:
-            return Heard(what, [], "wanted; no point from it alone")
+    def _message(self, message: packets.Message, now: float) -> Trace:
+        trace = self._use(describe(message), lambda inputs: inputs.osc(message, now), now)
+        if trace.outcome == _MALFORMED:
+            names = ", ".join(trace.mappings)
+            return trace._replace(outcome=f"malformed: the arguments are not the numbers that {names} reads")
+        if trace.mappings:
+            return trace
         if message.address.startswith("/latentd/"):
-            return Heard(what, [], "the control interface" if self._daemon else "for a running daemon")
+            needs = "" if self._daemon else ", which needs a running daemon"
+            return trace._replace(outcome=f"latentd's control interface{needs}")
         if message.address.startswith("/nsm/"):
-            return Heard(what, [], "a synth's own")
-        return Heard(what, [], "no mapping wants this" + self._nearest(message, now))
+            return trace._replace(outcome="session management (NSM), from a synth")
+        return trace._replace(outcome=_UNUSED + self._others_for_osc(message, now))
 
-    def _points(self, now: float) -> list[Seen]:
-        return [self._on_pad(point) for point in self._inputs.take(now)]
+    def _use(self, what: str, use: Callable[[Inputs], bool], now: float) -> Trace:
+        """Let every mapping use a message."""
+        users: list[str] = []
+        points: list[PadPoint] = []
+        malformed = False
+        for mapped in self._mapped:
+            before = mapped.counters.malformed
+            if use(mapped.inputs):
+                users.append(mapped.name)
+            malformed = malformed or mapped.counters.malformed != before
+            points += mapped.take(now)
+        outcome = "" if points else _MALFORMED if malformed else f"used by {', '.join(users)}; sets no point alone"
+        return Trace(what, points, outcome, tuple(users))
 
-    def _on_pad(self, point: Point) -> Seen:
-        gesture = self._gestures[point.source]
-        gesture.step([point], point.t)
-        half = not point.relative and (point.x is None or point.y is None) and point.touch is None
-        x, y = (None, None) if half else gesture.xy
-        return Seen(point.source, x, y, point.touch)
-
-    # -- what would help ---------------------------------------------------------------------------
+    # -- advice --------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Read all shipped mappings now (a third of a second), so that no message has to wait for it."""
+        """Read all shipped mappings now (0.3 s), so that no message has to wait for it."""
         self._others()
 
-    def _nearest(self, message: packets.Message, now: float) -> str:
-        """Shipped mappings that would want it, else the nearest address that one of ours knows."""
+    def _others_for_osc(self, message: packets.Message, now: float) -> str:
+        """Shipped mappings that would use a message, or the most similar address of our mappings."""
 
         def find() -> str:
-            willing = [m.name for m in self._others() if Inputs([m], Counters()).osc(message, now)]
-            return _try_these(willing) or self._nearest_address(message.address)
+            users = [m.name for m in self._others() if Inputs([m], Counters()).osc(message, now)]
+            return _suggest(users) or self._similar_address(message.address)
 
         return self._remembered(message.address, find)
 
-    def _would_midi(self, data: bytes, port: str, now: float) -> str:
-        """Shipped mappings that would want such a message, whatever its value."""
+    def _others_for_midi(self, data: bytes, port: str, now: float) -> str:
+        """Shipped mappings that would use a MIDI message, whatever its value."""
 
         def find() -> str:
-            return _try_these([m.name for m in self._others() if Inputs([m], Counters()).midi(data, port, now)])
+            return _suggest([m.name for m in self._others() if Inputs([m], Counters()).midi(data, port, now)])
 
         return self._remembered(f"{port} {data[:2].hex()}", find)
 
     def _remembered(self, key: str, find: Callable[[], str]) -> str:
         if key not in self._advice:
-            if len(self._advice) >= _MOST_ADVICE:
+            if len(self._advice) >= _MAX_ADVICE:
                 self._advice.clear()
             self._advice[key] = find()
         return self._advice[key]
 
-    def _nearest_address(self, address: str) -> str:
+    def _similar_address(self, address: str) -> str:
         known = {
             m.address: mapping.name for mapping in self._mappings if mapping.file.osc for m in mapping.file.osc.messages
         }
         near = difflib.get_close_matches(address, known, n=1, cutoff=0.3)
-        return f"; nearest: {near[0]} ({known[near[0]]})" if near else ""
+        return f"; similar: {near[0]} ({known[near[0]]})" if near else ""
 
     def _others(self) -> list[DeviceMapping]:
         if self._shipped is None:
@@ -158,59 +186,55 @@ class Explainer:
         return self._shipped
 
 
-def _try_these(names: list[str]) -> str:
+_MALFORMED, _UNUSED = "malformed", "no mapping uses this"
+
+
+def _each(data: bytes, trace: Callable[[packets.Message], Trace]) -> list[Trace]:
+    try:
+        messages = packets.read(data)
+    except packets.Malformed as error:
+        return [Trace(f"{len(data)} bytes{_start(data)}", [], f"malformed: {error}")]
+    traces = [trace(message)._replace(address=message.address, args=message.args) for message in messages]
+    return traces or [Trace("an empty bundle", [], "nothing in it")]
+
+
+def _suggest(names: list[str]) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"; --mapping {' or '.join(names[:_MOST_NAMED])}{more} would"
+    more = f" and {len(names) - _MAX_SUGGESTED} more" if len(names) > _MAX_SUGGESTED else ""
+    return f"; --mapping {' or '.join(names[:_MAX_SUGGESTED])}{more} would"
 
 
 def describe(message: packets.Message) -> str:
-    """Address and arguments as one would write them down."""
+    """Address and arguments, as one would type them."""
     if message.untagged is not None:
-        return f"{_shown(message.address)} {len(message.untagged)} bytes without type tags"
-    return " ".join([_shown(message.address), *map(_argument, message.args[:16]), *["…"] * (len(message.args) > 16)])
+        return f"{_printable(message.address)} {len(message.untagged)} bytes without type tags"
+    more = ["…"] if len(message.args) > 16 else []
+    return " ".join([_printable(message.address), *map(_argument, message.args[:16]), *more])
 
 
 def _argument(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "nil"}[value]
     if isinstance(value, float):
-        # Neither NaN nor infinity is an integer; greater ones would fill the screen with digits.
-        return f"{value:.1f}" if value.is_integer() and abs(value) < _MOST_WHOLE else f"{value:.6g}"
+        # NaN and infinity are not integers; larger numbers would fill the screen with digits.
+        return f"{value:.1f}" if value.is_integer() and abs(value) < _MAX_WHOLE else f"{value:.6g}"
     if isinstance(value, str):
-        return f'"{_shown(value)}"'
+        return f'"{_printable(value)}"'
     return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
 
 
-def _shown(text: str) -> str:
-    """Printable, and no longer than one can read: terminals obey what they are sent."""
+def _printable(text: str) -> str:
+    """Printable and short: a terminal would carry out control characters."""
     cut = text if len(text) <= 100 else text[:99] + "…"
     return "".join(c if c.isprintable() else "�" for c in cut)
 
 
 def _start(data: bytes) -> str:
-    return f" ({_shown(data[:24].decode('latin-1'))}{'…' if len(data) > 24 else ''})" if data else ""
+    return f" ({_printable(data[:24].decode('latin-1'))}{'…' if len(data) > 24 else ''})" if data else ""
 
 
 def describe_midi(data: bytes) -> str:
-    """MIDI bytes by name; as numbers where they mean nothing to a mapping."""
-    try:
-        messages = [_channel_message(message) for message in midi.parse(data)]
-    except midi.BadMidi:
-        messages = []
-    return ", ".join(messages) or f"bytes {data[:16].hex(' ')}{' …' if len(data) > 16 else ''}"
-
-
-def _channel_message(message: midi.ChannelMessage) -> str:
-    note = f"{_NOTES[message.data1 % 12]}{message.data1 // 12 - 1} ({message.data1})"
-    said = {
-        midi.NOTE_OFF: f"note {note} off",
-        midi.NOTE_ON: f"note {note} on, velocity {message.data2}",
-        midi.POLY_PRESSURE: f"pressure {message.data2} on {note}",
-        midi.CC: f"CC {message.data1} = {message.data2}",
-        midi.PROGRAM: f"program {message.data1}",
-        midi.PRESSURE: f"pressure {message.data1}",
-        midi.BEND: f"bend {message.bend}",
-    }
-    return f"channel {message.channel}: {said[message.kind]}"
+    """The messages of a MIDI event by name; its bytes if there are none."""
+    messages = Splitter().split(data)
+    return ", ".join(map(describe_message, messages)) or f"bytes {data[:16].hex(' ')}{' …' if len(data) > 16 else ''}"

@@ -56,6 +56,9 @@ class RtIn(RtPort, Protocol):
     def set_callback(self, func: Callable[[Message, Any], None], data: Any = None) -> None:
         """Call `func((message, delta), data)` for every message."""
 
+    def ignore_types(self, sysex: bool = True, timing: bool = True, active_sense: bool = True) -> None:
+        """Which messages not to call back for."""
+
     def cancel_callback(self) -> None:
         """No more calls."""
 

@@ -1,4 +1,4 @@
-"""What `latentd monitor` prints and understands; the command as a process: `real/test_monitor.py`."""
+"""What `latentd monitor` prints, filters and understands; the command as a process: `real/test_monitor.py`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from latentd.cli.monitor import command, copy, json_line
+from latentd.cli.monitor import Filter, command, copy, json_line
 from latentd.daemon.monitor import ADDRESS
 from latentd.errors import UserError
-from latentd.inputs.trace import Heard
+from latentd.inputs.trace import PadPoint, Trace
 from latentd.osc import packets
 from tests.support.daemon import free_port
+
+XY = Trace("/xy 0.5 0.5", [], "", ("xy", "touchosc-mk2"), "/xy", (0.5, 0.5))
+MIDI = Trace("sysex", [], "ignored")
+PHONE, PORT = "192.168.1.5:4444", "nanoKONTROL2:nanoKONTROL2 MIDI 1 20:0"
 
 
 def refuse(constant: str) -> None:
@@ -23,11 +27,16 @@ def refuse(constant: str) -> None:
 
 
 def test_a_line_for_programs_is_json_whatever_the_arguments_are() -> None:
-    args = (math.nan, (math.inf, 0.5), b"\x01\xff", "a", True, None, packets.IMPULSE)
-    line = json_line("127.0.0.1:5000", Heard("/a", [], "no mapping wants this", "/a", args), 12.5)
-    facts: dict[str, Any] = json.loads(line, parse_constant=refuse)
-    assert facts["args"] == [None, [None, 0.5], "01ff", "a", True, None, "IMPULSE"]
-    assert (facts["t"], facts["from"], facts["message"], facts["points"]) == (12.5, "127.0.0.1:5000", "/a", [])
+    args = (math.nan, math.inf, b"\x01\xff", "a", True, None, packets.IMPULSE)
+    points = [PadPoint("xy", 0.5, None, True, "x 2 is outside range_x [0, 1]")]
+    text = json_line("127.0.0.1:5000", Trace("/a", points, "no mapping uses this", ("xy",), "/a", args), 12.5)
+    facts: dict[str, Any] = json.loads(text, parse_constant=refuse)
+    assert facts["args"] == [None, None, "01ff", "a", True, None, "IMPULSE"]
+    assert (facts["t"], facts["from"], facts["message"]) == (12.5, "127.0.0.1:5000", "/a")
+    assert (facts["mappings"], facts["outcome"]) == (["xy"], "no mapping uses this")
+    assert facts["points"] == [
+        {"source": "xy", "x": 0.5, "y": None, "touch": True, "clipped": "x 2 is outside range_x [0, 1]"}
+    ]
 
 
 def test_a_copy_is_read_back_and_that_of_an_empty_datagram_has_no_bytes() -> None:
@@ -41,16 +50,62 @@ def test_a_copy_is_read_back_and_that_of_an_empty_datagram_has_no_bytes() -> Non
 
 
 @pytest.mark.parametrize("args", [(), ("osc", "a", "text", 0), (1, "a", b"/a", 0), ("osc", "a", b"/a", None)])
-def test_what_is_no_copy_is_passed_over(args: tuple[object, ...]) -> None:
+def test_a_message_that_is_no_copy_is_ignored(args: tuple[object, ...]) -> None:
     assert copy(packets.Message(ADDRESS, args)) is None
     assert copy(packets.Message("/else", ("osc", "a", b"/a", 0))) is None
 
 
-def test_in_a_daemons_place_mappings_that_are_called_alike_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("addresses", "senders", "mappings", "osc", "midi"),
+    [
+        ((), (), (), True, True),
+        (("/xy",), (), (), True, False),
+        (("/x*",), (), (), True, False),
+        (("/3/*", "/?y"), (), (), True, False),
+        (("/x",), (), (), False, False),
+        ((), ("192.168.1.5",), (), True, False),
+        ((), ("192.168.1.0/24",), (), True, False),
+        ((), ("192.168.1.5:4444",), (), True, False),
+        ((), ("192.168.1.50",), (), False, False),
+        ((), ("192.168.1.5:44",), (), False, False),
+        ((), ("nanokontrol",), (), False, True),
+        ((), ("nanokontrol", "192.168.1.5"), (), True, True),
+        ((), (), ("xy",), True, False),
+        ((), (), ("tuio", "touchosc-mk2"), True, False),
+        ((), (), ("tuio",), False, False),
+        (("/xy",), ("nanokontrol",), (), False, False),
+        (("/xy",), ("192.168.1.5",), ("tuio",), False, False),
+    ],
+)
+def test_a_filter_passes_what_meets_every_condition(
+    addresses: tuple[str, ...], senders: tuple[str, ...], mappings: tuple[str, ...], osc: bool, midi: bool
 ) -> None:
+    shown: list[str] = []
+    show = Filter(addresses, senders, mappings).apply(lambda source, _trace: shown.append(source))
+    show(PHONE, XY)
+    show(PORT, MIDI)
+    assert shown == [PHONE] * osc + [PORT] * midi
+
+
+@pytest.mark.parametrize("pattern", ["xy", "/x[", ""])
+def test_a_filter_whose_address_matches_nothing_is_refused(pattern: str) -> None:
+    with pytest.raises(UserError, match=r"matches no address\. For example"):
+        Filter((pattern,), (), ())
+
+
+def monitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    """What the command says when it refuses its arguments, on a port where no daemon listens."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    arguments = ["--listen", f"127.0.0.1:{free_port()}", "--mapping", "xy", "--mapping", "xy"]
-    result = CliRunner().invoke(command, arguments)
+    result = CliRunner().invoke(command, ["--listen", f"127.0.0.1:{free_port()}", *arguments])
     assert isinstance(result.exception, UserError)
-    assert str(result.exception) == "xy: stands twice. Leave one out"
+    return str(result.exception)
+
+
+def test_mappings_that_share_a_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert monitor(tmp_path, monkeypatch, "--mapping", "xy", "--mapping", "xy") == "xy: listed twice. Remove one"
+
+
+def test_a_filter_by_a_mapping_that_is_not_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert monitor(tmp_path, monkeypatch, "--mapping", "xy", "--mapping", "tuio", "--only-mapping", "iosc") == (
+        "--only-mapping 'iosc' is not in use. Choose one of xy, tuio"
+    )

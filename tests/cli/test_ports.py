@@ -1,4 +1,4 @@
-"""`latentd ports`: where a controller is told to aim."""
+"""`latentd ports`: the addresses and MIDI ports for a controller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.rig import LIMIT_S
 
 @pytest.fixture(autouse=True)
 def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever plays on this machine meanwhile is not asked."""
+    """No daemon that runs on this machine is asked."""
     monkeypatch.setattr(ports, "_USUAL", f"127.0.0.1:{free_port()}")
 
 
@@ -32,11 +32,11 @@ def run(tmp_path: Path, config: str, *options: str) -> str:
     return result.stdout
 
 
-def test_only_the_addresses_that_are_listened_on_are_called_heard(tmp_path: Path) -> None:
+def test_only_the_addresses_on_which_latentd_listens_are_marked(tmp_path: Path) -> None:
     found = json.loads(run(tmp_path, "listen: 127.0.0.1:8123", "--json"))
-    assert {(aim["host"], aim["port"]) for aim in found["osc"] if aim["heard"]} == {("127.0.0.1", 8123)}
+    assert {(target["host"], target["port"]) for target in found["osc"] if target["heard"]} == {("127.0.0.1", 8123)}
     found = json.loads(run(tmp_path, "listen: 0.0.0.0:8000", "--json"))
-    assert all(aim["heard"] for aim in found["osc"])
+    assert all(target["heard"] for target in found["osc"])
 
 
 @pytest.mark.parametrize("usual", [True, False])
@@ -61,19 +61,27 @@ def test_a_running_daemon_is_asked_where_it_listens(
         thread.join()
     assert found["running"]
     assert found["allow"] == ["10.0.0.0/8"]
-    assert all(aim["heard"] and aim["port"] == 8123 for aim in found["osc"])
+    assert all(target["heard"] and target["port"] == 8123 for target in found["osc"])
 
 
-def test_this_machines_networks_are_what_allow_is_told_to_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_this_machines_networks_are_suggested_for_allow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "networks", lambda: ["10.1.0.0/16"])
     assert "as [10.1.0.0/16]" in run(tmp_path, "listen: 0.0.0.0:8000")
     monkeypatch.setattr(machine, "addresses", lambda: [("eth0", "10.1.2.3"), ("lo", "127.0.0.1")])
     assert "--set 'allow=[10.1.0.0/16]'" in run(tmp_path, "")
 
 
-def test_a_daemon_that_hears_only_itself_is_told_to_allow_a_network(tmp_path: Path) -> None:
-    assert "under `allow:`" in run(tmp_path, "listen: 0.0.0.0:8000")
-    assert "under `allow:`" not in run(tmp_path, "listen: 0.0.0.0:8000\nallow: [192.168.1.0/24]")
+def test_a_daemon_that_refuses_all_other_machines_says_how_to_allow_a_network(tmp_path: Path) -> None:
+    assert "network to `allow:`" in run(tmp_path, "listen: 0.0.0.0:8000")
+    assert "network to `allow:`" not in run(tmp_path, "listen: 0.0.0.0:8000\nallow: [192.168.1.0/24]")
+
+
+def test_alsa_ports_are_listed_without_the_numbers_that_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources, sinks = ["LPD8:LPD8 MIDI 1 20:0"], ["amsynth:midi in 128:0", "LPD8:LPD8 MIDI 1 20:0"]
+    monkeypatch.setattr(machine, "alsa_midi_ports", lambda: (sources, sinks))
+    lines = run(tmp_path, "").partition("ALSA MIDI")[2].split("\n")
+    assert lines[1:4] == ["  sends     LPD8 MIDI 1", "  receives  midi in", "  receives  LPD8 MIDI 1"]
+    assert json.loads(run(tmp_path, "", "--json"))["alsa"]["sinks"] == sinks
 
 
 def test_ports_that_cannot_be_listed_say_why(tmp_path: Path) -> None:

@@ -200,9 +200,9 @@ def test_what_an_option_replaces_in_the_file_is_not_looked_at(tmp_path: Path) ->
     config.write_text("mappings: [xyz]\noutput: print\nmodel: timbr\n")
     file_model, option_mapping = refusal(tmp_path, "--config", str(config), "--mapping", "xy", "--mapping", "tuoi")
     assert file_model.startswith(f"{config}:3: model: No model named 'timbr'")
-    assert option_mapping.startswith("--mapping[1]: No mapping is called 'tuoi'. Did you mean")
+    assert option_mapping.startswith("--mapping[1]: There is no mapping 'tuoi'. Did you mean")
     alike, model = refusal(tmp_path, "--mapping", "xy", "--mapping", "xy", "--model", "timbr")
-    assert alike == "--mapping[1]: xy: stands twice. Leave one out"
+    assert alike == "--mapping[1]: xy: listed twice. Remove one"
     assert model.startswith("--model: No model named 'timbr'")
 
 
@@ -212,7 +212,7 @@ def test_run_refuses_names_that_are_taken(tmp_path: Path) -> None:
     (alike,) = refusal(tmp_path, "--output", "print", "--mapping", "xy", "--mapping", f"{tmp_path}/xy.yaml")
     assert alike.startswith(f"--mapping[1]: {tmp_path}/xy.yaml: xy has the same name, 'xy'. Rename the file")
     (reserved,) = refusal(tmp_path, "--output", "print", "--mapping", f"{tmp_path}/latentd.yaml")
-    assert "the name latentd is that of latentd's own source" in reserved
+    assert "the name latentd is reserved" in reserved
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -131,16 +131,16 @@ def test_mappings_of_one_name_are_refused_and_other_mistakes_listed(pads: Path) 
         load_mappings(["xy", f"{pads}/xy.yaml", first, second, first, "touchosc-mk3"])
     twice, alike, again, version, unknown = str(caught.value).splitlines()
     assert twice.startswith(f"{pads}/xy.yaml: xy has the same name, 'xy'")
-    assert twice.endswith("Rename the file, or leave one out")
+    assert twice.endswith("Rename the file, or remove one")
     assert alike.startswith(f"{second}: {first} has the same name, 'pad'")
-    assert again == f"{first}: stands twice. Leave one out"
+    assert again == f"{first}: listed twice. Remove one"
     assert version == f"{second}:2: tuio.version: found 3; must be 1 or 2"
-    assert unknown.startswith("No mapping is called 'touchosc-mk3'. Did you mean")
+    assert unknown.startswith("There is no mapping 'touchosc-mk3'. Did you mean")
     assert [mapping.name for mapping in load_mappings(["xy", first])] == ["xy", "pad"]
 
 
 def test_the_control_interfaces_own_name_is_taken(pads: Path) -> None:
-    with pytest.raises(UserError, match=r"latentd\.yaml:1: the file: the name latentd is .* Rename the file$"):
+    with pytest.raises(UserError, match=r"latentd\.yaml:1: the file: the name latentd is reserved .* Rename the file$"):
         load_mapping(f"{pads}/latentd.yaml")
 
 
@@ -178,7 +178,7 @@ def test_check_looks_at_what_a_configuration_names(tmp_path: Path, capsys: pytes
     assert run_check("--config", str(config)) == 2
     mapping_name, mapping_file, port, model, key = capsys.readouterr().err.splitlines()
     assert mapping_name.startswith(
-        f"{config}:3: mappings[1]: No mapping is called 'touchosc-mk3'. Did you mean touchosc-mk2"
+        f"{config}:3: mappings[1]: There is no mapping 'touchosc-mk3'. Did you mean touchosc-mk2"
     )
     assert mapping_file.startswith(f"{config}:4: mappings[2]: {tmp_path}/mine/pad.yaml:1: ")
     assert port == f"{config}:5: feedback_port: found 0; must be at least 1"
@@ -208,7 +208,7 @@ def test_check_alone_looks_at_the_users_own_configuration(
     assert (lines[-1], len(lines)) == (f"{config}: ok", len(NAMES) + 1)
     config.write_text("mappings: [xyz]\n")
     assert run_check() == 2
-    assert capsys.readouterr().err == f"{config}:1: mappings[0]: No mapping is called 'xyz'. Did you mean xy?\n"
+    assert capsys.readouterr().err == f"{config}:1: mappings[0]: There is no mapping 'xyz'. Did you mean xy?\n"
     assert run_check("xy") == 0  # what is named is all that is looked at
 
 

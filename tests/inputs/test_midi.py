@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentd.inputs.mapping import shipped_mappings
-from latentd.inputs.midi import BadMidi, ChannelMessage, parse
 from latentd.inputs.midi_spec import CODINGS
 from latentd.inputs.receiver import Inputs
 from latentd.status import Counters
@@ -18,25 +17,30 @@ from tests.support.mapped import Hearing, loaded
 PAIR = "midi: {x: {cc: 12, bits: 14}, y: {cc: 13, bits: 14}}"
 
 
-def test_bytes_become_channel_messages() -> None:
-    assert list(parse(bytes.fromhex("B00C40"))) == [ChannelMessage(0xB0, 1, 12, 64)]
-    assert list(parse(bytes.fromhex("9F3C00"))) == [ChannelMessage(0x80, 16, 60, 0)]  # velocity 0 is note off
-    assert next(parse(bytes.fromhex("E00040"))).bend == 8192  # lower half first
-    assert [m.data1 for m in parse(bytes.fromhex("B00C400D41"))] == [12, 13]  # running status
-    assert [m.data1 for m in parse(bytes.fromhex("C005F8D00A"))] == [5, 10]  # clock in between
-    assert list(parse(bytes.fromhex("F07E7F0601F7"))) == []
-    assert [m.data1 for m in parse(bytes.fromhex("F07E7FF7B00C40F20102F6"))] == [12]
-    assert list(parse(bytes.fromhex("B0F80CF840"))) == [ChannelMessage(0xB0, 1, 12, 64)]
-    assert list(parse(b"")) == []
+def test_all_messages_of_one_event_count() -> None:
+    """What Csound writes into one event of a JACK period."""
+    hearing = Hearing(text=PAIR)
+    assert hearing.midi(*bytes.fromhex("b00c27 b02c2e b00d5a b02d12"))
+    assert hearing.place() == (round((0x27 * 128 + 0x2E) / 16383, 6), round((0x5A * 128 + 0x12) / 16383, 6), None)
+    assert hearing.midi(*bytes.fromhex("b00c40 2c00 0d00 2d00"))  # running status
+    assert hearing.place() == (round(0x40 * 128 / 16383, 6), 0.0, None)
+    assert hearing.counters.malformed == 0
 
 
-@pytest.mark.parametrize("data", ["40", "B0", "B00C", "B00CB00C40", "F101B00C40400C0D", "B00C40E000", "F6 01", "F2 01"])
+@pytest.mark.parametrize("data", ["40", "B0", "B00C", "B00CB00D40", "F101B00D4040", "B00D40E000", "F6 01", "F2 01"])
 def test_bytes_that_break_the_protocol_are_malformed(data: str) -> None:
-    with pytest.raises(BadMidi):
-        list(parse(bytes.fromhex(data)))
     hearing = Hearing("kp3")
-    hearing.midi(*bytes.fromhex(data))
+    assert hearing.midi(*bytes.fromhex(data))  # not unmapped
     assert hearing.counters.malformed == 1
+
+
+def test_system_exclusive_has_a_counter_of_its_own() -> None:
+    hearing = Hearing("kp3")
+    assert hearing.midi(*bytes.fromhex("F07E7F0601F7"))  # not unmapped
+    assert hearing.midi(0xF0)
+    assert hearing.midi(*bytes.fromhex("B40C7F F07EF7"))
+    assert (hearing.counters.sysex, hearing.counters.malformed) == (3, 0)
+    assert hearing.place() == (1.0, None, None)
 
 
 def test_seven_bits_with_touch() -> None:

@@ -200,9 +200,9 @@ def test_made_up_source_names_do_not_grow_memory() -> None:
     counters = Counters()
     tuio = Tuio11(Source("tuio", counters), counters)
     for i in range(10_000):
-        tuio.hear(Message(CURSOR, ("source", f"nobody@{i}")), 0.0)
-        tuio.hear(Message(CURSOR, ("set", i, 0.5, 0.5)), 0.0)
-        tuio.hear(Message(CURSOR, ("fseq", i)), 0.0)
+        tuio.read(Message(CURSOR, ("source", f"nobody@{i}")), 0.0)
+        tuio.read(Message(CURSOR, ("set", i, 0.5, 0.5)), 0.0)
+        tuio.read(Message(CURSOR, ("fseq", i)), 0.0)
     assert len(tuio._trackers._trackers) <= 16
     assert len(tuio._trackers._fingers) <= 16
 

@@ -91,6 +91,9 @@ class End:
     def set_callback(self, func: Callable[[alsa.Message, Any], None], data: Any = None) -> None:
         self.callback = (func, data)
 
+    def ignore_types(self, sysex: bool = True, timing: bool = True, active_sense: bool = True) -> None:
+        assert timing and active_sense
+
     def cancel_callback(self) -> None:
         self.callback = None
 
@@ -251,6 +254,16 @@ def test_every_matching_port_is_heard_with_its_name_and_the_engine_woken() -> No
     assert not select.select([heard.fileno()], [], [], 0)[0]
     assert heard.take_midi() == []
     heard.close()
+
+
+def test_real_time_messages_are_dropped_and_of_system_exclusive_ones_the_data() -> None:
+    sequencer = Sequencer("LPD8 24:0")
+    received = AlsaIn(["lpd8"], sequencer.open)
+    received.poll(0.0)
+    for message in ((0xFA,), (0xFC,), (0xFB,), (0xF0, *range(100), 0xF7), (0xB0, 1, 2)):
+        sequencer.ends[1].hear(*message)
+    assert [m[0] for m in received.take_midi()] == [b"\xf0", b"\xb0\x01\x02"]
+    received.close()
 
 
 def test_a_controller_that_was_unplugged_is_heard_again_when_it_comes_back() -> None:

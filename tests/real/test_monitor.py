@@ -102,7 +102,7 @@ def test_beside_a_daemon_it_shows_what_moves_the_point_and_what_does_not(tmp_pat
             daemon.send("/3/xy", 0.5, 0.5)
             daemon.send_bytes(b"not osc!")
             point = watching.shows("/xy 0.25 0.75")
-            assert point["points"] == [{"source": "xy", "x": 0.25, "y": 0.75, "touch": None}]
+            assert point["points"] == [{"source": "xy", "x": 0.25, "y": 0.75, "touch": None, "clipped": ""}]
             assert (point["address"], point["args"]) == ("/xy", [0.25, 0.75])
             assert "--mapping" in watching.shows("/3/xy 0.5 0.5")["outcome"]
             assert "malformed" in watching.shows("8 bytes (not osc!)")["outcome"]
@@ -128,7 +128,7 @@ def test_without_a_daemon_it_hears_midi_through_jack(tmp_path: Path) -> None:
         with Listener(server, "latentd:midi_in") as keyboard:
             wait_for(lambda: server.connections("listener:out"), "the connection")
             # What is played in the very period of the connection may be lost, or in one that the server is late for.
-            shown = ("channel 1: CC 12 = 127", "channel 1: CC 13 = 0")
+            shown = tuple(f"control_change channel=1 control={cc} value={value}" for cc, value in ((12, 127), (13, 0)))
             again(lambda: keyboard.play(b"\xb0\x0c\x7f", b"\xb0\x0d\x00"), lambda: watching.has(*shown), "both")
             assert watching.shows(shown[1])["points"][0]["x"] == 1.0
 

@@ -52,7 +52,7 @@ m.yaml:8: osc.messages[1].x: listed twice, first in line 8
 m.yaml:8: osc.messages[1].y: found 2000; must be at most 1023
 m.yaml:9: osc.messages[2]: found 7; must be a map with keys such as \
 address, x, y, touch, touch_above, finger, only, untagged
-m.yaml:10: osc.messages[3]: must name at least one of x, y, touch
+m.yaml:10: osc.messages[3]: must have at least one of x, y, touch
 m.yaml:11: osc.step: found 0; must be above 0.0
 m.yaml:12: osc.lead: found 'frist'; must be 'first' or 'newest'; did you mean first?
 m.yaml:13: osc.relative: found 'maybe'; must be true or false
@@ -125,7 +125,7 @@ def test_all_mistakes_of_one_file_come_in_one_run_each_once() -> None:
         ),
         (
             "title: t\nosc:\n  messages: [{address: /a, touch: 0}, {address: /b, x: 0}]\n",
-            ["m.yaml:2: osc: no message brings y, so the point could not move"],
+            ["m.yaml:2: osc: no message sets y, so the point could not move"],
         ),
         (
             "title: t\nosc:\n  messages: [{address: '/a[1-9', x: 0, y: 1}, {address: '/{a/b}', x: 0}]\n",
@@ -181,7 +181,7 @@ def test_each_kind_of_mistake_is_told_plainly(text: str, expected: list[str]) ->
             "osc:\n  messages: [{address: xy, x: 0}]\ntuio: {version: 3}",
             [
                 "1: the file: must have exactly one of the sections",
-                "2: osc: no message brings y",
+                "2: osc: no message sets y",
                 "3: osc.messages[0].address: found 'xy'",
                 "4: tuio.version: found 3",
             ],
@@ -200,7 +200,7 @@ def test_each_kind_of_mistake_is_told_plainly(text: str, expected: list[str]) ->
                 "2: midi.pads.tilt: unknown key",
                 "2: midi.pads: the last pad would be note 135",
                 "2: midi.x: found 7",
-                "2: midi: pads already are x, y and touch",
+                "2: midi: pads set x, y and touch",
             ],
         ),
         (  # in one item of a list, beside another that is wrong

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from latentd.instrument.rate_limit import Budget
+from latentd.midi.messages import Splitter
 from latentd.outputs.jack.memory import (
     CC_COUNT,
     DONE,
@@ -76,6 +77,7 @@ class ProcessCallback:
         self._out = midi_out
         self._us_per_frame = 1e6 / rate
         self._wake_fd = wake_fd
+        self._splitter = Splitter()
         self._clock = clock
         self._order = tuple(cc for cc in memory.bytes[ORDER] if cc < CC_COUNT)
         self._written = bytearray([UNSET]) * CC_COUNT
@@ -143,14 +145,14 @@ class ProcessCallback:
         start_us = 0
         for offset, data in self._in.incoming_midi_events():
             start_us = start_us or time.monotonic_ns() // 1000
-            self._hear(bytes(data), start_us - int((frames - offset) * self._us_per_frame))
+            us = start_us - int((frames - offset) * self._us_per_frame)
+            for message in self._splitter.split(bytes(data)):
+                self._hear(message, us)
+        self._facts[Fact.MALFORMED] = self._splitter.malformed & 0xFFFFFFFF
 
     def _hear(self, message: bytes, us: int) -> None:
         """Hand one message over, with the time at which JACK heard it."""
         facts = self._facts
-        if not 1 <= len(message) <= 3:
-            facts[Fact.TOO_LONG] = plus(facts[Fact.TOO_LONG])
-            return
         number = facts[Fact.HEARD]
         head = bytes((lap(number, INCOMING_SIZE),)) + message.ljust(3, b"\0")
         self._incoming[number % INCOMING_SIZE] = int.from_bytes(head, "big") << 32 | (us & 0xFFFFFFFF)

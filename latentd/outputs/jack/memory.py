@@ -51,7 +51,7 @@ class Fact(IntEnum):
     NOTES_TAKEN = 4  # notes written or given up, modulo 2^32
     HEARD = 5  # messages put into INCOMING, modulo 2^32
     HEARD_TAKEN = 6  # messages that the engine has read or skipped
-    TOO_LONG = 7  # incoming messages of more than 3 bytes (system exclusive): not handed over
+    MALFORMED = 7  # incoming events with bytes that are no MIDI message
     CONNECTED = 8  # 1 while midi_out is connected to anything
     RUNNING = 9  # 1 while the client is active
     PERIOD = 10  # frames a cycle

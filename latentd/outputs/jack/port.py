@@ -210,7 +210,8 @@ class JackPort:
             "child_pid": self._process.pid,
             "refused": self._refused + self._notes.refused,
             "notes_lost": self._notes.lost,
-            "midi_lost": self._midi_in.lost + facts[Fact.TOO_LONG],
+            "midi_lost": self._midi_in.lost,
+            "midi_malformed": facts[Fact.MALFORMED],
         }
 
     def close(self) -> None:

@@ -281,11 +281,11 @@ def test_release_ends_every_sounding_note_and_the_pedal(rig: Rig) -> None:
 
 
 def test_incoming_midi_is_handed_over_with_the_time_it_was_heard(rig: Rig) -> None:
-    rig.midi_in.events = [(0, b"\xb0\x10\x7f"), (32, b"\xd0\x05"), (63, b"\xf8")]
+    rig.midi_in.events = [(0, b"\xb0\x10\x7f"), (32, b"\xd0\x05"), (63, b"\xf6")]
     rig.run()
     now = time.monotonic()
     heard = rig.port.take_midi()
-    assert [m for m, _ in heard] == [b"\xb0\x10\x7f", b"\xd0\x05", b"\xf8"]
+    assert [m for m, _ in heard] == [b"\xb0\x10\x7f", b"\xd0\x05", b"\xf6"]
     assert heard[1][1] - heard[0][1] == pytest.approx(32 / 48000, abs=2e-6)
     assert now - 20.0 < heard[0][1] < heard[1][1] < now
     assert rig.port.take_midi() == []
@@ -303,11 +303,35 @@ def test_incoming_midi_wakes_the_engine_and_taking_it_calms_it(rig: Rig) -> None
         os.eventfd_read(fd)
 
 
-def test_system_exclusive_is_dropped_and_counted(rig: Rig) -> None:
+def test_of_system_exclusive_the_status_is_handed_over_and_nothing_is_lost(rig: Rig) -> None:
     rig.midi_in.events = [(0, bytes((0xF0, 1, 2, 3, 0xF7))), (1, b"\xb0\x01\x02")]
     rig.run()
-    assert [m for m, _ in rig.port.take_midi()] == [b"\xb0\x01\x02"]
-    assert rig.port.facts()["midi_lost"] == 1
+    assert [m for m, _ in rig.port.take_midi()] == [b"\xf0", b"\xb0\x01\x02"]
+    assert (rig.port.facts()["midi_lost"], rig.port.facts()["midi_malformed"]) == (0, 0)
+
+
+def test_all_messages_of_one_event_are_handed_over(rig: Rig) -> None:
+    """Csound writes what it plays in a period into one event."""
+    rig.midi_in.events = [(5, bytes.fromhex("b00c27 b02c2e b00d5a b02d12")), (9, bytes.fromhex("903c40 3c00"))]
+    rig.run()
+    received = rig.port.take_midi()
+    assert [m.hex() for m, _ in received] == ["b00c27", "b02c2e", "b00d5a", "b02d12", "903c40", "903c00"]
+    assert len({at for _, at in received[:4]}) == 1
+
+
+def test_clock_and_active_sensing_do_not_wake_the_engine(rig: Rig) -> None:
+    rig.midi_in.events = [(n, bytes((status,))) for n, status in enumerate((0xF8, 0xFA, 0xFB, 0xFC, 0xFE))]
+    rig.run()
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(rig.port.filenos()[0])
+    assert rig.port.take_midi() == []
+
+
+def test_broken_bytes_are_counted_and_not_made_up_to_messages(rig: Rig) -> None:
+    rig.midi_in.events = [(0, b"\xb0\x0c"), (1, b"\x40"), (2, b""), (3, b"\xb0\x0c\x40")]
+    rig.run()
+    assert [m for m, _ in rig.port.take_midi()] == [b"\xb0\x0c\x40"]
+    assert (rig.port.facts()["midi_lost"], rig.port.facts()["midi_malformed"]) == (0, 2)
 
 
 def test_a_flood_of_midi_loses_the_oldest_and_counts_them(rig: Rig) -> None:

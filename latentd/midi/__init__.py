@@ -1,0 +1,1 @@
+"""MIDI: bytes to messages, and messages in words."""
