@@ -1,6 +1,6 @@
-"""Each offline test needs what it needs, and without it cannot even be read: the minimal install leaves it out.
+"""Which libraries each offline test file imports: without them, as in the minimal install, it is not collected.
 
-Asked for by name (`-m offline`), a missing library is an error that names it, not a shorter list of tests.
+With `-m offline` a missing library is an error that names it, instead of a shorter list of tests.
 """
 
 from importlib.util import find_spec
@@ -28,14 +28,14 @@ _NEEDS = {
     "timbre/test_describe.py": _MEASURING,
 }
 _HERE = Path(__file__).parent
-# A file that is not named above is an error here.
+# A file that is not listed above is an error here.
 _FILES = [str(file.relative_to(_HERE)) for file in _HERE.rglob("test_*.py")]
 _MISSING = {file: [name for name in _NEEDS[file] if not find_spec(name)] for file in _FILES}
 collect_ignore = [file for file, missing in _MISSING.items() if missing]
 
 
 def pytest_collection_modifyitems(config: pytest.Config) -> None:
-    """Refuse to run a part for the whole."""
+    """Refuse to run only a part of the offline tests, unless files are named."""
     missing = sorted({name for names in _MISSING.values() for name in names})
     if missing and config.option.markexpr == "offline" and "test_" not in "".join(config.args):
         raise pytest.UsageError(f"not installed: {', '.join(missing)}. Try: pip install -e '.[dev,cluster]'")

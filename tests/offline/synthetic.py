@@ -1,4 +1,4 @@
-"""Presets, and a synth for them: their sounds are smooth functions of the parameters."""
+"""Synthetic presets and measurements: the sounds are smooth functions of the parameters."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from latentd.synth.amsynth import Array
 
 
 def presets(count: int = 90) -> Corpus:
-    """Random ones; the first is silent."""
+    """Random presets; the first is silent."""
     params = amsynth.round_steps(np.random.default_rng(1).uniform(size=(count, amsynth.COUNT)))
     params[0, amsynth.INDEX["master_vol"]] = 0.0
     return Corpus(tuple(CorpusRow(f"p{i}", "made.bank", i) for i in range(count)), params)
 
 
 def measure(patches: Array) -> Measured:
-    """Instead of rendering; a patch at zero volume is silent."""
+    """Measurements without rendering; a patch at zero volume is silent."""
     params = amsynth.to_params(patches)
     mix = np.random.default_rng(5).normal(size=(amsynth.COUNT, 7 + 64))
     levels = np.tanh(params @ mix / 3)

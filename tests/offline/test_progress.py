@@ -1,4 +1,4 @@
-"""The progress bar and what is printed beside it, on a terminal and not."""
+"""The progress bar and the lines beside it, on a terminal and without one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with counted(5, "working") as count:
 
 
 def _on_a_terminal(stdout: int | None) -> tuple[str, str]:
-    """What the terminal got, and what came out of a pipe in place of the standard output."""
+    """The output on the terminal, and that in a pipe at standard output."""
     ours, theirs = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
     command = [sys.executable, "-c", WORK]
@@ -45,14 +45,14 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_on_a_terminal_each_line_stands_alone_above_the_bar() -> None:
+def test_on_a_terminal_the_lines_are_above_the_bar() -> None:
     shown, _ = _on_a_terminal(None)
     assert "working" in shown
     left = [line.rpartition("\x1b[2K")[2].rstrip("\r") for line in shown.split("\n")]
     assert [line for line in left if ".wav" in line] == LINES
 
 
-def test_the_standard_output_gets_the_lines_alone_when_it_is_no_terminal() -> None:
+def test_a_pipe_gets_only_the_lines() -> None:
     shown, piped = _on_a_terminal(subprocess.PIPE)
     assert piped.splitlines() == LINES
     assert "working" in shown and ".wav" not in shown

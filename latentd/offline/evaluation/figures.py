@@ -1,6 +1,6 @@
-"""Pictures of models, drawn with matplotlib: every function gives one PNG file's bytes.
+"""Pictures of models, drawn with matplotlib: every function returns the bytes of a PNG file.
 
-Fields have a perceptually uniform colour map (viridis), so that equal differences look equal, in grey print as well.
+Fields have a perceptually uniform colour map (viridis), so that equal differences look equal, also in grey.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from latentd.offline.evaluation.pad_map import PadMap
 
 _COLOURS = "viridis"
-_FIRST, _SECOND, _THIRD = "#31688e", "#d95f02", "#7f7f7f"  # told apart by colour-blind eyes too
+_FIRST, _SECOND, _THIRD = "#31688e", "#d95f02", "#7f7f7f"  # distinguishable for the colour-blind
 _PARTS = {
     "train_continuous": "squared error of the values",
     "train_categories": "cross entropy of the switches, nats",
     "train_divergence": "Kullback-Leibler divergence, nats",
 }
 _DOTS_PER_INCH = 110
-_COLOURED = (1.0, 99.0)  # percentiles at the ends of a map's colours: a few odd points would hide all the rest
+_COLOURED = (1.0, 99.0)  # percentiles at the ends of the colour scale, so that outliers do not hide the rest
 _TICKS = (0.0, 0.5, 1.0)
 
 
@@ -39,7 +39,7 @@ def overview(pad: PadMap, title: str) -> bytes:
     for axes, name in zip(figure.subplots(2, 4).ravel(), (*DESCRIPTORS, "loudness"), strict=True):
         _field(figure, axes, pad, name)
     _legend(figure, pad)
-    figure.suptitle(f"{title}: what the pad sounds like ({pad.size} x {pad.size} points)")
+    figure.suptitle(f"{title}: timbre of the pad ({pad.size} x {pad.size} points)")
     return _png(figure)
 
 
@@ -53,11 +53,11 @@ def single(pad: PadMap, name: str, title: str) -> bytes:
 
 
 def losses(curve: Mapping[str, Sequence[float]]) -> bytes:
-    """Loss against epochs, and what it is made of. Keys as in `losses.csv`; an empty list is not drawn."""
+    """The loss and its parts against the epochs. Keys as in `losses.csv`; an empty list is not drawn."""
     figure = Figure(figsize=(10.0, 6.4), layout="constrained")
     all_axes = figure.subplots(2, 2, sharex=True)
     whole, *parts = all_axes.ravel()
-    for key, label, colour in (("train", "trained on", _FIRST), ("validation", "kept aside", _SECOND)):
+    for key, label, colour in (("train", "trained on", _FIRST), ("validation", "held out", _SECOND)):
         if curve[key]:
             whole.plot(curve["number"], curve[key], label=label, color=colour)
     whole.set_title("loss", fontsize=10)
@@ -73,7 +73,7 @@ def losses(curve: Mapping[str, Sequence[float]]) -> bytes:
 
 
 def emergence(fields: Mapping[int, Array], name: str, reach: float) -> bytes:
-    """One parameter (size, size) 0..1 over the latent square -reach..reach, after each of some epochs."""
+    """One parameter (size, size) in 0..1 over the latent square -reach..reach, after some of the epochs."""
     columns = -(-len(fields) // 2)
     figure = Figure(figsize=(2.5 * columns + 0.9, 5.6), layout="constrained")
     all_axes = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
@@ -99,7 +99,7 @@ def coordinates(
     title: str,
     names: tuple[str, str] = ("latent 1", "latent 2"),
 ) -> bytes:
-    """Presets (n, 2) in the latent space, coloured by `values` (n,), and the box that the pad shows, if any."""
+    """Presets at points (n, 2), coloured by `values` (n,), and the box that the pad shows, if any."""
     figure = Figure(figsize=(7.2, 6.0), layout="constrained")
     axes = figure.subplots()
     dots = axes.scatter(points[:, 0], points[:, 1], c=values, s=9, cmap=_COLOURS, linewidths=0, alpha=0.85)
@@ -113,7 +113,7 @@ def coordinates(
 
 
 def parallel(real: Array, made: Array, names: Sequence[str], titles: Sequence[str]) -> bytes:
-    """Parallel coordinates: for each of some patches, real against reconstructed params (n, columns) 0..1."""
+    """Parallel coordinates of some patches: real and reconstructed params (n, columns) in 0..1."""
     figure = Figure(figsize=(12.0, 2.0 * len(titles) + 1.6), layout="constrained")
     all_axes = figure.subplots(len(titles), 1, sharex=True, squeeze=False).ravel()
     ticks = np.arange(len(names))
@@ -129,7 +129,7 @@ def parallel(real: Array, made: Array, names: Sequence[str], titles: Sequence[st
 
 
 def timbral_parallel(real: Array, made: Array) -> bytes:
-    """Parallel coordinates of the descriptors (n, 7): all real patches, and all reconstructions over them."""
+    """Parallel coordinates of descriptors (n, 7): all real patches, and these with their reconstructions."""
     figure = Figure(figsize=(9.0, 8.0), layout="constrained")
     all_axes = figure.subplots(2, 1, sharex=True)
     ticks = np.arange(len(DESCRIPTORS))
@@ -145,13 +145,13 @@ def timbral_parallel(real: Array, made: Array) -> bytes:
         axes.grid(axis="x", alpha=0.4)
         axes.legend(loc="upper right", fontsize=9)
     all_axes[0].set_title("Timbre of real presets", fontsize=10)
-    all_axes[1].set_title("the same, and of what comes back for them", fontsize=10)
+    all_axes[1].set_title("Timbre of real presets and their reconstructions", fontsize=10)
     all_axes[1].set_xticks(ticks, DESCRIPTORS)
     return _png(figure)
 
 
 def error_boxes(errors: Mapping[str, Array], published: Sequence[float]) -> bytes:
-    """Box plots of timbre errors: label -> (n, 7); a cross marks the mean that the paper's Table I gives."""
+    """Box plots of timbre errors (label -> (n, 7)), with lines at the means of the paper's Table I."""
     figure = Figure(figsize=(11.0, 4.6), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(DESCRIPTORS), dtype=np.float64)
@@ -170,7 +170,7 @@ def error_boxes(errors: Mapping[str, Array], published: Sequence[float]) -> byte
 
 
 def pairs(real: Array, made: Array) -> bytes:
-    """Real against reconstructed, one dot a patch, a panel for each descriptor (n, 7)."""
+    """Real against reconstructed descriptors (n, 7), with a dot for each patch and a panel for each descriptor."""
     figure = Figure(figsize=(12.0, 6.4), layout="constrained")
     all_axes = figure.subplots(2, 4).ravel()
     all_axes[-1].axis("off")
@@ -180,7 +180,7 @@ def pairs(real: Array, made: Array) -> bytes:
         r = float(np.corrcoef(x, y)[0, 1])
         axes.set(title=f"{name} (r = {r:.2f})", xlim=(0, 100), ylim=(0, 100), aspect="equal")
     figure.supxlabel("real preset")
-    figure.supylabel("what the pad gives back")
+    figure.supylabel("reconstructed")
     return _png(figure)
 
 
@@ -201,7 +201,7 @@ def _boxes(axes: Axes, values: Array, places: Array, width: float, colour: str) 
 
 
 def _field(figure: Figure, axes: Axes, pad: PadMap, name: str) -> None:
-    """One map. A red line goes around what is silent or too faint; the colours end where 1 % lies beyond."""
+    """One map. A red line surrounds silent or too faint areas; the colour scale covers all but 1 % at each end."""
     field = pad.lufs if name == "loudness" else np.clip(pad.descriptors[..., DESCRIPTORS.index(name)], 0.0, 100.0)
     field = np.where(np.isfinite(field), field, np.nan)
     half = 0.5 / (pad.size - 1)
@@ -226,7 +226,7 @@ def _legend(figure: Figure, pad: PadMap) -> None:
 
 
 def _png(figure: Figure) -> bytes:
-    """No date and no version inside: the same picture is the same file."""
+    """PNG without date and version: the same picture is the same file."""
     data = io.BytesIO()
     figure.savefig(data, dpi=_DOTS_PER_INCH, format="png", metadata={"Software": None})
     return data.getvalue()

@@ -1,1 +1,1 @@
-"""Audio from amSynth, without playing it by hand."""
+"""Offline rendering: patches to audio through amSynth."""

@@ -1,4 +1,4 @@
-"""What is played for one clip: the note, and how long. Two clips of one patch and one spec are the same to the bit."""
+"""What is played for one clip: the note and its length. The same patch and spec give the same clip, bit for bit."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from latentd.errors import UserError
 
 RATE = 48000
-# Raise it when anything changes that changes the sound: cached measurements of older recipes are then not used.
+# Raise it with any change that changes the sound: cached measurements of older recipes are then not used.
 RECIPE = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSpec:
-    """One note from the clip's first sample, rendered without a pre-roll at 48 kHz in stereo.
+    """One note that starts at the clip's first sample, at 48 kHz in stereo.
 
     Attributes:
         note: MIDI note 0..127.
         velocity: 1..127.
         length_s: of the clip.
-        held_s: of the note; to the clip's end where None.
+        held_s: of the note; None holds it for the whole clip.
 
     Raises:
         UserError: a value out of its range.

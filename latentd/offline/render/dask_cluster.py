@@ -1,8 +1,8 @@
-"""Work done by the workers of a dask scheduler instead of by processes here, with the same results to the bit.
+"""Runs tasks on the workers of a dask scheduler instead of local processes, with the same results, bit for bit.
 
-    run --task--> scheduler --> a dask worker: `errand.run` --task--> a process of `workers` --result--> back
+    run --task--> scheduler --> a dask worker: `dask_task.run` --task--> a process of `workers` --result--> back
 
-A dask worker that dies loses nothing: dask gives its tasks to others, up to four times.
+If a dask worker dies, dask gives its tasks to others, up to four times.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from latentd.system import resources
 
 _CONNECT_S = 5.0
 _FIRST_WORKER_S = 10.0
-_NO_WORKER_S = 60.0  # in the midst of work: a dask worker that starts again takes seconds
-_LOOK_S = 1.0
-_INSTALL = "Install the same there as here: pip install 'latentd[cluster]'"
+_NO_WORKER_S = 60.0  # during the work: a dask worker takes seconds to restart
+_POLL_S = 1.0
+_INSTALL = "Install the same version there: pip install 'latentd[cluster]'"
 
 
 @contextmanager
 def connected(address: str) -> Iterator[Cluster]:
-    """The scheduler that listens at `tcp://HOST:PORT` and its workers, each seen to be fit.
+    """The scheduler at `tcp://HOST:PORT`, after a check of its workers.
 
     Raises:
-        UserError: that is no address.
-        LatentdError: nobody listens there, there are no workers, or one is not fit.
+        UserError: an invalid address.
+        LatentdError: no scheduler answers, it has no workers, or one of them is incompatible.
     """
     try:
         import distributed
@@ -45,26 +45,26 @@ def connected(address: str) -> Iterator[Cluster]:
     except ImportError as error:
         raise LatentdError("--dask needs distributed", resources.install_offline("cluster")) from error
     _check(address)
-    # What goes wrong is told once, as an error.
+    # Problems are reported once, as an error of ours.
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VersionMismatchWarning)
         try:
-            asyncio.run(_knock(address))
+            asyncio.run(_handshake(address))
             client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False, name="latentd")
         except (OSError, ImportError) as error:
             raise LatentdError(f"No dask scheduler answers at {address}", "Start it there: dask scheduler") from error
     try:
         yield Cluster(client, address)
     finally:
-        # With its client gone the scheduler drops what has not begun.
+        # The scheduler drops tasks that have not begun when their client is gone.
         with suppress(TimeoutError, OSError):
             client.close(timeout=_CONNECT_S)
 
 
-async def _knock(address: str) -> None:
-    """Shake hands once. `Client` would wait for ever for the handshake of something that is no dask scheduler."""
+async def _handshake(address: str) -> None:
+    """Do one handshake with a timeout: `Client` would wait forever for a server that is not a dask scheduler."""
     from distributed import Security
     from distributed.comm.core import connect
 
@@ -79,39 +79,40 @@ def _check(address: str) -> None:
     try:
         get_address_host_port(address, strict=True)
     except (ValueError, NotImplementedError) as error:
-        raise UserError(f"--dask: found {address!r}", "Write the scheduler's address like tcp://HOST:8786") from error
+        raise UserError(f"--dask: found {address!r}", "Write the scheduler's address as tcp://HOST:8786") from error
 
 
 class Cluster:
     """A scheduler and its workers.
 
     Attributes:
-        synth: the fingerprint of the workers' amSynth, the same on all.
+        synth: the fingerprint of amSynth on all workers.
     """
 
     def __init__(self, client: Any, address: str) -> None:
         self._client, self._address = client, address
-        self._places = 0
-        self._looked = time.monotonic()
-        self._alone: float | None = None  # since when there are no workers
-        self._kit = self._seen_kit()
-        self.synth = self._kit.synth
+        self._slots = 0
+        self._polled = time.monotonic()
+        self._no_workers_since: float | None = None
+        self._environment = self._checked_environment()
+        self.synth = self._environment.synth
 
     def run(self, make: Callable[[], Work], tasks: Iterable[Any]) -> Generator[Any, None, None]:
-        """What `make()(task)` gives for each task, in the tasks' order; a `Failed` stands where there is no result.
+        """The result of `make()(task)` for each task, in order, or a `Failed`.
 
-        `make` must be importable on the workers, tasks and results picklable. Tasks are taken only as fast as results.
+        `make` must be importable on the workers, tasks and results picklable. Tasks are taken only as fast as results
+        are.
 
         Raises:
-            LatentdError: the scheduler is lost, there are no workers any more, or one is not fit.
+            LatentdError: the scheduler is lost, it has no workers any more, or one of them is incompatible.
         """
         source = enumerate(tasks)
         waiting: deque[tuple[int, Any]] = deque()
         while True:
-            self._look()
-            for number, task in islice(source, max(self._places * AHEAD - len(waiting), 0)):
-                # Keys that start alike are one group to the scheduler, which it hands out one by one.
-                future = self._client.submit(dask_task.run, make, number, task, self._kit, pure=False)
+            self._poll()
+            for number, task in islice(source, max(self._slots * AHEAD - len(waiting), 0)):
+                # The scheduler assigns tasks one by one if their keys have the same prefix.
+                future = self._client.submit(dask_task.run, make, number, task, self._environment, pure=False)
                 waiting.append((number, future))
             if not waiting:
                 return
@@ -121,92 +122,92 @@ class Cluster:
         from distributed import KilledWorker
 
         while not self._ready(future):
-            self._look()
+            self._poll()
         try:
             return future.result()
         except CancelledError as error:
-            raise self._gone() from error
+            raise self._lost() from error
         except KilledWorker as error:
             last = error.last_worker.address
-            return Failed(f"Task {number + 1} ended {error.allowed_failures + 1} dask workers, the last was {last}")
+            return Failed(f"Task {number + 1} crashed {error.allowed_failures + 1} dask workers, the last was {last}")
         except Exception as error:
-            self._seen_kit()  # names a worker that came later and is not fit
+            self._checked_environment()  # names an incompatible worker that joined later
             raise LatentdError(f"A worker of {self._address} failed: {error}", _INSTALL) from error
 
     @staticmethod
     def _ready(future: Any) -> bool:
-        """Wait a second for it."""
+        """Wait a second for a task; True when it is done."""
         try:
-            future.exception(timeout=_LOOK_S)
+            future.exception(timeout=_POLL_S)
         except TimeoutError:
             return False
         return True
 
-    def _look(self) -> None:
-        """Once a second: how many tasks can be worked on at a time?
+    def _poll(self) -> None:
+        """Once a second, ask how many tasks the workers can run at a time.
 
         Raises:
-            LatentdError: none for a minute, or the scheduler is lost.
+            LatentdError: no workers for a minute, or the scheduler is lost.
         """
-        if self._client.status == "closed":  # it has given up to find the scheduler again
-            raise self._gone()
+        if self._client.status == "closed":  # it could not reconnect
+            raise self._lost()
         now = time.monotonic()
-        if self._places and now - self._looked < _LOOK_S:
+        if self._slots and now - self._polled < _POLL_S:
             return
-        with suppress(OSError):  # a lost scheduler shows in the futures
-            self._places = sum(self._client.nthreads().values())
-        self._looked = time.monotonic()
-        if self._places:
-            self._alone = None
+        with suppress(OSError):  # the futures report a lost scheduler
+            self._slots = sum(self._client.nthreads().values())
+        self._polled = time.monotonic()
+        if self._slots:
+            self._no_workers_since = None
             return
-        self._places = 1  # a task has to wait for the worker that is to come
-        self._alone = self._alone or self._looked
-        if self._looked - self._alone > _NO_WORKER_S:
-            raise self._nobody()
+        self._slots = 1  # one task waits for the next worker
+        self._no_workers_since = self._no_workers_since or self._polled
+        if self._polled - self._no_workers_since > _NO_WORKER_S:
+            raise self._no_workers()
 
-    def _nobody(self) -> LatentdError:
+    def _no_workers(self) -> LatentdError:
         address = self._address
         return LatentdError(f"The dask scheduler at {address} has no workers", f"Start some: dask worker {address}")
 
-    def _gone(self) -> LatentdError:
-        hint = "Start it and its workers, then this command again"
-        return LatentdError(f"The dask scheduler at {self._address} is gone", hint)
+    def _lost(self) -> LatentdError:
+        hint = "Start it and its workers, then run this command again"
+        return LatentdError(f"The connection to the dask scheduler at {self._address} is lost", hint)
 
-    def _seen_kit(self) -> Environment:
-        """What all workers have.
+    def _checked_environment(self) -> Environment:
+        """The environment of all workers.
 
         Raises:
-            LatentdError: there are none, or one that has not; it is named. Or the scheduler is lost.
+            LatentdError: there are no workers, one of them differs, or the scheduler is lost.
         """
         try:
-            return self._common_kit()
+            return self._common_environment()
         except OSError as error:
-            raise self._gone() from error
+            raise self._lost() from error
 
-    def _common_kit(self) -> Environment:
+    def _common_environment(self) -> Environment:
         try:
             self._client.wait_for_workers(1, timeout=_FIRST_WORKER_S)
         except TimeoutError as error:
-            raise self._nobody() from error
+            raise self._no_workers() from error
         self._check_scheduler()
         common: Environment | None = None
         for worker, found in sorted(self._client.run(dask_task.environment, on_error="return").items()):
             if isinstance(found, OSError):
-                continue  # it has just gone
+                continue  # it has just left
             if isinstance(found, LatentdError):
                 raise IncompatibleWorker(
-                    f"The dask worker {worker} is not fit: {found.message}", f"There: {found.hint}"
+                    f"The dask worker {worker} cannot render: {found.message}", f"On that machine: {found.hint}"
                 ) from found
             if isinstance(found, Exception):
                 raise IncompatibleWorker(f"The dask worker {worker} cannot run latentd: {found}", _INSTALL) from found
             common = common or Environment(dask_task.versions(), found.synth)
             _compare(f"The dask worker {worker}", found, common)
         if common is None:
-            raise self._nobody()
+            raise self._no_workers()
         return common
 
     def _check_scheduler(self) -> None:
-        """It reads what it passes on."""
+        """Check that it can import latentd: it deserialises the tasks."""
         try:
             self._client.run_on_scheduler(dask_task.versions)
         except OSError:
@@ -218,12 +219,12 @@ class Cluster:
 
 
 def _compare(who: str, found: Environment, wanted: Environment) -> None:
-    """Raise `IncompatibleWorker` for the first difference."""
+    """Raise an `IncompatibleWorker` for the first difference."""
     for name, version in wanted.versions.items():
         theirs = found.versions[name]
         if theirs != version:
-            raise IncompatibleWorker(f"{who} has {name} {theirs or 'not'}, here is {version or 'none'}", _INSTALL)
+            raise IncompatibleWorker(
+                f"{who} has {name} {theirs or 'not installed'}, this machine has {version or 'none'}", _INSTALL
+            )
     if found.synth != wanted.synth:
-        raise IncompatibleWorker(
-            f"{who} has another amSynth than the others", "Install the same amsynth package on all"
-        )
+        raise IncompatibleWorker(f"{who} has a different amSynth", "Install the same amsynth package on all machines")

@@ -1,8 +1,7 @@
-"""What runs within a dask worker: it hands each task to a process of `workers`, and says what it has to do so with.
+"""The part that runs within a dask worker: it passes each task to a process of `workers`, and reports its versions.
 
-Each thread of a dask worker has a process of its own, exactly as on one machine: the synth is played by a process of
-one thread, numbers are worked out by libraries set to one thread, and one that crashes does not take the dask worker
-along.
+Each thread of a dask worker has a process of its own, as on one machine: the synth needs a process with one thread,
+numeric libraries are limited to one thread, and a crash does not end the dask worker.
 """
 
 from __future__ import annotations
@@ -18,26 +17,26 @@ from latentd.errors import LatentdError
 from latentd.offline.render import synths
 from latentd.offline.render.workers import TRIES, Failed, Work, Worker
 
-_IDLE_S = 20.0  # after which a dask worker ends its processes
+_IDLE_S = 20.0  # a dask worker then ends its idle processes
 _LIBRARIES = ("numpy", "scipy", "pyloudnorm")
 
 Make = Callable[[], Work]
 
 
 class Environment(NamedTuple):
-    """What results depend on: versions of latentd and its libraries (None: not installed), the synth's fingerprint."""
+    """What the results depend on: versions of latentd and its libraries (None: not installed), and amSynth."""
 
     versions: dict[str, str | None]
     synth: str
 
 
 class IncompatibleWorker(LatentdError):
-    """A worker that would give other results than the others."""
+    """A worker whose results would differ from the others'."""
 
 
 @lru_cache(maxsize=1)
 def versions() -> dict[str, str | None]:
-    """Name -> version, of this process."""
+    """Name -> version in this process."""
     found: dict[str, str | None] = {"latentd": __version__}
     for name in _LIBRARIES:
         try:
@@ -48,7 +47,7 @@ def versions() -> dict[str, str | None]:
 
 
 def environment() -> Environment:
-    """This machine's.
+    """The environment of this machine.
 
     Raises:
         LatentdError: amSynth is not installed.
@@ -56,42 +55,42 @@ def environment() -> Environment:
     return Environment(versions(), synths.synth_fingerprint())
 
 
-def run(make: Make, number: int, task: Any, wanted: Environment) -> Any:
-    """What `make()(task)` gives, or a `Failed`. Tasks of one `make` share processes, one for each that runs at a time.
+def run(make: Make, number: int, task: Any, expected: Environment) -> Any:
+    """The result of `make()(task)`, or a `Failed`. Tasks with the same `make` share processes.
 
     Raises:
-        IncompatibleWorker: this worker is not what was wanted.
+        IncompatibleWorker: this worker's environment is not the expected one.
         LatentdError: amSynth is not installed here.
     """
-    if environment() != wanted:
-        raise IncompatibleWorker("This worker differs from the others")
+    if environment() != expected:
+        raise IncompatibleWorker("This worker differs from the others", "Install the same versions on all machines")
     for _ in range(TRIES):
-        process = _bench.take(make)
+        process = _pool.take(make)
         process.give(number, task, 1)
         try:
             answer = process.pipe.recv()
         except (EOFError, OSError):
-            _bench.end(process)
+            _pool.end(process)
             continue
-        _bench.put_back(make, process)
+        _pool.put_back(make, process)
         return answer
-    return Failed(f"Task {number + 1} ended its worker {TRIES} times")
+    return Failed(f"Task {number + 1} crashed its process {TRIES} times")
 
 
-class _Bench:
-    """The processes of this dask worker: at most as many as this machine can render at a time."""
+class _ProcessPool:
+    """The processes of this dask worker: at most as many as this machine can render with at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._places: threading.Semaphore | None = None
+        self._slots: threading.Semaphore | None = None
         self._idle: list[tuple[Make, Worker]] = []
         self._timer: threading.Timer | None = None
 
     def take(self, make: Make) -> Worker:
-        """A process for one task, when there is a place for it."""
+        """A process for one task, as soon as one may run."""
         with self._lock:
-            self._places = self._places or threading.Semaphore(synths.most_jobs(None))
-        self._places.acquire()
+            self._slots = self._slots or threading.Semaphore(synths.max_jobs(None))
+        self._slots.acquire()
         with self._lock:
             if self._timer:
                 self._timer.cancel()
@@ -101,35 +100,35 @@ class _Bench:
                     return entry[1]
         try:
             return Worker(make)
-        except BaseException:  # no memory for one more: the place is free again for the next try
-            self._leave()
+        except BaseException:  # such as no memory for one more: the slot is free for the next try
+            self._release()
             raise
 
     def put_back(self, make: Make, process: Worker) -> None:
-        """Keep it for the next task, if that comes soon."""
+        """Keep a process for the next task, if that comes soon."""
         with self._lock:
             self._idle.append((make, process))
             if self._timer:
                 self._timer.cancel()
-            self._timer = threading.Timer(_IDLE_S, self._rest)
+            self._timer = threading.Timer(_IDLE_S, self._end_idle)
             self._timer.daemon = True
             self._timer.start()
-        self._leave()
+        self._release()
 
     def end(self, process: Worker) -> None:
-        """It has crashed."""
+        """End a process that has crashed."""
         process.end()
-        self._leave()
+        self._release()
 
-    def _leave(self) -> None:
-        assert self._places is not None
-        self._places.release()
+    def _release(self) -> None:
+        assert self._slots is not None
+        self._slots.release()
 
-    def _rest(self) -> None:
+    def _end_idle(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
         for _, process in idle:
             process.end()
 
 
-_bench = _Bench()
+_pool = _ProcessPool()

@@ -1,15 +1,15 @@
-"""What one amSynth is told before its clip: as an NSM session, two presets, one to rest on and the one to play.
+"""The NSM session that amSynth loads before a clip: two presets, one to rest on and the one to play.
 
-A plugin in DawDreamer does not start from rest, and its clips are what everything here was measured with, so that a
-synth on JACK is brought to where the plugin is. What made them differ, heard in both and read in amSynth's source:
+A plugin in DawDreamer does not start from rest, and all measurements were made with its clips, so a synth on JACK is
+brought into the plugin's state. The differences between the two, measured and explained by amSynth's source:
 
-- Reverb mix and distortion glide to a new value, by a two-hundredth of the way each sample, with or without a note. The
-  plugin gets its patch with the clip's first block. Before that it seems to have run for 640 samples without reverb,
-  from full reverb: 4 % are left, and glide to the patch's mix in the clip's first 20 ms.
-- The LFO's triangle runs the other way up once the LFO has been a falling saw, until it is a rising one. A new amSynth
-  has it upright; in DawDreamer's plugin it is upside down. (`BriansBank01_088`, `BriansBank02_003` and
-  `BriansBank14_033` have one: 0.6 to 1.0 of full scale.)
-- Times are cut to whole samples, so that the last bit of a value may decide (`BriansBank20_121`, a glide: 0.2).
+- Reverb mix and distortion glide to a new value, by 1/200 of the distance each sample, with or without a note. The
+  plugin gets its patch with the clip's first block. Before that it seems to run for 640 samples without reverb, from
+  full reverb: 4 % are left, and glide to the patch's mix in the clip's first 20 ms.
+- The LFO's triangle is inverted after the LFO has been a falling saw, until it is a rising one. A new amSynth has it
+  upright; in DawDreamer's plugin it is inverted. (The presets `BriansBank01_088`, `BriansBank02_003` and
+  `BriansBank14_033` have one: a difference of 0.6 to 1.0 of full scale.)
+- Times are truncated to whole samples, so the last bit of a value can matter (`BriansBank20_121`, a glide: 0.2).
 """
 
 from __future__ import annotations
@@ -29,20 +29,19 @@ from latentd.osc import packets
 from latentd.synth import amsynth
 from latentd.system.processes import Child
 
-REST, CLIP = 0, 1  # the presets' numbers
+REST, CLIP = 0, 1  # preset numbers
 _LIMIT_S = 30.0
-# Of the preset to rest on; the rest is the clip's. The reverb is what the plugin has left, to the last bit but one.
+# Values of the resting preset; the others are the clip's. The reverb is the plugin's rest, to the last bit but one.
 _RESTING = {"lfo_waveform": 6.0, "reverb_wet": 0.0404304, "reverb_width": 1.0, "distortion_crunch": 0.0}
 
 
 def _values(params: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the plugin makes of params (41,), in its own single precision: where a time is cut to whole samples, the
-    last bit decides."""
+    """The plugin's values of params (41,), in its own single precision: the last bit of a time can matter."""
     return params * amsynth.SPAN.astype(np.float32) + amsynth.MINIMUM.astype(np.float32)
 
 
 def _bank(*patches: NDArray[np.float32]) -> str:
-    """A bank file. Numbers with an exponent are those that amSynth reads without loss."""
+    """The text of a bank file. amSynth reads numbers with an exponent without loss."""
     lines = ["amSynth"]
     for patch in patches:
         lines.append("<preset> <name> clip")
@@ -51,7 +50,7 @@ def _bank(*patches: NDArray[np.float32]) -> str:
 
 
 def _resting(patch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The patch that a synth rests on before it gets this one."""
+    """The patch on which a synth rests before it gets this one."""
     rest = patch.copy()
     for name, value in _RESTING.items():
         rest[amsynth.INDEX[name]] = value
@@ -59,7 +58,7 @@ def _resting(patch: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class Session:
-    """The NSM server that one amSynth announces itself to, and the bank that it is told to open."""
+    """The NSM server to which one amSynth announces itself, and the bank that it opens."""
 
     def __init__(self, home: Path, params: NDArray[np.float32], program: Path) -> None:
         patch = _values(params)
@@ -87,20 +86,20 @@ class Session:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def open(self, synth: Child) -> None:
-        """Wait for the announcement, and have the bank opened."""
-        sender = self._heard("/nsm/server/announce", synth)
+        """Wait for the announcement, then let it open the bank."""
+        sender = self._receive("/nsm/server/announce", synth)
         self._send(sender, "/reply", "/nsm/server/announce", "latentd", "latentd", ":server-control:")
         self._send(sender, "/nsm/client/open", str(self._folder), "clip", "clip")
-        self._heard("/reply", synth)
+        self._receive("/reply", synth)
 
     def _send(self, to: tuple[str, int], address: str, *args: str) -> None:
         self._socket.sendto(packets.write(address, *args), to)
 
-    def _heard(self, address: str, synth: Child) -> tuple[str, int]:
+    def _receive(self, address: str, synth: Child) -> tuple[str, int]:
         end = time.monotonic() + _LIMIT_S
         while time.monotonic() < end and synth.running():
             with contextlib.suppress(TimeoutError):
                 data, sender = self._socket.recvfrom(65536)
                 if any(message.address == address for message in packets.read(data)):
                     return str(sender[0]), int(sender[1])
-        raise LatentdError(f"amSynth said no {address}", "Run it by hand to see why: amsynth -x -a jack")
+        raise LatentdError(f"amSynth did not send {address}", "Run it by hand to see why: amsynth -x -a jack")

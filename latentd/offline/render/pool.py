@@ -1,4 +1,4 @@
-"""A pool of workers that render: processes on this machine, or those of a dask scheduler."""
+"""A pool of rendering workers: processes on this machine, or the workers of a dask scheduler."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from latentd.errors import UserError
 from latentd.offline.render import workers
 from latentd.offline.render.clip_spec import ClipSpec
-from latentd.offline.render.synths import Audio, most_jobs, player, synth_fingerprint, to_params
+from latentd.offline.render.synths import Audio, max_jobs, player, synth_fingerprint, to_params
 from latentd.synth import amsynth
 
 
 class Pool(NamedTuple):
-    """Who renders: `run(make, tasks)` as of `workers.run`, and the fingerprint of their synth."""
+    """Rendering workers: `run(make, tasks)` as `workers.run`, and the fingerprint of their synth."""
 
     run: Callable[[Callable[[], workers.Work], Iterable[Any]], Generator[Any, None, None]]
     synth: str
@@ -23,16 +23,17 @@ class Pool(NamedTuple):
 
 @contextmanager
 def open_pool(jobs: int | None = None, dask: str | None = None) -> Iterator[Pool]:
-    """So many processes of this machine (one a core where None), or the workers of a dask scheduler.
+    """A pool of `jobs` processes on this machine (None: one per core), or of the workers of a dask scheduler.
 
     Raises:
-        LatentdError: amSynth is not installed, or the scheduler or its workers are not as they should be.
+        UserError: both are given, or an invalid address.
+        LatentdError: amSynth is not installed, the scheduler does not answer, or a worker is incompatible.
     """
     if dask is None:
-        yield Pool(partial(workers.run, jobs=most_jobs(jobs)), synth_fingerprint())
+        yield Pool(partial(workers.run, jobs=max_jobs(jobs)), synth_fingerprint())
         return
     if jobs is not None:
-        raise UserError("--jobs and --dask exclude each other", "Say where the workers are started how many there are")
+        raise UserError("--jobs and --dask exclude each other", "Remove --jobs; the number of dask workers counts")
     from latentd.offline.render import dask_cluster
 
     with dask_cluster.connected(dask) as found:
@@ -42,15 +43,15 @@ def open_pool(jobs: int | None = None, dask: str | None = None) -> Iterator[Pool
 def render(
     patches: Iterable[amsynth.Array], spec: ClipSpec | None = None, jobs: int | None = None, dask: str | None = None
 ) -> Iterator[Audio]:
-    """Audio (samples, 2) at 48 kHz of each patch (41,), in their order.
+    """Audio (samples, 2) at 48 kHz of each patch (41,), in order.
 
     Args:
         patches: values in the synth's units; the synth clips them to their ranges and rounds steps.
-        spec: the note, velocity and length; the defaults where None.
+        spec: the note, velocity and length; None takes the defaults.
         jobs, dask: see `open_pool`.
 
     Raises:
-        Failed: a patch that could not be rendered, when its turn comes.
+        Failed: a patch could not be rendered; raised in its place.
     """
     chosen = spec or ClipSpec()
     tasks = ((to_params(patch), chosen) for patch in patches)

@@ -1,4 +1,4 @@
-"""Patches to audio through the real amSynth, offline, in parallel, the same to the bit each time."""
+"""The synths that render: amSynth's plugin in DawDreamer, or amSynth on JACK; both give the same clip each time."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ Audio = NDArray[np.float32]
 
 
 class Synth(Protocol):
-    """Something that plays one clip after the other, each as if it were the first."""
+    """A synth that renders clips one after another, each as if it were its first."""
 
     def play(self, params: NDArray[np.float32], spec: ClipSpec) -> Audio:
         """Audio (samples, 2) of params (41,) in 0..1."""
         ...
 
     def close(self) -> None:
-        """End what plays."""
+        """Stop its processes."""
         ...
 
 
 def to_params(patch: amsynth.Array) -> NDArray[np.float32]:
-    """What the plugin is told: single precision, 0..1."""
+    """Params (41,) for the plugin, in single precision."""
     return amsynth.to_params(np.asarray(patch, np.float64)).astype(np.float32)
 
 
-def most_jobs(wanted: int | None) -> int:
-    """So many processes as wanted, one a core where None, and no more than can render at a time."""
+def max_jobs(wanted: int | None) -> int:
+    """The number of processes: `wanted`, or one per core if None, but no more than can render at a time."""
     jobs = wanted or workers.cores()
     if find_spec("dawdreamer"):
         return jobs
@@ -43,7 +43,7 @@ def most_jobs(wanted: int | None) -> int:
 
 
 def open_synth() -> Synth:
-    """DawDreamer's where it exists (x86-64), else amSynth itself on a JACK server of its own."""
+    """The plugin in DawDreamer where that exists (x86-64), else amSynth on a private JACK server."""
     if find_spec("dawdreamer"):
         from latentd.offline.render.vst import VstSynth
 
@@ -54,14 +54,14 @@ def open_synth() -> Synth:
 
 
 def player() -> workers.Work:
-    """A worker's work: (params, spec) to audio."""
+    """The work of a worker: (params, spec) to audio."""
     synth = open_synth()
     workers.at_end.callback(synth.close)
     return lambda task: synth.play(*task)
 
 
 def synth_fingerprint() -> str:
-    """What tells one amSynth from another, and one way to render from another: part of a measurement's key."""
+    """Identifies amSynth and the renderer: a part of the key of a measurement."""
     if find_spec("dawdreamer"):
         from latentd.offline.render.vst import PLUGIN
 

@@ -1,13 +1,13 @@
-"""amSynth's VST2 plugin, offline, in DawDreamer: one clip from a plugin that nobody has played before.
+"""Renders with amSynth's VST2 plugin in DawDreamer, each clip with a plugin that has not played before.
 
-amSynth keeps its noise generator, its LFO's phase and its reverb's tail between notes: a plugin that has sounded once
-gives another clip the second time (by up to 0.97 of full scale). A new plugin for each clip is right, and costs 75 ms,
-most of it for reading all bank files. Here one plugin is made, in a process of its own, and never played: for each clip
-that process forks, and the child plays its copy and ends: the same to the bit.
+amSynth keeps the state of its noise generator, LFO and reverb between notes: a plugin that has played before gives a
+different clip (by up to 0.97 of full scale). A new plugin for each clip costs 75 ms, most of them for reading all bank
+files. So one plugin is created in a process of its own, a fork server, and never played: for each clip the fork server
+forks, and the child plays its copy and exits. The clip is the same as that of a new plugin, bit for bit.
 
-    worker --(params, spec)--> stage: holds the plugin --fork--> child: plays one clip into shared memory, ends
+    worker --(params, spec)--> fork server: has the plugin --fork--> child: renders one clip into shared memory, exits
 
-Forking is safe because the stage has one thread only, which it checks; it is cheap because the stage does nothing else.
+Forking is safe because the fork server has one thread only, which it checks; it is cheap because it does nothing else.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from latentd.system import resources
 PLUGIN = Path("/usr/lib/vst/amsynth_vst.so")
 _BLOCK = 128
 _CHANNELS = 2
-_LIMIT_S = 60  # of one clip; a child that takes longer is ended
+_LIMIT_S = 60  # for one clip; then the child is killed
 
 
 class VstSynth:
-    """A stage, and the memory that clips come in. For a process of one thread.
+    """A fork server, and the shared memory for its clips. For a process with one thread.
 
     Raises:
         LatentdError: DawDreamer or the plugin is missing.
@@ -43,12 +43,12 @@ class VstSynth:
 
     def __init__(self) -> None:
         if not PLUGIN.is_file():
-            raise LatentdError(f"{PLUGIN} is not there", "Install amsynth: apt-get install amsynth")
+            raise LatentdError(f"{PLUGIN}: no such file", "Install amsynth: apt-get install amsynth")
         self._memory = os.memfd_create("latentd-clip")
         self._pipe, theirs = multiprocessing.Pipe()
         if os.fork() == 0:
             self._pipe.close()
-            _stage(theirs, self._memory)
+            _serve(theirs, self._memory)
         theirs.close()
         self._answer()
 
@@ -56,7 +56,7 @@ class VstSynth:
         """Audio (samples, 2) of params (41,) in 0..1.
 
         Raises:
-            LatentdError: the synth crashed, or took longer than a minute.
+            LatentdError: the synth crashed, or took more than a minute.
         """
         size = spec.samples * _CHANNELS * 4
         os.ftruncate(self._memory, size)
@@ -67,32 +67,32 @@ class VstSynth:
         return np.ascontiguousarray(audio.T)
 
     def close(self) -> None:
-        """End the stage."""
+        """Stop the fork server."""
         self._pipe.close()
         os.close(self._memory)
 
     def _answer(self) -> None:
         try:
-            complaint = self._pipe.recv()
+            problem = self._pipe.recv()
         except EOFError:
-            complaint = "The process that renders ended"
-        if complaint:
-            raise LatentdError(complaint)
+            problem = "The rendering process crashed"
+        if problem:
+            raise LatentdError(problem)
 
 
-def _stage(pipe: Connection, memory: int) -> NoReturn:
-    """The stage's whole life: it ends with the pipe, and never returns into what it was forked from."""
+def _serve(pipe: Connection, memory: int) -> NoReturn:
+    """Run the fork server until the pipe closes; never returns into the code of its parent."""
     try:
         with tempfile.TemporaryDirectory(prefix="latentd-render-") as home:
             # The user's settings and banks must not change how a clip sounds, and with their HOME amSynth would move
             # the files of its first versions, ~/.amSynth*, into this temporary folder.
             os.environ |= dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"), home)
-            engine, plugin = _made()
+            engine, plugin = _plugin()
             threads = len(list(Path("/proc/self/task").iterdir()))
-            pipe.send("" if threads == 1 else f"The process that renders has {threads} threads; it must have one")
+            pipe.send("" if threads == 1 else f"The rendering process has {threads} threads, it must have one")
             while True:
                 params, spec = pipe.recv()
-                pipe.send(_forked(engine, plugin, params, spec, memory))
+                pipe.send(_render_in_child(engine, plugin, params, spec, memory))
     except EOFError:
         os._exit(0)
     except LatentdError as error:
@@ -101,7 +101,7 @@ def _stage(pipe: Connection, memory: int) -> NoReturn:
         os._exit(1)
 
 
-def _made() -> tuple[Any, Any]:
+def _plugin() -> tuple[Any, Any]:
     try:
         import dawdreamer
     except ImportError as error:
@@ -110,19 +110,19 @@ def _made() -> tuple[Any, Any]:
     return engine, engine.make_plugin_processor("amsynth", str(PLUGIN))
 
 
-def _forked(engine: Any, plugin: Any, params: NDArray[np.float32], spec: ClipSpec, memory: int) -> str:
-    """Let a child play one clip; returns what went wrong, empty for nothing."""
+def _render_in_child(engine: Any, plugin: Any, params: NDArray[np.float32], spec: ClipSpec, memory: int) -> str:
+    """Render one clip in a forked child; returns the problem, or an empty text."""
     child = os.fork()
     if child == 0:
-        _play_and_end(engine, plugin, params, spec, memory)
+        _render_and_exit(engine, plugin, params, spec, memory)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        return f"amSynth ended with {signal.Signals(os.WTERMSIG(status)).name} while it rendered"
-    return f"amSynth ended with code {os.WEXITSTATUS(status)} while it rendered" if status else ""
+        return f"amSynth was killed by {signal.Signals(os.WTERMSIG(status)).name} during rendering"
+    return f"amSynth ended with exit code {os.WEXITSTATUS(status)} during rendering" if status else ""
 
 
-def _play_and_end(engine: Any, plugin: Any, params: NDArray[np.float32], spec: ClipSpec, memory: int) -> NoReturn:
-    """The child's whole life."""
+def _render_and_exit(engine: Any, plugin: Any, params: NDArray[np.float32], spec: ClipSpec, memory: int) -> NoReturn:
+    """Render one clip into the shared memory, then exit."""
     try:
         signal.alarm(_LIMIT_S)
         for index, value in enumerate(params):

@@ -1,4 +1,4 @@
-"""Worker processes that live as long as there is work: results in order, and a crash costs one task."""
+"""A pool of worker processes: results come in order, and a crash costs one task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from latentd.errors import LatentdError
 
-# One thread each: as many processes as cores are the parallelism. The heap is kept between clips, not handed back.
+# One thread each: the parallelism is one process per core. Freed memory is kept between clips.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -24,34 +24,34 @@ _ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "1000000000",
     "MALLOC_MMAP_THRESHOLD_": "1000000000",
 }
-AHEAD = 4  # tasks per worker that may be done while an earlier one is still missing
+AHEAD = 4  # tasks per worker that may be started while an earlier one is not finished
 TRIES = 2
-_PATIENCE_S = 5.0  # for a worker to end in order
-# What a worker's process runs, with the pipe's number and the parent's sys.path as arguments.
+_STOP_S = 5.0  # for a worker to stop
+# The program of a worker process, with the pipe's number and the parent's sys.path as arguments.
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[2:]; from latentd.offline.render.workers import serve; serve(int(sys.argv[1]))"
 )
 
-# What a worker closes when it ends: `make` may enter its programs and folders here.
+# A worker closes it at its end: `make` may add its programs and folders.
 at_end = contextlib.ExitStack()
 
 Work = Callable[[Any], Any]
 
 
 class Failed(LatentdError):
-    """A task whose worker crashed on every try, or that raised a `LatentdError`."""
+    """The result of a task that crashed its worker on every try, or raised a `LatentdError`."""
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def run(make: Callable[[], Work], tasks: Iterable[Any], jobs: int) -> Generator[Any, None, None]:
-    """What `make()(task)` gives for each task, in the tasks' order; a `Failed` stands where there is no result.
+    """The result of `make()(task)` for each task, in order, or a `Failed`.
 
-    `make` is called once in each worker and must be importable; so must tasks and results be picklable. Leaving the
-    iterator, by an exception too, ends the workers.
+    `make` is called once in each worker and must be importable; tasks and results must be picklable. Closing the
+    iterator stops the workers.
     """
     pool = _Pool(make, jobs)
     try:
@@ -61,10 +61,10 @@ def run(make: Callable[[], Work], tasks: Iterable[Any], jobs: int) -> Generator[
 
 
 class Worker:
-    """A process, the pipe to it, and the task that it has.
+    """A process, the pipe to it, and its present task.
 
-    Not one of `multiprocessing`'s, which a dask worker may not start (it is a daemon of that kind itself), and which
-    would take their environment from this process as a whole, whatever its other threads do.
+    It is not a `multiprocessing.Process`: a dask worker may not start one, since it is a daemonic one itself, and it
+    would inherit the environment of this process, which other threads may change.
     """
 
     def __init__(self, make: Callable[[], Work]) -> None:
@@ -78,22 +78,22 @@ class Worker:
         self._send(make)
 
     def give(self, index: int, task: Any, tries: int) -> None:
-        """Let it begin with a task."""
+        """Give it a task."""
         self.task = (index, task, tries)
         self._send(task)
 
-    def _send(self, thing: Any) -> None:
-        """That it has died is seen when its answer is read."""
+    def _send(self, message: Any) -> None:
+        """Send, and ignore a dead process: reading its answer will fail."""
         with contextlib.suppress(OSError):
-            self.pipe.send(thing)
+            self.pipe.send(message)
 
     def end(self) -> None:
-        """End it, even in the middle of a task; a second Ctrl-C has to wait."""
+        """Stop it, even during a task; a second Ctrl-C waits until then."""
         with _uninterrupted():
             self.pipe.close()
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_PATIENCE_S)
+                self._process.wait(_STOP_S)
             self._process.kill()
             self._process.wait()
 
@@ -137,7 +137,7 @@ class _Pool:
         return sum(worker.task is not None for worker in self._workers)
 
     def _idle(self) -> Worker | None:
-        """A worker without a task, made if there may be one more; None when all have one."""
+        """A worker without a task, started if there may be one more; None if all have one."""
         idle = next((worker for worker in self._workers if worker.task is None), None)
         if idle is None and len(self._workers) < self._jobs:
             idle = Worker(self._make)
@@ -145,7 +145,7 @@ class _Pool:
         return idle
 
     def _collect(self, done: dict[int, Any], again: deque[tuple[int, Any, int]]) -> None:
-        """Wait for at least one worker; a dead one gives its task back, or fails it."""
+        """Wait for at least one worker; the task of a crashed one is tried again, or has failed."""
         busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
         for pipe in wait(list(busy)):
             worker = next(worker for connection, worker in busy.items() if connection is pipe)
@@ -160,10 +160,10 @@ class _Pool:
                 if tries < TRIES:
                     again.append((index, task, tries + 1))
                 else:
-                    done[index] = Failed(f"Task {index + 1} ended its worker {tries} times")
+                    done[index] = Failed(f"Task {index + 1} crashed its worker {tries} times")
 
     def close(self) -> None:
-        """End all workers, busy or not."""
+        """Stop all workers, busy or not."""
         for worker in self._workers:
             worker.end()
         self._workers.clear()
@@ -171,31 +171,31 @@ class _Pool:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C off to the end of this. A process that starts meanwhile does not hear it at all."""
+    """Defer Ctrl-C to the end of the context. Processes started within ignore it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
-    # The handler alone is not inherited; the mask alone leaves the signal to other threads.
+    received: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
+    # A handler is not inherited, and a mask leaves the signal to other threads: so both.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, handler)
-        if heard:
+        if received:
             signal.raise_signal(signal.SIGINT)
 
 
 def serve(pipe_number: int) -> None:
-    """A worker's life: it ends with the pipe or by SIGTERM, in order, and leaves Ctrl-C to the parent."""
+    """Run a worker until the pipe closes or SIGTERM; Ctrl-C is the parent's business."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    # Not ignored and not blocked, which programs started here would inherit.
+    # Not ignored or blocked: programs started here would inherit that.
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _quiet()
-    # The parent's end closes when it has no more work, or is no more.
+    # The parent's end closes when it has no more work, or has crashed.
     with at_end, contextlib.suppress(EOFError), Connection(pipe_number) as pipe:
         _work(pipe)
 
@@ -214,7 +214,7 @@ def _work(pipe: Connection) -> NoReturn:
 
 
 def _quiet() -> None:
-    """The plugin and its host print what nobody asked for."""
+    """Discard the output of the plugin and its host."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)

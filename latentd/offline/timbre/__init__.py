@@ -1,1 +1,1 @@
-"""What audio sounds like: descriptors, loudness and log-mel pictures."""
+"""The description of sounds: timbral descriptors, loudness and log-mel spectrograms."""

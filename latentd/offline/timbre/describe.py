@@ -1,18 +1,19 @@
 """Seven timbral descriptors, loudness, silence and onsets of a sound; see `describe`.
 
-It needs numpy, scipy and pyloudnorm, and nothing of the synth:
+It needs only numpy, scipy and pyloudnorm, not the synth:
 
     from latentd.offline.timbre import describe
     describe(samples, 48000).brightness
 
 The descriptors are those of the AudioCommons timbral models 0.4 (A. Pearce, T. Brookes and R. Mason, Surrey), whose
-package no longer installs. They are regressions on listening tests, so every step of the published models counts, odd
-ones included: what they compute is kept, how they compute it is not.
+package no longer installs. They are regressions on listening tests, so every step of the published models matters, odd
+ones included: the results are the same here, the implementation is not.
 
-Rates: the models count in samples, so that a sound's values depend on its rate: 30 amSynth clips at 44.1 and at 48 kHz
-differ by 0.7 in hardness, 1.2 in sharpness, 3 in boominess and 0.4 or less in the rest (medians; the worst by 21, where
-an onset or the lowest partial is found elsewhere). Compare sounds at one rate. Clips below 44.1 kHz are resampled to
-that, and lack what their rate does not hold. Against the same clips at 44.1 kHz (medians; in brackets what 90 % keep):
+Sampling rates: the models work in samples, so the values of a sound depend on its rate: 30 amSynth clips at 44.1 and at
+48 kHz differ by 0.7 in hardness, 1.2 in sharpness, 3 in boominess and at most 0.4 in the others (medians; at worst by
+21, where a different onset or lowest partial is found). Compare sounds at one rate. Clips below 44.1 kHz are resampled
+to that, without the high frequencies. Differences to the same clips at 44.1 kHz (median, and 90th percentile in
+brackets):
 
     rate     hardness    depth       brightness  roughness   warmth      sharpness   boominess
     8 kHz    4.1 (16)    0.04 (3.4)  0.9 (6.4)   1.0 (13)    2.6 (11)    4.6 (16)    0.7 (4.1)
@@ -20,7 +21,7 @@ that, and lack what their rate does not hold. Against the same clips at 44.1 kHz
     22 kHz   0.1 (4.9)   0.01 (0.4)  0.01 (1.5)  0 (1.5)     2.3 (8.1)   0.01 (1.1)  0.01 (0.2)
     32 kHz   0.04 (2.5)  0.01 (0.1)  0.01 (0.4)  0 (0.4)     1.6 (5.3)   0 (0.02)    0.01 (0.02)
 
-So warmth means little below 44.1 kHz, and at 8 kHz only depth and boominess mean much. Below 8 kHz is an error.
+So warmth is not reliable below 44.1 kHz, and at 8 kHz only depth and boominess are. Rates below 8 kHz are an error.
 """
 
 from __future__ import annotations
@@ -54,38 +55,38 @@ from latentd.offline.timbre.descriptors.spectra import Array, Array32
 __all__ = ["DESCRIPTORS", "Description", "InvalidAudio", "describe", "log_mel_distance", "measure"]
 
 DESCRIPTORS = ("hardness", "depth", "brightness", "roughness", "warmth", "sharpness", "boominess")
-_Analysis = tuple[dict[str, float], list[float], Array32]  # the seven, the onsets in seconds, the log-mel picture
+_Analysis = tuple[dict[str, float], list[float], Array32]  # descriptors, onsets in seconds, log-mel spectrogram
 _NOTHING: _Analysis = dict.fromkeys(DESCRIPTORS, float("nan")), [], np.empty((0, mel.BANDS), np.float32)
 
 TARGET_LUFS = -24.0
 _RATES = (8000, 384000)
 _LOWEST_RATE = 44100  # the loudness model needs third octaves up to 12.5 kHz: slower clips are resampled to this
 _CHANNELS = 5
-_FRONT = 3  # channels that the descriptors hear; what is more is surround
-_SHORTEST = 8192  # samples; shorter clips are as if silence followed
+_FRONT = 3  # channels that the descriptors use; the others are surround
+_SHORTEST = 8192  # samples; shorter clips are padded with silence
 _STEP_S = 0.01
 _FAINT = 10 ** (-60 / 20)  # of the loudest 10 ms
 _NEAREST_START = 4096
 
 
 class InvalidAudio(LatentdError):
-    """Samples that have no description: none, not finite, or at a rate nobody uses."""
+    """Samples that cannot be described: none, not finite numbers, or at an unusual rate."""
 
 
 class Description(NamedTuple):
-    """What `describe` says about a clip.
+    """The description of a clip.
 
-    The seven descriptors are as the regressions give them, around 0..100 but not clipped to it, and NaN where the sum
-    of the channels is silent. A single one is NaN where its model has nothing to go by, as the attack of a constant or
-    the partials of a click. Boominess is +inf where nothing is heard below 7 Bark.
+    The seven descriptors are the results of the regressions, about 0..100 but not clipped, and NaN if the sum of the
+    channels is silent. A single one is NaN if its model has no input, such as the attack of a constant or the partials
+    of a click. Boominess is +inf if nothing is audible below 7 Bark.
 
     Attributes:
         lufs: loudness after EBU R 128; -inf for silence.
         peak: greatest absolute sample.
         clipped: samples at or beyond full scale.
         silent: True when no 400 ms of the clip reach -70 LUFS.
-        start_s, end_s: from the first to the last 10 ms within 60 dB of the loudest; NaN for silence.
-        onsets_s: where notes begin, as the models see it: a single one at the sound's start.
+        start_s, end_s: the first and the last 10 ms within 60 dB of the loudest; NaN for silence.
+        onsets_s: onsets of notes, as the models find them; a single one is at the sound's start.
     """
 
     hardness: float
@@ -119,13 +120,13 @@ def describe(samples: NDArray[np.floating], rate: int) -> Description:
 
 @np.errstate(divide="ignore", invalid="ignore")  # NaN and infinity are answers here
 def measure(samples: NDArray[np.floating], rate: int) -> tuple[Description, Array32]:
-    """`describe`, and the clip's log-mel picture for `mel.distance` (empty where the descriptors are NaN)."""
+    """`describe`, and the clip's log-mel spectrogram for `mel.distance` (empty if the descriptors are NaN)."""
     channels = _checked(samples, rate)
     weighted = loudness.weighted(channels, rate)
     lufs = loudness.integrated(weighted, rate)
-    mono, heard = channels[:_FRONT].sum(axis=0), weighted[:_FRONT].sum(axis=0, keepdims=True)
-    x = _levelled(mono, loudness.integrated(heard, rate))
-    seven, starts, picture = _NOTHING if x is None else _analysed(*_resampled(x, rate))
+    mono, mono_weighted = channels[:_FRONT].sum(axis=0), weighted[:_FRONT].sum(axis=0, keepdims=True)
+    x = _levelled(mono, loudness.integrated(mono_weighted, rate))
+    seven, starts, spectrogram = _NOTHING if x is None else _analysed(*_resampled(x, rate))
     start_s, end_s = _extent(channels, rate)
     return Description(
         **seven,
@@ -136,25 +137,25 @@ def measure(samples: NDArray[np.floating], rate: int) -> tuple[Description, Arra
         start_s=start_s,
         end_s=end_s,
         onsets_s=tuple(max(start, start_s) for start in starts),
-    ), picture
+    ), spectrogram
 
 
 def _checked(samples: NDArray[np.floating], rate: int) -> Array:
     """The samples as (channels, n)."""
     if not _RATES[0] <= rate <= _RATES[1] or int(rate) != rate:
-        raise InvalidAudio(f"A rate of {rate} Hz; a whole number {_RATES[0]}..{_RATES[1]} is allowed")
+        raise InvalidAudio(f"The rate is {rate} Hz; a whole number {_RATES[0]}..{_RATES[1]} is allowed", "Resample it")
     if not np.issubdtype(samples.dtype, np.floating):
         raise InvalidAudio(f"Samples are {samples.dtype}; floats of full scale ±1 are needed", "Scale them first")
     channels = np.array(np.atleast_2d(samples.T), np.float64, order="C")
     if channels.ndim != 2 or channels.size == 0 or len(channels) > _CHANNELS:
-        raise InvalidAudio(f"Samples of shape {samples.shape}; (n,) or (n, 1..{_CHANNELS}) with n > 0 is needed")
+        raise InvalidAudio(f"Samples of shape {samples.shape}; (n,) or (n, 1..{_CHANNELS}) with n > 0 is allowed")
     if not np.isfinite(channels).all():
         raise InvalidAudio("Samples are not all finite numbers")
     return channels
 
 
 def _levelled(mono: Array, lufs: float) -> Array | None:
-    """The signal at -24 LUFS, or at peak 1 where that is less; None for silence."""
+    """The signal at -24 LUFS, or at peak 1 if that is quieter; None for silence."""
     if lufs == float("-inf"):
         return None
     x = mono * 10 ** ((TARGET_LUFS - lufs) / 20)
@@ -168,7 +169,7 @@ def _resampled(x: Array, rate: int) -> tuple[Array, int]:
 
 
 def _analysed(x: Array, rate: int) -> _Analysis:
-    """What there is to say of a levelled signal."""
+    """Descriptors, onsets and spectrogram of a levelled signal."""
     held = envelope.sample_and_hold(x, rate, 0.1)
     single = spectra.single(x)
     spectrum = np.concatenate(list(spectra.stft(single)))
@@ -189,11 +190,11 @@ def _analysed(x: Array, rate: int) -> _Analysis:
         "boominess": lambda: bark.boominess(sound),
     }
     seven = {name: _defined(model) for name, model in models.items()}
-    return seven, [start / rate for start in starts], mel.picture(power, rate)
+    return seven, [start / rate for start in starts], mel.spectrogram(power, rate)
 
 
 def _defined(model: Callable[[], float]) -> float:
-    """What a model says of a sound; NaN where it has nothing to go by, as in a constant, a click or one sample."""
+    """The result of a model; NaN if it has no input, as with a constant, a click or one sample."""
     try:
         return model()
     except (ZeroDivisionError, ValueError, IndexError):
@@ -206,5 +207,5 @@ def _extent(channels: Array, rate: int) -> tuple[float, float]:
     power = np.sum([np.add.reduceat(x * x, np.arange(0, length, step)) for x in channels], axis=0)
     if not power.max() > 0.0:
         return float("nan"), float("nan")
-    heard = np.flatnonzero(power >= power.max() * _FAINT**2)
-    return float(heard[0] * step / rate), float(min((heard[-1] + 1) * step, length) / rate)
+    audible = np.flatnonzero(power >= power.max() * _FAINT**2)
+    return float(audible[0] * step / rate), float(min((audible[-1] + 1) * step, length) / rate)

@@ -1,4 +1,4 @@
-"""Patches rendered and described in one pass: what a patch sounds like, as numbers, for as many patches as you like."""
+"""Renders and describes patches in one pass, with a pool of workers and a cache."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from latentd.synth import amsynth
 
 _FACTS = 10  # the seven descriptors, lufs, start_s, end_s
 _BANDS = 64
-_KEEP_EVERY = 64  # clips; what a cancelled run loses at most
+_KEEP_EVERY = 64  # clips; a cancelled run loses fewer
 
 
 class Measured(NamedTuple):
-    """Facts of n clips, row by row as the patches were given.
+    """The measurements of n clips, in the order of the patches.
 
     Attributes:
         descriptors: (n, 7) in the order of `timbre.DESCRIPTORS`, unclipped; NaN for silence.
         lufs: (n,) loudness; -inf for silence.
-        start_s, end_s: (n,) from the first to the last audible 10 ms; NaN for silence.
-        mel: (n, time, 64) log-mel pictures in dB, half precision; zero for silence.
-        failed: row -> why it could not be rendered; such rows are NaN.
+        start_s, end_s: (n,) the first and the last audible 10 ms; NaN for silence.
+        mel: (n, time, 64) log-mel spectrograms in dB, half precision; zero for silence.
+        failed: row -> reason why it could not be rendered; such rows are NaN.
     """
 
     descriptors: NDArray[np.float64]
@@ -54,8 +54,8 @@ def measure(
 
     Args:
         jobs, dask: see `pool.open_pool`.
-        cache: folder of a `ClipCache`, such as `clip_cache.folder()`; nothing is kept where None.
-        progress: called with the number of rows done, each time some are.
+        cache: folder of a `ClipCache`, such as `clip_cache.folder()`; None stores nothing.
+        progress: called with the number of finished rows, each time it changes.
     """
     chosen = spec or ClipSpec()
     params = [synths.to_params(patch) for patch in patches]
@@ -80,7 +80,7 @@ def measure(
 def _measured(
     missing: dict[bytes, NDArray[np.float32]], spec: ClipSpec, pool: Pool, failed: dict[bytes, str]
 ) -> Iterator[dict[bytes, bytes]]:
-    """Rows as bytes, a part at a time. Clips that fail go into `failed`."""
+    """Rows as bytes, in parts. Clips that fail are added to `failed`."""
     results = pool.run(describer, ((row, spec) for row in missing.values()))
     part: dict[bytes, bytes] = {}
     for key, result in zip(missing, results, strict=True):
@@ -95,16 +95,16 @@ def _measured(
 
 
 def describer() -> workers.Work:
-    """A worker's work: (params, spec) to the clip's facts and picture as bytes."""
-    # First the synth, whose process is a copy of this one and had better be small.
+    """The work of a worker: (params, spec) to the clip's measurements and spectrogram as bytes."""
+    # The synth first: its process is a copy of this one, which is still small.
     synth = synths.open_synth()
     workers.at_end.callback(synth.close)
     from latentd.offline.timbre import describe
 
     def work(task: tuple[NDArray[np.float32], ClipSpec]) -> bytes:
-        facts, picture = describe.measure(synth.play(*task), RATE)
+        facts, spectrogram = describe.measure(synth.play(*task), RATE)
         numbers = (*facts[: len(describe.DESCRIPTORS)], facts.lufs, facts.start_s, facts.end_s)
-        return np.array(numbers, "<f8").tobytes() + picture.astype("<f2").tobytes()
+        return np.array(numbers, "<f8").tobytes() + spectrogram.astype("<f2").tobytes()
 
     return work
 
@@ -115,12 +115,12 @@ def _table(keys: list[bytes], rows: dict[bytes, bytes], failed: dict[bytes, str]
     for n, key in enumerate(keys):
         if key in rows:
             facts[n] = np.frombuffer(rows[key], "<f8", _FACTS)
-            picture = np.frombuffer(rows[key], "<f2", offset=_FACTS * 8).reshape(-1, _BANDS)
-            mel[n, : len(picture)] = picture
+            spectrogram = np.frombuffer(rows[key], "<f2", offset=_FACTS * 8).reshape(-1, _BANDS)
+            mel[n, : len(spectrogram)] = spectrogram
     reasons = {n: failed[key] for n, key in enumerate(keys) if key in failed}
     return Measured(facts[:, :7], facts[:, 7], facts[:, 8], facts[:, 9], mel, reasons)
 
 
 def _times(keys: list[bytes], rows: dict[bytes, bytes]) -> int:
-    """Time steps of a picture: the same in all but those of silence, which have none."""
+    """Time steps of the spectrograms: the same for all clips except silent ones, which have none."""
     return max(((len(rows[key]) - _FACTS * 8) // (2 * _BANDS) for key in keys if key in rows), default=0)

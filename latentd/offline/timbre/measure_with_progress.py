@@ -1,4 +1,4 @@
-"""Measuring with a progress bar, and with the cache that makes an interrupted run go on where it was."""
+"""Measuring with a progress bar, and with the clip cache, so that an interrupted run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from latentd.synth.amsynth import Array
 
 
 def measurer(jobs: int | None, cache: Path | None, dask: str | None = None) -> Callable[[Array], Measured]:
-    """A function that measures patches (n, 41) with a bar on standard error.
+    """A function that measures patches (n, 41) with a progress bar on standard error.
 
     Args:
         jobs, dask: see `pool.open_pool`.
-        cache: folder of the clip cache; the user's where None.
+        cache: folder of the clip cache; None takes the user's.
     """
 
     def measured(patches: Array) -> Measured:

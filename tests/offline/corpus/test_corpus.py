@@ -1,4 +1,4 @@
-"""Banks to rows and columns; no torch in this part."""
+"""From banks to rows and columns; without torch."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_the_papers_rows_are_2586_and_the_unseen_ones_896() -> None:
     assert (rows.params[:, track] == 1.0).mean() > 0.85, "old banks lack it, and amSynth's default is 1"
 
 
-def test_a_split_keeps_a_tenth_aside_and_loses_nothing(rows: Corpus) -> None:
-    most, aside = corpus.split(rows, seed=3)
-    assert (len(most.rows), len(aside.rows)) == (54, 6)
-    assert sorted((*most.rows, *aside.rows), key=lambda row: (row.bank, row.index)) == list(rows.rows)
+def test_a_split_holds_out_a_tenth_and_loses_nothing(rows: Corpus) -> None:
+    most, held_out = corpus.split(rows, seed=3)
+    assert (len(most.rows), len(held_out.rows)) == (54, 6)
+    assert sorted((*most.rows, *held_out.rows), key=lambda row: (row.bank, row.index)) == list(rows.rows)
 
 
-def test_rows_say_where_they_come_from_and_equal_numbers_have_equal_hashes(rows: Corpus, tmp_path: Path) -> None:
+def test_rows_have_their_origin_and_equal_numbers_have_equal_hashes(rows: Corpus, tmp_path: Path) -> None:
     assert (rows.rows[31].name, rows.rows[31].bank, rows.rows[31].index) == ("p1", "2.bank", 1)
     facts = rows.facts()
     assert (facts["presets"], facts["distinct"], facts["banks"]) == (60, 45, {"1.bank": 30, "2.bank": 30})

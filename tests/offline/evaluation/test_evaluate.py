@@ -56,7 +56,7 @@ def _evaluate(place: Path, *more: str) -> str:
 
 @pytest.fixture(scope="module")
 def result(place: Path) -> dict[str, Any]:
-    """What `latentd evaluate --json` says of that model."""
+    """The output of `latentd evaluate --json` for that model."""
     found: dict[str, Any] = json.loads(_evaluate(place, "--json"))
     return found
 
@@ -96,13 +96,13 @@ def test_every_row_is_measured_with_its_protocol(result: dict[str, Any]) -> None
     assert set(result["by_descriptor"]["timbre_by_sound"]) == set(DESCRIPTORS)
 
 
-def test_a_model_measured_on_what_it_was_trained_on_is_told_apart(place: Path) -> None:
+def test_banks_that_the_model_was_trained_on_are_named(place: Path) -> None:
     model, held = bundle.load(str(place / "tiny")), corpus.read([place / "learned.bank"]).take(range(3))
     known = partial(measure.measure, jobs=1, cache=place / "cache")
     assert evaluate.evaluate(model, held, known, 4).held_out["seen_in_training"] == ["learned.bank"]
 
 
-def test_the_same_is_measured_again_and_saved_in_the_bundle_and_its_card(place: Path, result: dict[str, Any]) -> None:
+def test_a_second_run_gives_the_same_and_saves_it_in_bundle_and_card(place: Path, result: dict[str, Any]) -> None:
     text = _evaluate(place, "--save")
     for name, goal in GOALS.items():
         assert f"{name:22}{result['rows'][name]['value']:9.4g}" in text
@@ -119,14 +119,14 @@ def test_the_same_is_measured_again_and_saved_in_the_bundle_and_its_card(place: 
     assert load_file(model.folder / maps.DATA_FILE)["descriptors"].shape == (4, 4, 7)
 
 
-def test_a_map_is_data_a_table_and_pictures_and_goes_on_where_it_was_interrupted(place: Path) -> None:
+def test_a_map_is_data_a_table_and_pictures_and_continues_an_interrupted_run(place: Path) -> None:
     out, cache = place / "map", place / "cache"
     model = bundle.load(str(place / "tiny"))
-    heard: list[int] = []
+    progress: list[int] = []
     params = evaluate.decoded(model, metrics.grid_points(3))
     measure.measure(amsynth.to_patch(params[:5]), jobs=1, cache=cache)
-    measure.measure(amsynth.to_patch(params), jobs=1, cache=cache, progress=heard.append)
-    assert heard[0] >= 5
+    measure.measure(amsynth.to_patch(params), jobs=1, cache=cache, progress=progress.append)
+    assert progress[0] >= 5
     files = _run("map", str(place / "tiny"), "--grid", "3", "--out", str(out), "--cache", str(cache)).split()
     assert {Path(file).suffix for file in files} == {".safetensors", ".csv", ".png"}
     rows = list(csv.DictReader((out / maps.TABLE_FILE).read_text().splitlines()))
@@ -145,7 +145,7 @@ def test_snapshots_end_with_the_decoder_itself(place: Path) -> None:
     assert np.abs(snapshots[1].decode_many(grid) - model.decoder.decode_many(grid)).max() > 0
 
 
-def test_table_one_pairs_presets_with_their_own_and_with_others_reconstructions() -> None:
+def test_table_one_has_the_errors_of_own_and_of_random_reconstructions() -> None:
     real = np.random.default_rng(0).uniform(0.0, 100.0, (200, 7))
     rows = reproduce.table(real, real).rows
     assert rows["this model"].max() == 0.0

@@ -1,4 +1,4 @@
-"""The quality table's numbers on made-up clips whose answers are known."""
+"""The measures of the quality table on synthetic clips with known results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_silent_reconstruction_counts_as_zeros_and_a_silent_preset_as_nothing(
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1))
-def test_look_up_finds_what_comparing_everything_finds(seed: int) -> None:
+def test_look_up_equals_an_exhaustive_search(seed: int) -> None:
     random = np.random.default_rng(seed)
     real, table = _sounds(random, 6), _sounds(random, 40)
     table.descriptors[random.integers(40, size=5)] = np.nan
@@ -62,7 +62,7 @@ def test_a_clip_of_the_table_finds_itself() -> None:
     assert (distances == 0.0).all()
 
 
-def test_silence_is_looked_up_nowhere() -> None:
+def test_silence_is_never_looked_up() -> None:
     table = _sounds(np.random.default_rng(1), 3)
     table.descriptors[1] = np.nan
     assert np.isnan(metrics.look_up(table, table)[1]).tolist() == [False, True, False]
@@ -85,11 +85,11 @@ def test_a_step_is_the_mean_change_of_the_chosen_params_in_a_fiftieth_of_a_cross
     np.testing.assert_allclose(steps, np.full((1, 50), 0.01))
 
 
-def test_crossings_go_over_the_whole_pad_both_ways() -> None:
-    ways = metrics.crossings(lambda points: points, lines=3, points=5)
-    assert ways.shape == (6, 5, 2)
-    assert ways[1].tolist() == [[x / 4, 0.5] for x in range(5)]
-    assert ways[5].tolist() == [[1.0, y / 4] for y in range(5)]
+def test_crossings_span_the_pad_in_both_directions() -> None:
+    lines = metrics.crossings(lambda points: points, lines=3, points=5)
+    assert lines.shape == (6, 5, 2)
+    assert lines[1].tolist() == [[x / 4, 0.5] for x in range(5)]
+    assert lines[5].tolist() == [[1.0, y / 4] for y in range(5)]
 
 
 def test_changes_are_between_neighbours_along_rows_and_columns() -> None:
@@ -108,7 +108,7 @@ def test_an_even_slope_has_no_variation_and_one_cliff_has_much() -> None:
     assert metrics.evenness_cv(metrics.changes(cliff, 8).mean[8:]) > 2.0
 
 
-def test_range_kept_compares_what_lies_between_the_5_and_95_percent() -> None:
+def test_range_kept_compares_the_ranges_from_5_to_95_percent() -> None:
     real = np.linspace(0.0, 100.0, 101)[:, None] * np.ones(7)
     np.testing.assert_allclose(metrics.range_kept(real * 0.5, real), 0.5)
 
@@ -129,10 +129,10 @@ def test_an_interval_holds_the_mean_and_shrinks_with_more_rows() -> None:
     assert metrics.interval(lambda rows: float(values[rows].mean()), 400) == narrow
 
 
-def test_the_shipped_model_crosses_as_its_decoder_says() -> None:
+def test_crossings_of_the_shipped_model_are_decoded() -> None:
     model = bundle.load()
-    ways = metrics.crossings(
+    lines = metrics.crossings(
         lambda xy: model.decoder.decode_many(model.box[0] + xy * np.diff(model.box, axis=0)), 3, 51
     )
-    assert ways.shape == (6, 51, amsynth.COUNT)
-    assert metrics.flips(ways).max() > 0
+    assert lines.shape == (6, 51, amsynth.COUNT)
+    assert metrics.flips(lines).max() > 0

@@ -1,4 +1,4 @@
-"""Shipped models are what their cards say: a sample of the pad and of unseen presets, rendered and measured again."""
+"""Shipped models agree with their cards: samples of the pad and of unseen presets, rendered and measured again."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ MODELS = sorted(path.parent.name for path in resources.folder("models").glob("*/
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_pad_sounds_as_its_map_says(name: str) -> None:
+def test_the_pad_sounds_as_in_its_map(name: str) -> None:
     model = bundle.load(name)
     stored = load_file(model.folder / maps.DATA_FILE)
     size = len(stored["lufs"])
     chosen = np.random.default_rng(1).choice(size * size, 12, replace=False)
     patches = amsynth.to_patch(evaluate.decoded(model, metrics.grid_points(size)))[chosen]
-    heard = measure.measure(patches)
-    np.testing.assert_allclose(heard.descriptors, stored["descriptors"].reshape(-1, 7)[chosen], atol=0.05)
-    np.testing.assert_allclose(heard.lufs, stored["lufs"].ravel()[chosen], atol=0.05)
+    measured = measure.measure(patches)
+    np.testing.assert_allclose(measured.descriptors, stored["descriptors"].reshape(-1, 7)[chosen], atol=0.05)
+    np.testing.assert_allclose(measured.lufs, stored["lufs"].ravel()[chosen], atol=0.05)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -40,9 +40,9 @@ def test_the_rows_that_need_no_rendering_are_those_of_the_card(name: str) -> Non
     stored = load_file(model.folder / maps.DATA_FILE)
     size = len(stored["lufs"])
     change = metrics.changes(stored["descriptors"].reshape(-1, 7).astype(float), size)
-    ways = metrics.crossings(lambda points: evaluate.decoded(model, points))
-    assert metrics.flips(ways).mean() == pytest.approx(rows["flips_per_crossing"]["value"], rel=0.02)
-    steps = metrics.steps(ways, corpus.paper_layout().continuous)
+    lines = metrics.crossings(lambda points: evaluate.decoded(model, points))
+    assert metrics.flips(lines).mean() == pytest.approx(rows["flips_per_crossing"]["value"], rel=0.02)
+    steps = metrics.steps(lines, corpus.paper_layout().continuous)
     assert steps.mean() == pytest.approx(rows["mean_step"]["value"], rel=1e-3)
     assert metrics.p95_jump(change.worst) == pytest.approx(rows["p95_jump"]["value"], rel=1e-3)
     assert metrics.evenness_cv(change.mean) == pytest.approx(rows["evenness_cv"]["value"], rel=1e-3)
@@ -50,11 +50,11 @@ def test_the_rows_that_need_no_rendering_are_those_of_the_card(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_sample_of_unseen_presets_comes_back_as_well_as_the_card_says(name: str) -> None:
-    """Thirty presets are few: their mean may differ from that of all by three standard errors.
+def test_the_error_of_a_sample_of_unseen_presets_agrees_with_the_card(name: str) -> None:
+    """The mean of thirty presets may differ from that of all by three standard errors.
 
-    How far errors lie apart is in the card's interval of the mean of all. A sample does not know it: the greatest
-    errors are rare, and where it has none of them it also seems surer than it is.
+    The standard deviation comes from the card's interval of the mean of all. That of the sample would be too small: the
+    greatest errors are rare, and a sample may have none of them.
     """
     model = bundle.load(name)
     _, unseen = corpus.paper(banks.system_folder())
@@ -69,7 +69,7 @@ def test_a_sample_of_unseen_presets_comes_back_as_well_as_the_card_says(name: st
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_card_is_the_one_that_its_manifest_gives(name: str) -> None:
+def test_the_card_is_that_of_its_manifest(name: str) -> None:
     model = bundle.load(name)
     instrument = model.manifest.quality["instrument"]
     files = {path.name for path in model.folder.iterdir()}

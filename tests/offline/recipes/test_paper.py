@@ -1,4 +1,4 @@
-"""Banks to bundle with the real torch, on a slice: reproducible, and the daemon's numpy equals it."""
+"""From banks to a bundle with torch, on a slice: reproducible, and equal to the daemon's numpy."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _bank(folder: Path, name: str, count: int, seed: int) -> Path:
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Corpus:
-    """Sixty made-up presets."""
+    """Sixty random presets."""
     return corpus.read([_bank(tmp_path, "made.bank", 60, 1)])
 
 
@@ -56,7 +56,7 @@ def _train(rows: Corpus, seed: int = 0) -> Trained:
 
 
 def _torch_params(model: VAE, zs: Array) -> Array:
-    """What torch makes of points, by the plainest means: logistic function and argmax."""
+    """The params of points in torch, in the simplest form: logistic function and argmax."""
     with torch.no_grad():
         scores = model.decode(torch.from_numpy(zs).float()).double()
     layout = model.layout
@@ -97,7 +97,7 @@ def test_numpy_encodes_as_torch_does(rows: Corpus) -> None:
     np.testing.assert_allclose(bundle.load("paper").encoder.encode(rows.params), mean.numpy(), atol=1e-4)
 
 
-def test_a_fresh_network_too_gives_the_same_in_numpy_and_torch(rows: Corpus) -> None:
+def test_a_new_network_gives_the_same_in_numpy_and_torch(rows: Corpus) -> None:
     model = _train(rows).model
     net, _ = networks(model)
     with torch.no_grad():
@@ -114,22 +114,22 @@ def test_one_seed_gives_one_model_and_another_seed_another(rows: Corpus) -> None
 
 
 def test_training_lowers_the_loss_and_reports_every_epoch(rows: Corpus) -> None:
-    heard: list[Epoch] = []
-    trained = train(paper_layout(), rows, rows.take([]), replace(TINY, epochs=20), heard.append)
-    assert tuple(heard) == trained.curve
-    assert heard[-1].train < heard[0].train
-    assert heard[0].validation is None
+    epochs: list[Epoch] = []
+    trained = train(paper_layout(), rows, rows.take([]), replace(TINY, epochs=20), epochs.append)
+    assert tuple(epochs) == trained.curve
+    assert epochs[-1].train < epochs[0].train
+    assert epochs[0].validation is None
 
 
 def test_every_row_counts_even_in_an_incomplete_batch(rows: Corpus) -> None:
-    """With one batch of all rows or none left over, the first epoch's mean loss is over all 60."""
+    """With an incomplete batch the mean loss of the first epoch is that of a whole batch of all 60."""
     whole = train(paper_layout(), rows, rows, replace(TINY, epochs=1, batch=60), _ignore)
     parts = train(paper_layout(), rows, rows, replace(TINY, epochs=1, batch=59, learning_rate=1e-12), _ignore)
     assert parts.curve[0].train == pytest.approx(whole.curve[0].train, rel=1e-4)
 
 
 def test_each_category_is_learned_from_its_own_columns(rows: Corpus) -> None:
-    """A loss that reads the wrong columns, as the published program's for the LFO, would leave rows untouched."""
+    """A loss with wrong columns, as that of the published program for the LFO, would leave rows without a gradient."""
     layout = paper_layout()
     model = VAE(layout, 8, 0.2)
     model.losses(torch.from_numpy(layout.encode(rows.params)).float(), None, 1.0, 0.0).total.backward()
@@ -165,8 +165,7 @@ def test_the_command_makes_a_bundle_that_loads_and_the_same_one_again(tmp_path: 
     assert {path.name: path.read_bytes() for path in model.folder.iterdir()} == before
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["mine"]
     assert len(model.landmarks) == 54
-    aside = model.manifest.corpus["kept_aside"]
-    assert aside["presets"] == 6
+    assert model.manifest.corpus["kept_aside"]["presets"] == 6
     assert json.loads(before["model.json"])["training"]["epochs"] == 2
 
 
@@ -214,17 +213,17 @@ def test_what_is_held_out_of_a_folder_is_not_trained_on(tmp_path: Path) -> None:
     assert "none is left to train on" in nothing.stderr
 
 
-def test_equal_presets_are_kept_aside_together(rows: Corpus) -> None:
+def test_equal_presets_are_held_out_together(rows: Corpus) -> None:
     twice = rows.take([*range(len(rows.rows)), *range(len(rows.rows))])
-    trained, aside = corpus.split(twice, 3)
-    assert len(trained.rows) + len(aside.rows) == len(twice.rows)
-    assert 0 < len(aside.rows) < len(twice.rows) / 4
+    trained, held_out = corpus.split(twice, 3)
+    assert len(trained.rows) + len(held_out.rows) == len(twice.rows)
+    assert 0 < len(held_out.rows) < len(twice.rows) / 4
     known = {row.tobytes() for row in trained.params}
-    assert not any(row.tobytes() in known for row in aside.params)
+    assert not any(row.tobytes() in known for row in held_out.params)
 
 
-def test_files_that_make_no_model_leave_the_older_one_in_its_place(rows: Corpus, tmp_path: Path) -> None:
-    _, model = _made(rows, TINY, tmp_path)
+def test_a_bundle_that_does_not_load_does_not_replace_an_older_one(rows: Corpus, tmp_path: Path) -> None:
+    _, model = _exported(rows, TINY, tmp_path)
     files = {path.name: path.read_bytes() for path in model.folder.iterdir()}
     with pytest.raises(bundle.BundleError):
         write(files | {bundle.DECODER_FILE: b"cut off"}, model.folder.name, tmp_path)
@@ -242,15 +241,13 @@ def test_the_command_replaces_no_folder_that_is_not_a_model(tmp_path: Path) -> N
     assert (tmp_path / "m" / "thesis.txt").is_file()
 
 
-def _made(rows: Corpus, recipe: Recipe, folder: Path) -> tuple[Trained, bundle.Model]:
+def _exported(rows: Corpus, recipe: Recipe, folder: Path) -> tuple[Trained, bundle.Model]:
     trained = train(paper_layout(), rows, rows.take([]), recipe, _ignore)
     return trained, bundle.load(str(export(trained, recipe, rows, rows.take([]), "m", folder)))
 
 
-def test_of_four_dimensions_the_pad_plays_the_plane_on_which_the_presets_spread_most(
-    rows: Corpus, tmp_path: Path
-) -> None:
-    trained, model = _made(rows, replace(TINY, latent=4, epochs=30), tmp_path)
+def test_of_four_dimensions_the_pad_shows_the_first_two_principal_components(rows: Corpus, tmp_path: Path) -> None:
+    trained, model = _exported(rows, replace(TINY, latent=4, epochs=30), tmp_path)
     decoder, encoder = networks(trained.model)
     points = encoder(paper_layout().encode(rows.params))
     assert points.shape == (60, 4)
@@ -267,8 +264,8 @@ def test_of_four_dimensions_the_pad_plays_the_plane_on_which_the_presets_spread_
     np.testing.assert_allclose(model.decoder.decode_many(flat)[:, learned], whole[:, learned], atol=1e-5)
 
 
-def test_the_card_says_what_part_the_plane_keeps_and_the_losses_in_all_dimensions(rows: Corpus, tmp_path: Path) -> None:
-    trained, model = _made(rows, replace(TINY, latent=3), tmp_path)
+def test_the_card_has_the_planes_variance_and_the_losses_in_all_dimensions(rows: Corpus, tmp_path: Path) -> None:
+    trained, model = _exported(rows, replace(TINY, latent=3), tmp_path)
     card = (model.folder / bundle.CARD_FILE).read_text()
     kept = model.manifest.quality["plane"]["variance_kept"]
     assert "3 latent dimensions, of which the pad shows a plane, made by " in card
@@ -278,24 +275,24 @@ def test_the_card_says_what_part_the_plane_keeps_and_the_losses_in_all_dimension
     assert model.manifest.training["latent"] == 3
 
 
-def test_snapshots_of_more_dimensions_are_of_the_pads_plane_too(rows: Corpus, tmp_path: Path) -> None:
-    _, model = _made(rows, replace(TINY, latent=5), tmp_path)
+def test_snapshots_of_more_dimensions_are_of_the_pads_plane(rows: Corpus, tmp_path: Path) -> None:
+    _, model = _exported(rows, replace(TINY, latent=5), tmp_path)
     stored = load_file(model.folder / SNAPSHOTS_FILE)
     last = load_file(model.folder / bundle.DECODER_FILE)
     np.testing.assert_array_equal(stored["3.0.weight"], last["0.weight"])
     assert stored["1.0.weight"].shape == (32, 2)
 
 
-def test_two_dimensions_are_what_they_always_were(rows: Corpus, tmp_path: Path) -> None:
-    """Neither turned nor noted: made again, the shipped bundle `paper` comes out the same."""
-    trained, model = _made(rows, TINY, tmp_path)
+def test_two_dimensions_are_exported_unchanged(rows: Corpus, tmp_path: Path) -> None:
+    """Without a plane and without a note of it, so that the shipped bundle `paper` can be reproduced."""
+    trained, model = _exported(rows, TINY, tmp_path)
     decoder, _ = networks(trained.model)
     np.testing.assert_array_equal(load_file(model.folder / bundle.DECODER_FILE)["0.weight"], decoder.layers[0][0])
     assert "plane" not in model.manifest.quality
     assert model.manifest.training.keys() == bundle.load("paper").manifest.training.keys()
 
 
-def test_planes_keep_all_of_what_lies_in_one_and_do_not_turn_with_the_sign() -> None:
+def test_the_plane_of_flat_points_has_all_variance_and_its_signs_are_fixed() -> None:
     flat = np.random.default_rng(1).normal(size=(50, 2)) * (3.0, 1.0) @ [[0.6, 0.8, 0.0], [0.0, 0.0, -1.0]] + 5.0
     shown = pca.through(flat)
     assert shown.kept == pytest.approx(1.0)

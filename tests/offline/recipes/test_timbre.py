@@ -1,4 +1,4 @@
-"""The recipe `timbre` on a slice, with sounds made up from the parameters: whole, reproducible, loadable."""
+"""The recipe `timbre` on a slice, with synthetic sounds: complete, reproducible, loadable."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def rows() -> Corpus:
     return synthetic.presets()
 
 
-def test_made_twice_from_one_seed_it_is_the_same_to_the_byte_and_loads(rows: Corpus, tmp_path: Path) -> None:
+def test_one_seed_gives_the_same_bundle_byte_for_byte_and_it_loads(rows: Corpus, tmp_path: Path) -> None:
     folders = []
     for name in ("one", "two"):
-        made = timbre.train(rows, TINY, synthetic.measure, _ignore)
-        folders.append(export_timbre.export(made, TINY, rows, rows.take([]), "tiny", tmp_path / name))
+        pad = timbre.train(rows, TINY, synthetic.measure, _ignore)
+        folders.append(export_timbre.export(pad, TINY, rows, rows.take([]), "tiny", tmp_path / name))
     for file in sorted(path.name for path in folders[0].iterdir()):
         assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
     model = bundle.load(str(folders[0]))
@@ -65,7 +65,7 @@ def test_made_twice_from_one_seed_it_is_the_same_to_the_byte_and_loads(rows: Cor
     assert sum(path.stat().st_size for path in folders[0].iterdir()) < 3_000_000
 
 
-def test_numpy_decodes_what_torch_was_trained_to_play() -> None:
+def test_numpy_decodes_as_torch_does() -> None:
     surface = Surface(6, 1.0, 16, 0)
     points = np.random.default_rng(1).uniform(0, 1, (100, 2))
     with torch.no_grad():
@@ -73,7 +73,7 @@ def test_numpy_decodes_what_torch_was_trained_to_play() -> None:
     np.testing.assert_allclose(LAYOUT.encode(timbre.decode(surface, points)), columns, atol=1e-5)
 
 
-def test_an_atlas_read_at_its_nodes_gives_them_back() -> None:
+def test_an_atlas_interpolated_at_its_nodes_gives_the_nodes() -> None:
     nodes = amsynth.round_steps(np.random.default_rng(1).uniform(size=(4, 4, amsynth.COUNT)))
     ticks = torch.linspace(-1, 1, 4)
     points = torch.cartesian_prod(ticks, ticks).flip(1)
@@ -81,41 +81,41 @@ def test_an_atlas_read_at_its_nodes_gives_them_back() -> None:
     np.testing.assert_allclose(Teacher(nodes)(points).numpy(), expected, atol=1e-5)
 
 
-def test_annealing_holds_each_candidate_once_and_finds_a_line_that_is_there_to_be_found() -> None:
+def test_annealing_uses_each_candidate_once_and_sorts_a_line() -> None:
     values = np.random.default_rng(2).permutation(36).astype(np.float32)
-    ways = np.abs(values[:, None] - values[None]) / 36
-    far = np.zeros((36, 5), np.float32)
-    nodes = annealing.anneal(far, ways, np.zeros((36, 1)), 0.0, 6, 300_000, 11.0, 0)
+    edges = np.abs(values[:, None] - values[None]) / 36
+    distances = np.zeros((36, 5), np.float32)
+    nodes = annealing.anneal(distances, edges, np.zeros((36, 1)), 0.0, 6, 300_000, 11.0, 0)
     assert len(np.unique(nodes)) == 36
     square = values[nodes].reshape(6, 6)
     by_chance = np.abs(np.diff(np.random.default_rng(3).permutation(values).reshape(6, 6), axis=0)).mean()
     assert np.abs(np.diff(square, axis=0)).mean() + np.abs(np.diff(square, axis=1)).mean() < by_chance
 
 
-def test_what_is_not_heard_takes_its_neighbours_values() -> None:
+def test_inaudible_parameters_take_their_neighbours_values() -> None:
     nodes = np.full((3, 3, amsynth.COUNT), 0.5)
     nodes = amsynth.round_steps(nodes)
-    heard = np.ones_like(nodes)
+    relevant = np.ones_like(nodes)
     cutoff, wave = amsynth.INDEX["filter_cutoff"], amsynth.INDEX["lfo_waveform"]
     nodes[0, 0, cutoff], nodes[0, 0, wave] = 1.0, 0.0
-    np.testing.assert_allclose(atlas.smoothed(nodes, heard), nodes)
-    heard[0, 0, [cutoff, wave]] = 0.0
-    smooth = atlas.smoothed(nodes, heard)
+    np.testing.assert_allclose(atlas.smoothed(nodes, relevant), nodes)
+    relevant[0, 0, [cutoff, wave]] = 0.0
+    smooth = atlas.smoothed(nodes, relevant)
     np.testing.assert_allclose(smooth[0, 0, [cutoff, wave]], nodes[1, 1, [cutoff, wave]])
 
 
-def test_a_bypassed_filter_and_a_silent_oscillator_are_not_heard() -> None:
+def test_a_bypassed_filter_and_a_silent_oscillator_are_inaudible() -> None:
     patch = amsynth.DEFAULT.copy()
     patch[amsynth.INDEX["filter_type"]], patch[amsynth.INDEX["osc_mix"]] = 4.0, -1.0
-    heard = relevance.weights(amsynth.to_params(patch)[None])[0]
+    weights = relevance.weights(amsynth.to_params(patch)[None])[0]
     for name in ("filter_cutoff", "filter_resonance", "osc2_waveform", "osc2_pitch", "lfo_freq", "reverb_damp"):
-        assert heard[amsynth.INDEX[name]] == 0, name
+        assert weights[amsynth.INDEX[name]] == 0, name
     for name in ("osc1_waveform", "amp_attack", "filter_type"):
-        assert heard[amsynth.INDEX[name]] == 1, name
+        assert weights[amsynth.INDEX[name]] == 1, name
 
 
 @pytest.mark.real
-def test_encoded_by_its_sound_a_preset_of_the_corpus_is_on_its_landmark(tmp_path: Path) -> None:
+def test_a_preset_of_the_corpus_is_encoded_by_sound_to_its_landmark(tmp_path: Path) -> None:
     bank = banks.read(banks.system_folder() / "amsynth_factory.bank")
     banks.write(tmp_path / "some.bank", Bank(bank[:3]))
     command = [sys.executable, "-m", "latentd", "encode", "--by", "sound", str(tmp_path / "some.bank")]
@@ -124,12 +124,13 @@ def test_encoded_by_its_sound_a_preset_of_the_corpus_is_on_its_landmark(tmp_path
     assert found == [tuple(mark) for mark in bundle.load().landmarks[:3]]
 
 
-def test_crossed_patches_are_within_range_and_keep_to_classes() -> None:
+def test_crossed_patches_are_within_range_and_have_whole_classes() -> None:
     presets = amsynth.round_steps(np.random.default_rng(1).uniform(size=(20, amsynth.COUNT)))
-    made = augment.crossed(presets, 200, 0)
-    assert ((made >= 0) & (made <= 1)).all()
-    np.testing.assert_allclose(made[:, amsynth.STEPPED], amsynth.round_steps(made)[:, amsynth.STEPPED], atol=1e-12)
-    assert len(np.unique(made, axis=0)) > 190
+    crossed = augment.crossed(presets, 200, 0)
+    assert ((crossed >= 0) & (crossed <= 1)).all()
+    stepped = amsynth.STEPPED
+    np.testing.assert_allclose(crossed[:, stepped], amsynth.round_steps(crossed)[:, stepped], atol=1e-12)
+    assert len(np.unique(crossed, axis=0)) > 190
 
 
 def test_too_few_presets_are_the_users_mistake(rows: Corpus) -> None:
@@ -137,22 +138,22 @@ def test_too_few_presets_are_the_users_mistake(rows: Corpus) -> None:
         timbre.train(rows.take(range(10)), TINY, synthetic.measure, _ignore)
 
 
-def test_a_pad_of_the_recipe_reaches_classes_by_vote() -> None:
+def test_the_pad_has_whole_classes() -> None:
     decoder = Decoder(LAYOUT, Surface(6, 3.0, 16, 1).network(), np.zeros(amsynth.COUNT), timbre.MARGIN)
     params = decoder.decode_many(2 * timbre.grid_points(20) - 1)
     stepped = amsynth.STEPPED
     np.testing.assert_allclose(params[:, stepped], amsynth.round_steps(params)[:, stepped], atol=1e-12)
 
 
-def test_without_rounds_it_is_a_copy_of_the_atlas_that_heard_only_presets_and_the_finished_pad(rows: Corpus) -> None:
+def test_without_rounds_only_presets_and_the_finished_pad_are_measured(rows: Corpus) -> None:
     patches = []
 
     def measure(some: Array) -> Measured:
         patches.append(len(some))
         return synthetic.measure(some)
 
-    made = timbre.train(rows, replace(TINY, rounds=0), measure, _ignore)
-    assert made.doubt == []
+    pad = timbre.train(rows, replace(TINY, rounds=0), measure, _ignore)
+    assert pad.doubt == []
     assert patches == [90, 2500, TINY.crossed, 90]
 
 
@@ -172,6 +173,6 @@ def test_a_weight_is_changed_by_its_name() -> None:
         ("step=nan", "found 'nan'"),
     ],
 )
-def test_a_wrong_weight_is_the_users_mistake_and_the_right_ones_are_named(change: str, message: str) -> None:
+def test_a_wrong_weight_is_the_users_mistake_and_the_right_ones_are_listed(change: str, message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         changed(TimbreWeights(), [change])

@@ -1,4 +1,4 @@
-"""The recipe `vae` on a slice, with sounds made up from the parameters: learns, reproducible, loadable."""
+"""The recipe `vae` on a slice, with synthetic sounds: it learns, is reproducible and loadable."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def _ignore(part: str, done: int, total: int) -> None:
     assert 0 <= done <= total
 
 
-def _made(rows: Corpus, recipe: VaeRecipe) -> Trained:
+def _trained(rows: Corpus, recipe: VaeRecipe) -> Trained:
     return vae.train(rows, recipe, synthetic.measure, _ignore)
 
 
-def test_made_twice_from_one_seed_it_is_the_same_to_the_byte_and_loads(rows: Corpus, tmp_path: Path) -> None:
+def test_one_seed_gives_the_same_bundle_byte_for_byte_and_it_loads(rows: Corpus, tmp_path: Path) -> None:
     folders = []
     for name in ("one", "two"):
-        folders.append(export(_made(rows, TINY), TINY, rows, rows.take([]), "tiny", tmp_path / name, MARGIN))
+        folders.append(export(_trained(rows, TINY), TINY, rows, rows.take([]), "tiny", tmp_path / name, MARGIN))
     for file in sorted(path.name for path in folders[0].iterdir()):
         assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
     model = bundle.load(str(folders[0]))
@@ -53,7 +53,7 @@ def test_made_twice_from_one_seed_it_is_the_same_to_the_byte_and_loads(rows: Cor
 
 
 def test_the_loss_falls_in_every_part_and_epochs_are_counted_through_all_rounds(rows: Corpus) -> None:
-    curve = _made(rows, replace(TINY, epochs=61, rounds=2, learning_rate=3e-3)).curve
+    curve = _trained(rows, replace(TINY, epochs=61, rounds=2, learning_rate=3e-3)).curve
     assert [epoch.number for epoch in curve] == list(range(1, 62))
     first, last = curve[0], curve[-1]
     assert isinstance(first, VaeEpoch)
@@ -64,20 +64,20 @@ def test_the_loss_falls_in_every_part_and_epochs_are_counted_through_all_rounds(
 
 
 def test_epochs_may_be_fewer_than_rounds(rows: Corpus) -> None:
-    curve = _made(rows, replace(TINY, epochs=1, rounds=2)).curve
+    curve = _trained(rows, replace(TINY, epochs=1, rounds=2)).curve
     assert [epoch.number for epoch in curve] == [1]
     assert np.isfinite(curve[0].train)
 
 
 def test_every_weight_of_the_loss_changes_the_model(rows: Corpus) -> None:
-    usual = _made(rows, replace(TINY, epochs=1, rounds=0)).curve[-1].train
+    usual = _trained(rows, replace(TINY, epochs=1, rounds=0)).curve[-1].train
     for name in ("descriptors", "loudness", "mel", "doubt"):
         other = replace(TINY, epochs=1, rounds=0, weights=replace(VaeWeights(), **{name: 7.0}))
-        assert _made(rows, other).curve[-1].train > usual, name
+        assert _trained(rows, other).curve[-1].train > usual, name
 
 
 def test_numpy_decodes_and_encodes_as_torch_does(rows: Corpus) -> None:
-    model = _made(rows, replace(TINY, epochs=1, rounds=0)).model
+    model = _trained(rows, replace(TINY, epochs=1, rounds=0)).model
     decoder, encoder = networks(model)
     columns = LAYOUT.encode(rows.params)
     with torch.no_grad():
@@ -89,6 +89,6 @@ def test_numpy_decodes_and_encodes_as_torch_does(rows: Corpus) -> None:
 
 def test_of_more_dimensions_the_pad_shows_a_plane(rows: Corpus, tmp_path: Path) -> None:
     recipe = replace(TINY, latent=3, epochs=2)
-    model = bundle.load(str(export(_made(rows, recipe), recipe, rows, rows.take([]), "deep", tmp_path, MARGIN)))
+    model = bundle.load(str(export(_trained(rows, recipe), recipe, rows, rows.take([]), "deep", tmp_path, MARGIN)))
     assert model.manifest.quality["plane"]["latent"] == 3
     assert model.encoder.encode(rows.params).shape == (90, 2)

@@ -1,4 +1,4 @@
-"""Rendering by the workers of a dask scheduler: the same to the bit, through crashes; and what a user is told."""
+"""Rendering by the workers of a dask scheduler: the same bit for bit, through crashes; and the messages."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ pytestmark = pytest.mark.offline
 
 SHORT = ClipSpec(length_s=0.5)
 ROOT = Path(latentd.__file__).parents[1]
-# What a machine lacks is taken from the worker before it does anything.
+# Code that a worker runs first, so that it lacks something.
 NO_LATENTD = "import sys\nsys.modules['latentd'] = None\n"
 NO_AMSYNTH = "from pathlib import Path\nfrom latentd.offline.render import vst\nvst.PLUGIN = Path('/no/amsynth.so')\n"
 
 
 class Dask:
-    """A scheduler on loopback; its workers have one thread each and are watched and started again, as by default."""
+    """A scheduler on loopback; its workers have one thread each and are restarted by their nannies, as by default."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -74,7 +74,7 @@ class Dask:
 
     @contextlib.contextmanager
     def seen_by(self, workers: int) -> Iterator[Client]:
-        """A client of our own, when there are so many workers."""
+        """A client, as soon as there are this many workers."""
         with Client(self.address, set_as_default=False) as client:
             wait_for(lambda: len(client.nthreads()) == workers, f"{workers} dask workers", 60.0)
             yield client
@@ -88,13 +88,13 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dask]:
         yield found
 
 
-def test_clips_are_those_of_this_machine_s_processes_to_the_bit(dask: Dask) -> None:
+def test_clips_are_those_of_local_processes_bit_for_bit(dask: Dask) -> None:
     here = list(render(patches(), SHORT, jobs=2))
     there = list(render(patches(), SHORT, dask=dask.address))
     assert all(np.array_equal(a, b) for a, b in zip(here, there, strict=True)) and any(clip.any() for clip in here)
 
 
-def test_so_are_measurements_and_what_is_known_is_not_rendered_again(dask: Dask, tmp_path: Path) -> None:
+def test_measurements_are_the_same_and_cached_ones_are_not_rendered_again(dask: Dask, tmp_path: Path) -> None:
     here = measure(np.array(patches()), SHORT, jobs=2, cache=tmp_path / "here")
     there = measure(np.array(patches()), SHORT, cache=tmp_path / "there", dask=dask.address)
     for name in ("descriptors", "lufs", "start_s", "end_s", "mel"):
@@ -132,19 +132,19 @@ def test_a_dask_worker_keeps_its_processes_only_for_a_while(tmp_path: Path, monk
     wait_for(lambda: children() == before, "the end of the idle process")
 
 
-def test_a_process_that_could_not_be_started_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_be_started_releases_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_make: dask_task.Make) -> workers.Worker:
         raise BlockingIOError("no more processes")
 
-    monkeypatch.setattr(render_module, "most_jobs", lambda _wanted: 1)
+    monkeypatch.setattr(render_module, "max_jobs", lambda _wanted: 1)
     monkeypatch.setattr(dask_task, "Worker", full)
-    bench = dask_task._Bench()
-    for _ in range(2):  # the second would wait for ever
+    bench = dask_task._ProcessPool()
+    for _ in range(2):  # the second would wait forever
         with pytest.raises(BlockingIOError):
             bench.take(crashing)
 
 
-def test_ctrl_c_ends_the_command_and_what_it_wanted_of_the_workers(dask: Dask, tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_command_and_its_tasks_on_the_workers(dask: Dask, tmp_path: Path) -> None:
     presets = [banks.Preset.from_patch(f"p{n}", amsynth.DEFAULT) for n in range(100)]
     banks.write(tmp_path / "many.bank", banks.Bank(tuple(presets)))
     out = tmp_path / "out"
@@ -159,8 +159,11 @@ def test_ctrl_c_ends_the_command_and_what_it_wanted_of_the_workers(dask: Dask, t
 @pytest.mark.parametrize(
     ("lacking", "wanted"),
     [
-        (NO_LATENTD, "cannot run latentd: .*latentd.* Install the same there as here: pip install"),
-        (NO_AMSYNTH, "/no/amsynth.so: No such file or directory. There: Install amsynth: apt-get install amsynth"),
+        (NO_LATENTD, "cannot run latentd: .*latentd.* Install the same version there: pip install"),
+        (
+            NO_AMSYNTH,
+            "cannot render: /no/amsynth.so: No such file or directory. On that machine: Install amsynth",
+        ),
     ],
 )
 def test_a_worker_that_cannot_render_is_named_with_the_next_step(dask: Dask, lacking: str, wanted: str) -> None:
@@ -168,14 +171,14 @@ def test_a_worker_that_cannot_render_is_named_with_the_next_step(dask: Dask, lac
         fit = set(client.nthreads())
     with dask.worker(lacking), dask.seen_by(3) as client:
         (unfit,) = set(client.nthreads()) - fit
-        with pytest.raises(LatentdError, match=wanted) as told:
+        with pytest.raises(LatentdError, match=wanted) as raised:
             list(render(patches(1), SHORT, dask=dask.address))
-        assert f"The dask worker {unfit} " in str(told.value) and "\n" not in str(told.value)
+        assert f"The dask worker {unfit} " in str(raised.value) and "\n" not in str(raised.value)
     with dask.seen_by(2):
         pass
 
 
-def test_workers_and_a_scheduler_that_go_end_the_work_and_are_told(
+def test_lost_workers_and_a_lost_scheduler_end_the_work_with_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_cluster, "_CONNECT_S", 1.0)
@@ -198,16 +201,16 @@ def test_workers_and_a_scheduler_that_go_end_the_work_and_are_told(
             next(soon)
             next(late)
             scheduler.kill()
-            gone = f"The dask scheduler at {dask.address} is gone. Start it"
-            with pytest.raises(LatentdError, match=gone):
+            lost = f"The connection to the dask scheduler at {dask.address} is lost. Start it"
+            with pytest.raises(LatentdError, match=lost):
                 list(soon)
-            time.sleep(1.5)  # the client has then given up to find it again
-            with pytest.raises(LatentdError, match=gone):
+            time.sleep(1.5)  # until the client has given up reconnecting
+            with pytest.raises(LatentdError, match=lost):
                 list(late)
 
 
 @pytest.mark.parametrize("listening", [True, False])
-def test_an_address_of_no_scheduler_is_told_in_seconds(listening: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_without_scheduler_is_reported_in_seconds(listening: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_cluster, "_CONNECT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         address = f"tcp://127.0.0.1:{stranger.getsockname()[1]}"
@@ -218,7 +221,7 @@ def test_an_address_of_no_scheduler_is_told_in_seconds(listening: bool, monkeypa
 
 
 @pytest.mark.parametrize("command", ["render", "map", "evaluate", "train"])
-def test_what_is_no_address_is_the_user_s_mistake(command: str, tmp_path: Path) -> None:
+def test_an_invalid_address_is_the_user_s_mistake(command: str, tmp_path: Path) -> None:
     banks.write(tmp_path / "my.bank", banks.Bank(tuple(banks.Preset.from_patch("a", patch) for patch in patches(60))))
     arguments = {
         "render": [str(tmp_path / "my.bank"), "--out", str(tmp_path)],
@@ -226,7 +229,7 @@ def test_what_is_no_address_is_the_user_s_mistake(command: str, tmp_path: Path) 
         "evaluate": ["--banks", str(tmp_path / "my.bank"), "--grid", "4"],
         "train": [str(tmp_path / "my.bank"), "--out", str(tmp_path)],
     }[command]
-    told = CliRunner().invoke(cli, [command, *arguments, "--dask", "rack"]).exception
-    assert isinstance(told, UserError) and "--dask: found 'rack'. Write" in str(told)
-    told = CliRunner().invoke(cli, [command, *arguments, "--dask", "tcp://rack:8786", "--jobs", "2"]).exception
-    assert isinstance(told, UserError) and "--jobs and --dask exclude each other" in str(told)
+    error = CliRunner().invoke(cli, [command, *arguments, "--dask", "rack"]).exception
+    assert isinstance(error, UserError) and "--dask: found 'rack'. Write" in str(error)
+    error = CliRunner().invoke(cli, [command, *arguments, "--dask", "tcp://rack:8786", "--jobs", "2"]).exception
+    assert isinstance(error, UserError) and "--jobs and --dask exclude each other" in str(error)

@@ -1,4 +1,4 @@
-"""Ctrl-C on a long command: the end at once, no traceback, and nothing left behind."""
+"""Ctrl-C during a long command ends it at once, without a traceback or leftover processes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_description_ends(tmp_path: Path) -> None:
 
 
 def start(arguments: list[str], home: Path) -> subprocess.Popen[bytes]:
-    """A command in a session of its own, which stands for a terminal."""
+    """A command in a session of its own, as on a terminal."""
     argv = [sys.executable, "-m", "latentd", *arguments]
     env = os.environ | {"TMPDIR": str(home)}
     return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
@@ -46,13 +46,13 @@ def start(arguments: list[str], home: Path) -> subprocess.Popen[bytes]:
 
 def interrupted(command: subprocess.Popen[bytes]) -> None:
     os.killpg(command.pid, signal.SIGINT)
-    _, complaints = command.communicate(timeout=60.0)
-    assert (command.returncode, complaints.decode().strip()) in ((130, ""), (130, "Aborted!"))
+    _, errors = command.communicate(timeout=60.0)
+    assert (command.returncode, errors.decode().strip()) in ((130, ""), (130, "Aborted!"))
     wait_for(lambda: not session(command.pid), "the end of all processes of the command")
 
 
 def session(leader: int) -> list[int]:
-    """Processes of a session."""
+    """The processes of a session."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -1,4 +1,4 @@
-"""Rendering on a private JACK server: the same in every run, the plugin's sound, and gone without a trace."""
+"""Rendering on a private JACK server: the same in every run, equal to the plugin, and without leftovers."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def synth() -> Iterator[JackSynth]:
     made.close()
 
 
-def test_two_runs_are_the_same_to_the_bit(synth: JackSynth) -> None:
+def test_two_runs_are_the_same_bit_for_bit(synth: JackSynth) -> None:
     for patch in [*patches()[2:4], _preset("BriansBank01", 88)]:
         one, two = (synth.play(to_params(patch), SPEC) for _ in range(2))
         assert one.shape == (SPEC.samples, 2) and one.any()
         assert np.array_equal(one, two)
 
 
-# With an LFO's triangle, noise, a glide whose last bit counts, distortion, full reverb: see jack_session.
+# With an LFO triangle, noise, a glide that depends on the last bit, distortion, full reverb: see jack_session.
 HARD = (
     ("BriansBank01", 88),
     ("BriansBank02", 3),
@@ -63,7 +63,7 @@ def _preset(bank: str, number: int) -> amsynth.Array:
     return banks.read(file)[number].patch()
 
 
-def test_note_and_length_are_heard_and_a_released_note_fades(synth: JackSynth) -> None:
+def test_note_and_length_matter_and_a_released_note_fades(synth: JackSynth) -> None:
     params = to_params(amsynth.DEFAULT)
     long, high, short = (
         synth.play(params, spec) for spec in (SPEC, ClipSpec(72, 100, 2.0), ClipSpec(60, 100, 2.0, 0.5))
@@ -84,7 +84,7 @@ def test_the_environment_stays_as_it_was_and_no_process_is_left() -> None:
 
 
 def _children() -> list[str]:
-    """Programs that this process has started and that still run."""
+    """Running programs that this process has started."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

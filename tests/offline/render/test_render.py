@@ -1,4 +1,4 @@
-"""Rendering through the real synth: the same to the bit, in order, through crashes; and measuring, with its cache."""
+"""Rendering with amSynth: the same bit for bit, in order, through crashes; and measuring, with its cache."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ SHORT = ClipSpec(length_s=0.5)
 
 
 def patches(count: int = 6) -> list[np.ndarray]:
-    """Random patches: many have noise, LFOs and reverb, which is what differs in a synth that has played before."""
+    """Random patches: many have noise, LFOs and reverb, which differ in a synth that has played before."""
     return list(amsynth.to_patch(np.random.default_rng(5).random((count, amsynth.COUNT))))
 
 
-def test_the_same_to_the_bit_in_every_run_order_and_process() -> None:
+def test_clips_are_the_same_bit_for_bit_in_every_run_order_and_process() -> None:
     one = list(render(patches(), SHORT, jobs=1))
     two = list(render(patches()[::-1], SHORT, jobs=2))[::-1]
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
     assert one[0].shape == (24000, 2) and one[0].dtype == np.float32 and any(audio.any() for audio in one)
 
 
-def test_note_velocity_and_length_are_heard() -> None:
+def test_note_velocity_and_length_matter() -> None:
     patch = amsynth.DEFAULT
     clips = [
         next(render([patch], spec, 1))
@@ -63,7 +63,7 @@ def test_the_user_s_own_files_stay_where_they_are(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("values", [{"note": 128}, {"velocity": 0}, {"length_s": 0.0}, {"held_s": -1.0}])
-def test_a_take_out_of_range_is_the_user_s_mistake(values: dict[str, Any]) -> None:
+def test_a_clip_out_of_range_is_the_user_s_mistake(values: dict[str, Any]) -> None:
     with pytest.raises(UserError):
         ClipSpec(**values)
 
@@ -124,12 +124,12 @@ def test_the_command_writes_a_bank_as_float_files(tmp_path: Path) -> None:
     bank = str(tmp_path / "my.bank")
     done = CliRunner().invoke(command, [bank, bank, "--out", str(tmp_path / "out"), "--length", "0.5"])
     assert done.exit_code == 0, done.output
-    assert [file.read_bytes() for file in files] == written  # the same files, to the bit
+    assert [file.read_bytes() for file in files] == written  # the same files, bit for bit
     twins = [file.with_name(f"{file.stem}_2.wav") for file in files]
     assert [file.read_bytes() for file in twins] == written
 
 
-def test_the_command_goes_along_a_path(tmp_path: Path) -> None:
+def test_the_command_renders_along_a_path(tmp_path: Path) -> None:
     options = ["--path", "0.2,0.3", "0.6,0.3", "--steps", "3", "--length", "0.5", "--out", str(tmp_path)]
     done = CliRunner().invoke(command, options)
     assert done.exit_code == 0, done.output

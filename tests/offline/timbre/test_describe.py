@@ -1,4 +1,4 @@
-"""The descriptors against the published models' values, and what becomes of clips that are out of the ordinary."""
+"""The descriptors against the values of the published models, and for unusual clips."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_a_very_short_clip_has_finite_values_or_is_silent(samples: int) -> None:
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 96000])
-def test_a_sound_is_much_the_same_at_any_rate(rate: int) -> None:
-    # All its partials lie below 4 kHz, so that no rate takes anything away.
+def test_a_sound_has_similar_descriptors_at_any_rate(rate: int) -> None:
+    # All its partials are below 4 kHz, so that every rate contains them.
     assert np.allclose(describe.describe(_tone(2.0, rate), rate)[:7], describe.describe(_tone(2.0), RATE)[:7], atol=6.0)
 
 
-# How far the median sound at a lower rate may be from what it was at 44.1 kHz. What the rate cannot hold is missing;
-# warmth minds most, because it fits a line to the whole spectrum in dB.
+# Limits of the median difference between sounds at a lower rate and at 44.1 kHz. High frequencies are missing; warmth
+# is most sensitive, because it fits a line to the whole spectrum in dB.
 LOW_RATES = {
     8000: (8.0, 3.0, 3.0, 3.0, 6.0, 9.0, 2.0),
     16000: (2.0, 0.1, 1.0, 0.5, 5.0, 1.5, 0.3),
@@ -72,7 +72,7 @@ LOW_RATES = {
 
 
 @pytest.mark.parametrize("rate", LOW_RATES)
-def test_a_clip_of_a_low_rate_is_near_to_what_it_was_at_44100(rate: int) -> None:
+def test_a_clip_of_a_low_rate_is_similar_to_the_clip_at_44100(rate: int) -> None:
     originals = [
         signal.resample_poly(audio.astype(np.float64), 147, 160, axis=0) for audio in render(reference.patches())
     ]
@@ -116,7 +116,7 @@ def test_the_sound_s_extent_and_onsets_are_found() -> None:
         (np.zeros(RATE), 100),
     ],
 )
-def test_what_is_no_sound_is_a_clear_error(samples: np.ndarray, rate: int) -> None:
+def test_invalid_audio_is_an_error(samples: np.ndarray, rate: int) -> None:
     with pytest.raises(describe.InvalidAudio):
         describe.describe(samples, rate)
 
@@ -137,7 +137,7 @@ def test_the_fast_median_is_the_median(length: int) -> None:
     assert np.array_equal(medians.of_31(levels), expected)
 
 
-def test_the_fast_envelope_is_the_one_made_sample_by_sample() -> None:
+def test_the_fast_envelope_equals_the_one_made_sample_by_sample() -> None:
     rng = np.random.default_rng(3)
     x = _tone(0.5) + rng.normal(size=RATE // 2) * np.linspace(0, 0.1, RATE // 2)
     x[RATE // 4 :] *= np.exp(-np.arange(RATE // 4) / 2000)
@@ -154,13 +154,13 @@ def test_the_fast_envelope_is_the_one_made_sample_by_sample() -> None:
     assert np.allclose(envelope.sample_and_hold(x, RATE, 0.1), expected, atol=1e-9)
 
 
-def test_a_clip_is_at_no_distance_of_itself_and_at_some_of_another() -> None:
+def test_a_clip_has_no_distance_to_itself_and_some_to_another() -> None:
     tone, noise = _tone(1.0), np.random.default_rng(4).normal(size=RATE) * 0.1
     a, b = (describe.measure(clip, RATE)[1] for clip in (tone, noise))
     assert describe.log_mel_distance(a, a) == 0.0 and describe.log_mel_distance(a, b) > 10.0
 
 
-def test_the_command_prints_one_json_object_a_file(tmp_path: Path) -> None:
+def test_the_command_prints_one_json_object_per_file(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", _tone(1.0), RATE, subtype="FLOAT")
     soundfile.write(tmp_path / "b.wav", np.zeros(RATE), RATE)
     done = CliRunner().invoke(command, [str(tmp_path / "a.wav"), str(tmp_path / "b.wav"), "--json"])
@@ -169,7 +169,7 @@ def test_the_command_prints_one_json_object_a_file(tmp_path: Path) -> None:
     assert silence["silent"] and silence["hardness"] is None and silence["lufs"] is None
 
 
-def test_the_command_names_each_file_it_cannot_read_and_goes_on(tmp_path: Path) -> None:
+def test_the_command_names_each_file_it_cannot_read_and_continues(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound")
     soundfile.write(tmp_path / "a.wav", _tone(1.0), RATE)
     files = [str(tmp_path / name) for name in ("text.wav", "missing.wav", "a.wav")]
@@ -192,7 +192,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_strange_sounds_are_described_as_far_as_they_go(name: str) -> None:
+def test_unusual_sounds_are_described_as_far_as_possible(name: str) -> None:
     described = describe.describe(STRANGE[name], 48_000)
     assert described.peak == pytest.approx(np.abs(STRANGE[name]).max())
     seven = [getattr(described, descriptor) for descriptor in describe.DESCRIPTORS]

@@ -1,1 +1,1 @@
-"""The parts of `timbre.describe`: one module for each descriptor, and one for each thing that several share."""
+"""The parts of `timbre.describe`: a module for each descriptor, and for each analysis that several share."""

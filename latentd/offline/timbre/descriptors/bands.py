@@ -1,8 +1,8 @@
-"""Third-octave levels of short windows, by filters run at ever lower rates: the front end of the loudness model.
+"""Third-octave levels of short windows, by filters at decreasing sampling rates: the front end of the loudness model.
 
-Bands 25 Hz to 12.5 kHz, Butterworth of order 4. The four highest are filtered as they are; below, the signal is
-low-passed and halved in rate for each octave, so that the same three filters serve every octave. Source: the procedure
-that the AudioCommons timbral models took from C. Churchill's MATLAB code (Salford, 2004) for DIN 45631.
+Bands from 25 Hz to 12.5 kHz, Butterworth of order 4. The four highest are filtered at the full rate; below, the signal
+is low-passed and halved in rate for each octave, so that the same three filters serve every octave. Source: the
+procedure of the AudioCommons timbral models, from C. Churchill's MATLAB code (Salford, 2004) for DIN 45631.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft, signal
 
-from latentd.offline.timbre.descriptors.spectra import Array, Complex32, single, some_at_once
+from latentd.offline.timbre.descriptors.spectra import Array, Complex32, in_parts, single
 
 COUNT = 28
 _REFERENCE_DB = 100.0  # the level of a signal of rms 1
 _HIGHEST_STEP = 11  # third octaves from 1 kHz to the highest band, 12.5 kHz
 _UNDECIMATED = 4
-_HIGHEST_EDGE = 1.0 - 1e-10  # upper edge of a band that reaches over the Nyquist frequency
+_HIGHEST_EDGE = 1.0 - 1e-10  # upper edge of a band that extends beyond the Nyquist frequency
 
-_RINGING_S = 0.02  # by then the narrowest filter that runs at the full rate has fallen by 240 dB
+_RINGING_S = 0.02  # after that the narrowest filter at the full rate has decayed by 240 dB
 
 
 def levels(windows: Array, rate: float) -> Array:
@@ -41,7 +41,7 @@ def levels(windows: Array, rate: float) -> Array:
 
 @lru_cache(maxsize=8)
 def _design(rate: float) -> tuple[Array, tuple[Array, Array]]:
-    """Impulse responses (4, sample) of 6.3 to 12.5 kHz, and the low-pass used before each halving of the rate."""
+    """Impulse responses (4, sample) of the bands 6.3 to 12.5 kHz, and the low-pass before each halving of the rate."""
     steps = _HIGHEST_STEP + 1 + np.arange(-_UNDECIMATED, 0)
     centre = 1000.0 * 2.0 ** (steps / 3) / (rate / 2)
     edges = np.minimum(np.stack([centre * 2 ** (-1 / 6), centre * 2 ** (1 / 6)], axis=1), _HIGHEST_EDGE)
@@ -51,11 +51,11 @@ def _design(rate: float) -> tuple[Array, tuple[Array, Array]]:
 
 
 def _powers(x: Array, rate: float, count: int) -> Array:
-    """Mean squares (window, band) of each window through the first filters, cut off where the window ends."""
+    """Mean squares (window, band) of each window through the first filters, truncated at the window's end."""
     length = x.shape[1]
     shapes, size = _shapes(rate, count, length)
     powers = []
-    for part in some_at_once(x):
+    for part in in_parts(x):
         spectrum = fft.rfft(single(part), size, axis=1)
         results = [fft.irfft(spectrum * shape, size, axis=1)[:, :length] for shape in shapes]
         powers.append(np.stack([np.einsum("ij,ij->i", y, y) / length for y in results], axis=1))

@@ -1,4 +1,4 @@
-"""Brightness: share of high energy, and centroid.
+"""Brightness: share of high-frequency energy, and spectral centroid.
 
 Regression: A. Pearce, T. Brookes and R. Mason, AudioCommons deliverable D5.8 (2019), timbral models 0.4.
 """
@@ -16,8 +16,8 @@ _CENTROID_FROM_HZ = 100.0
 
 
 def value(x: Array, rate: float) -> float:
-    """Brightness of a signal without what lies below 20 Hz."""
-    # The mean of the frames' ratios weighted by what they are divided by is the ratio of the sums.
+    """Brightness of a signal without content below 20 Hz."""
+    # The mean of the frames' ratios, weighted by their denominators, is the ratio of the sums.
     high, whole = (
         spectra.energies(part, "hamming", _SIZE, _HOP).sum() for part in (filters.above(x, _HIGH_HZ, rate), x)
     )

@@ -1,4 +1,4 @@
-"""Depth: low centroid, share of low energy, duration and pitch.
+"""Depth: centroid of the low frequencies, share of low-frequency energy, duration and pitch.
 
 Regression: A. Pearce, T. Brookes and R. Mason, AudioCommons deliverable D5.8 (2019), timbral models 0.4.
 """
@@ -11,18 +11,18 @@ from latentd.offline.timbre.descriptors import envelope, filters, onsets, peaks,
 from latentd.offline.timbre.descriptors.spectra import Array
 
 _SIZE, _HOP = 4096, 1024
-_QUIET = 10 ** (-60 / 20)  # frames of less power, of a signal of peak 1, count as nothing
+_QUIET = 10 ** (-60 / 20)  # frames of a signal of peak 1 with less power are ignored
 _CENTROID_LIMIT_HZ = 2000.0
 _LOW_HZ = 500.0
 _STEP = 256  # samples of a step of the rms envelope
-_DECAYED = 10 ** (-40 / 20)  # of the greatest rms: then a note is over
+_DECAYED = 10 ** (-40 / 20)  # of the greatest rms: the end of a note
 _NEAREST_START = 512
 _CONTRAST = 0.01
-_FEW = 4  # frames; the product of more would be worked out in threads
+_FEW = 4  # frames; numpy would use threads for the product of more
 
 
 def value(x: Array, rate: float) -> float:
-    """Depth of a signal of peak 1, without what lies below 20 Hz."""
+    """Depth of a signal of peak 1, without content below 20 Hz."""
     energy, spectrum = _sums(x)
     centroid = min(_mean(_centroids(filters.below(x, _CENTROID_LIMIT_HZ, rate), rate), energy), _CENTROID_LIMIT_HZ)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -67,7 +67,7 @@ def _centroids(x: Array, rate: float) -> Array:
 
 
 def _durations(x: Array, rate: float) -> list[float]:
-    """Seconds from each onset's loudest moment until it has decayed, or to the next onset."""
+    """Seconds from the peak after each onset until it has decayed, or to the next onset."""
     held = envelope.sample_and_hold(x, rate, 0.2)
     strength = onsets.strength(spectra.single(x), rate)
     starts = [onset // _STEP for onset in onsets.find(strength, held, rate, _NEAREST_START)]
@@ -82,7 +82,7 @@ def _durations(x: Array, rate: float) -> list[float]:
 
 
 def _log_pitch(spectrum: Array, rate: float) -> float:
-    """log10 of the lowest peak's Hz; 0 where the highest peak lies at 0 Hz."""
+    """log10 of the lowest peak in Hz; 0 if the highest peak is at 0 Hz."""
     span = spectrum.max() - spectrum.min()
     found = peaks.find(((spectrum - spectrum.min()) / span)[None], _CONTRAST)
     if found.place[np.argmax(spectrum[found.column])] <= 0.0:

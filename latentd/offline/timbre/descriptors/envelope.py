@@ -1,7 +1,7 @@
-"""Envelopes of a signal, and where and how fast they rise.
+"""Envelopes of a signal, and the place and time of their attacks.
 
-Algorithms: the AudioCommons timbral models (A. Pearce, 2018); the attack by least effort is G. Peeters',
-CUIDADO (2004).
+Algorithms: the AudioCommons timbral models (A. Pearce, 2018); the attack by least effort is from
+G. Peeters, CUIDADO (2004).
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from latentd.offline.timbre.descriptors.spectra import Array
 
 _HOLD_S = 0.01
-_EFFORT_LEVELS = 9  # of ten equal parts of the rise, the borders between them
+_EFFORT_LEVELS = 9  # between ten equal parts of the rise
 _EFFORT_FACTOR = 3.0
 _FIXED_START = 0.2
-_SEARCH = 256  # samples looked at in one go
+_SEARCH = 256  # samples searched at a time
 
 
 def sample_and_hold(x: Array, rate: float, decay_s: float) -> Array:
-    """The envelope of x: follows every rise, holds a peak for 10 ms, then falls in a line that spans the loudest
-    sample in `decay_s`, until the signal comes above it.
+    """The envelope of x: it follows every rise, holds a peak for 10 ms, then falls linearly, by the height of the
+    loudest sample in `decay_s`, until the signal exceeds it.
 
-    One step of the loop is one peak or one fall, not one sample.
+    Each step of the loop is a peak or a fall, not a sample.
     """
     x = np.abs(x)
     slope = float(x.max() / (decay_s * rate))
@@ -41,7 +41,7 @@ def sample_and_hold(x: Array, rate: float, decay_s: float) -> Array:
 
 
 def _away(x: Array, slope: float) -> NDArray[np.bool_]:
-    """Whether the sample after each one is not a little lower than it; the last one counts as such."""
+    """True where the signal does not fall to the next sample, or falls more steeply than the line, and at the end."""
     step = np.diff(x)
     away = np.ones(len(x), np.bool_)
     np.less(step, -slope, out=away[:-1])
@@ -50,10 +50,10 @@ def _away(x: Array, slope: float) -> NDArray[np.bool_]:
 
 
 def _rise_and_hold(x: Array, out: Array, at: int, hold: int) -> int:
-    """From a peak at `at` to where a peak has been held for `hold` samples; returns the first sample after it."""
+    """Follow rises from `at` on, until a peak has been held for `hold` samples; returns the first sample after that."""
     while True:
         stretch = x[at : at + hold + 1]
-        # The last of equal peaks counts: it holds longest.
+        # The last of equal peaks counts: it is held longest.
         peak = len(stretch) - 1 - int(stretch[::-1].argmax())
         if peak == 0:
             out[at : at + len(stretch)] = stretch[0]
@@ -63,7 +63,7 @@ def _rise_and_hold(x: Array, out: Array, at: int, hold: int) -> int:
 
 
 def _fall(x: Array, out: Array, at: int, fall: Array, away: NDArray[np.bool_]) -> int:
-    """The line down from the sample before `at` to the signal, and on with it while it falls less steeply than the
+    """Fall linearly from the sample before `at` to the signal, then follow it while it falls less steeply than the
     line; returns the first sample after that."""
     ahead = x[at : at + _SEARCH]
     line = out[at - 1] - fall[: len(ahead)]
@@ -79,7 +79,7 @@ def _fall(x: Array, out: Array, at: int, fall: Array, away: NDArray[np.bool_]) -
 
 
 def rms(x: Array, size: int, hop: int) -> Array:
-    """Root mean square of frames; the last frame is what remains, at most `size` samples.
+    """Root mean square of frames; the last frame has the remaining samples, at most `size`.
 
     `size` must be a multiple of `hop`.
     """
@@ -90,16 +90,16 @@ def rms(x: Array, size: int, hop: int) -> Array:
 
 
 class Attack(NamedTuple):
-    """The rise to a segment's peak: index of its first sample, and log10 of its time in seconds."""
+    """The rise to the peak of a segment: index of its first sample, and log10 of its duration in seconds."""
 
     start: int
     log_time: float
 
 
 def attack_by_effort(segment: Array, rate: float, longest_s: float) -> Attack | None:
-    """From the first to the last of the steps between ten levels that take at most three times the mean step.
+    """From the first to the last step between ten levels that takes at most three times the mean step.
 
-    None where the segment has its peak at its first sample.
+    None if the segment has its peak at its first sample.
     """
     rise = _rise(segment)
     if rise is None:
@@ -110,7 +110,7 @@ def attack_by_effort(segment: Array, rate: float, longest_s: float) -> Attack | 
     effort = np.diff(crossed)
     limit = effort.mean() * _EFFORT_FACTOR
     start = int(np.argmax(effort <= limit))
-    # The end is the step before a hard one, or before the last one where no step is hard.
+    # The end is the step before one above the limit, or before the last one if there is none.
     end = start + (int(np.argmax(effort[start:] >= limit)) or len(effort) - start - 1)
     begun, ended = crossed[start], crossed[end]
     if begun == ended:
@@ -119,7 +119,7 @@ def attack_by_effort(segment: Array, rate: float, longest_s: float) -> Attack | 
 
 
 def attack_start_by_level(segment: Array) -> int | None:
-    """Where the rise to the segment's peak passes 20 % of its height; None where it has its peak at the start."""
+    """The sample where the rise to the peak reaches 20 % of its height; None if the peak is at the start."""
     rise = _rise(segment)
     if rise is None:
         return None
@@ -129,7 +129,7 @@ def attack_start_by_level(segment: Array) -> int | None:
 
 
 def _rise(segment: Array) -> tuple[int, Array] | None:
-    """Index and samples, of peak 1, from the last lowest sample before the peak to the peak."""
+    """Index of the last lowest sample before the peak, and the samples from there to the peak, scaled to peak 1."""
     peak = int(np.argmax(segment))
     if peak == 0:
         return None

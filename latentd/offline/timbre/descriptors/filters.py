@@ -1,4 +1,4 @@
-"""Steep filters that part a signal by frequency."""
+"""Steep high-pass and low-pass filters."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from latentd.offline.timbre.descriptors.spectra import Array
 
 
 def above(x: Array, hz: float, rate: float) -> Array:
-    """The part of x above a frequency."""
+    """x through a high-pass filter."""
     return np.asarray(signal.sosfilt(_sections(hz, "high", rate), x))
 
 
 def below(x: Array, hz: float, rate: float) -> Array:
-    """The part of x below a frequency."""
+    """x through a low-pass filter."""
     return np.asarray(signal.sosfilt(_sections(hz, "low", rate), x))
 
 
 @lru_cache(maxsize=32)
 def _sections(hz: float, kind: str, rate: float) -> Array:
-    """Three Butterworth filters of second order in a row: 36 dB an octave, and -9 dB at the corner."""
+    """Three second-order Butterworth filters in series: 36 dB per octave, and -9 dB at the corner."""
     return np.repeat(signal.butter(2, hz, kind, fs=rate, output="sos"), 3, axis=0)

@@ -1,4 +1,4 @@
-"""Hardness: bandwidth, brightness and speed of the attacks, and the level between 7 and 14 Bark.
+"""Hardness: bandwidth, centroid, flux and duration of the attacks, percussive share, and level from 7 to 14 Bark.
 
 Regression: A. Pearce, T. Brookes and R. Mason, AudioCommons deliverable D5.8 (2019), timbral models 0.4.
 """
@@ -14,14 +14,14 @@ from scipy import fft
 from latentd.offline.timbre.descriptors import envelope, onsets, spectra
 from latentd.offline.timbre.descriptors.spectra import Array, Array32
 
-PADDING = 4097  # samples of silence before the sound, so that an attack at its start is seen as one
+PADDING = 4097  # samples of silence before the sound, so that an attack at its start is found
 _START = 4096
 _SIZE, _HOP = 4096, 128
 _ROLL_OFF = 10 ** (-75 / 20)
 _LONGEST_ATTACK_S = 0.1
 _CENTROID_S = 0.125
 _SHORTEST_CENTROID = 512
-_NUMBERS = np.arange(1, _SIZE // 2 + 2, dtype=np.int16)  # of the bins
+_NUMBERS = np.arange(1, _SIZE // 2 + 2, dtype=np.int16)  # of the bins, from 1
 _LOWEST_HZ = 20.0
 _ROLL_ON = 0.05
 _LOWEST_CENTROID = 200.0
@@ -90,27 +90,27 @@ def _attacks(x: Array, single: Array32, held: Array, rate: float) -> _Attacks:
 
 
 def _bandwidth(x: Array32, rate: float) -> Array:
-    """Hz from 5 % of the summed magnitude to the last bin over -75 dB, for frames with a tenth of the greatest sum."""
+    """Hz from 5 % of the summed magnitude to the last bin above -75 dB, in frames above a tenth of the greatest sum."""
     limit = _ROLL_OFF * np.sqrt(rate * _SIZE)
-    parts = [_chunk(part, limit) for part in spectra.some_at_once(spectra.frames(x, _SIZE, _HOP))]
+    parts = [_chunk(part, limit) for part in spectra.in_parts(spectra.frames(x, _SIZE, _HOP))]
     sums, low, high = (np.concatenate(part) for part in zip(*parts, strict=True))
     loud = sums > 0.1 * (sums.max() - sums.min()) + sums.min()
     return np.where(loud & (high >= 0), (high - low) * (rate / _SIZE), 0.0)
 
 
 def _chunk(cut: Array32, limit: float) -> tuple[Array32, NDArray[np.intp], NDArray[np.intp]]:
-    """Summed magnitude, bin where 5 % of it is reached, and last bin over the limit (-1: none), of some frames."""
+    """Summed magnitude, bin where 5 % of it is reached, and last bin above the limit (-1: none), of some frames."""
     spectrum = fft.rfft(cut, axis=1)
-    spectrum[:, 0] = 0.0  # what taking away each frame's mean does
+    spectrum[:, 0] = 0.0  # as if each frame's mean were subtracted
     magnitude = np.sqrt(spectra.power(spectrum))
     sums = magnitude.sum(axis=1)
-    # The greatest of the bins' numbers, which is faster than a search from the end.
+    # The greatest number of these bins: faster than a search from the end.
     last = np.max((magnitude >= limit) * _NUMBERS, axis=1).astype(np.intp) - 1
     return sums, _roll_on(magnitude, sums), last
 
 
 def _roll_on(magnitude: Array32, sums: Array32) -> NDArray[np.intp]:
-    """First bin up to which 5 % of each frame's magnitude lie. Mostly that is among the lowest 64 of 2049."""
+    """The bin of each frame where 5 % of its magnitude is reached, mostly among the lowest 64 of 2049."""
     part = np.cumsum(magnitude[:, :64], axis=1) >= _ROLL_ON * sums[:, None]
     reached = np.argmax(part, axis=1)
     late = np.flatnonzero(~part[:, -1])
@@ -119,7 +119,7 @@ def _roll_on(magnitude: Array32, sums: Array32) -> NDArray[np.intp]:
 
 
 def _widest(bandwidth: Array, rate: float) -> float | None:
-    """The greatest bandwidth of an attack, None where there is no attack."""
+    """The greatest bandwidth of an attack; None if there is no attack."""
     if not len(bandwidth) or bandwidth.max() <= 0.0:
         return None
     start = envelope.attack_start_by_level(bandwidth)
@@ -136,5 +136,5 @@ def _centroid(piece: Array, rate: float) -> float:
     size = 1 << (len(piece) - 1).bit_length()
     magnitude = np.abs(fft.rfft(piece, size))
     hz = np.arange(len(magnitude)) * rate / size
-    heard = hz >= _LOWEST_HZ
-    return float(np.sum(magnitude[heard] * hz[heard]) / magnitude[heard].sum())
+    used = hz >= _LOWEST_HZ
+    return float(np.sum(magnitude[used] * hz[used]) / magnitude[used].sum())

@@ -1,7 +1,7 @@
 """Loudness after ITU-R BS.1770-4 and EBU R 128, in LUFS.
 
-The weighting filters are pyloudnorm's, and so is the result; its loop over blocks is done at once here, and one
-filtering serves both a clip and its mono sum.
+The weighting filters are pyloudnorm's, and the results are the same; here all blocks are computed at once, and a clip
+and its mono sum share the filtering.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _CHANNEL_GAIN = np.array([1.0, 1.0, 1.0, 1.41, 1.41])
 
 
 def weighted(samples: Array, rate: float) -> Array:
-    """Samples (channels, n) through the K-weighting, filled up to one block of 400 ms with silence."""
+    """K-weighted samples (channels, n), padded with silence to at least one block of 400 ms."""
     missing = max(int(np.ceil(BLOCK_S * rate)) - samples.shape[1], 0)
     return np.asarray(signal.sosfilt(_weighting(rate), np.pad(samples, ((0, 0), (0, missing)))))
 
 
 def integrated(samples: Array, rate: float) -> float:
-    """LUFS of K-weighted samples (channels, n); -inf where no block of 400 ms reaches -70."""
+    """LUFS of K-weighted samples (channels, n); -inf if no block of 400 ms reaches -70."""
     power = np.stack([_block_powers(channel, rate) for channel in samples], axis=1) @ _CHANNEL_GAIN[: len(samples)]
     with np.errstate(divide="ignore"):
         level = _OFFSET + 10.0 * np.log10(power)
@@ -42,7 +42,7 @@ def integrated(samples: Array, rate: float) -> float:
 
 
 def _block_powers(x: Array, rate: float) -> Array:
-    """Mean squares of blocks of 400 ms that begin every 100 ms, the last one cut off where the signal ends."""
+    """Mean squares of blocks of 400 ms that start every 100 ms; the last one is truncated at the end of the signal."""
     count = int(np.round((len(x) / rate - BLOCK_S) / (BLOCK_S / _OVERLAP))) + 1
     starts = np.array([int(BLOCK_S * (k / _OVERLAP) * rate) for k in range(count)])
     ends = np.array([int(BLOCK_S * (k / _OVERLAP + 1) * rate) for k in range(count)])

@@ -1,4 +1,11 @@
-"""Running medians of 31 values in many signals at once: networks that sort, in which neighbours share what they can."""
+"""Running medians of 31 values in many signals at once, by sorting networks that neighbouring windows share.
+
+`percussive` needs two of them for each clip, along time and along frequency: of levels (376, 1025) for a clip of 4 s.
+One takes 1.9 ms of processor time here. `scipy.ndimage.median_filter` takes 80 ms, `scipy.signal.medfilt2d` 84 ms, and
+the former 8 ms if all signals are joined into a padded one, for its one-dimensional algorithm. These are medians of 5
+interleaved runs over 4 rendered presets, in two sessions, on x86-64 with numpy 2.4 and scipy 1.17. Describing a clip
+takes 60 ms in all, and would take 72 ms with the best of these. The results are equal, as the tests show.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +17,13 @@ from numpy.typing import NDArray
 
 Levels = NDArray[np.int16]
 
-_HALF = 15  # a median spans a value and as many on both sides
+_HALF = 15  # neighbours on each side of a value
 _GROUP = 4  # windows that share most of their sorting
-_BLOCK = 65536  # values worked on at once, so that the arrays of a sorting stay in the processor's cache
+_BLOCK = 65536  # values sorted at a time, so that they stay in the processor's cache
 
 
 def of_31(x: Levels) -> Levels:
-    """Medians of 31 neighbours along the first axis; beyond the ends the signal is mirrored, its last value twice."""
+    """Medians of 31 neighbours along the first axis; at its ends the signal is mirrored, with the last value twice."""
     length = len(x)
     after = _HALF + -length % _GROUP
     padded = np.pad(x, ((_HALF, after), (0, 0)), mode="symmetric")
@@ -31,11 +38,11 @@ def of_31(x: Levels) -> Levels:
 
 
 def _medians(quarters: list[Levels], count: int) -> list[Levels]:
-    """Medians of every 31 rows that follow each other, where of rows and of results each quarter holds every fourth.
+    """Medians of every 31 consecutive rows. Rows and results are divided into quarters, each with every fourth row.
 
-    Four neighbouring windows have 28 rows in common, and three each that are not: before these, after these, or both.
-    Of the common ones the four in the middle of their order decide, whatever the three are. Runs of 4, 8 and 16 rows
-    are sorted once for all windows that they are part of.
+    Four neighbouring windows have 28 rows in common and three of their own, before or after these. Only the four
+    middle ones of the sorted common rows can be the median, whatever the three are. Runs of 4, 8 and 16 rows are
+    sorted once for all windows that contain them.
     """
 
     def every_fourth(start: int, rows: int) -> list[Levels]:
@@ -54,7 +61,7 @@ def _medians(quarters: list[Levels], count: int) -> list[Levels]:
 
 
 def _fourth(four: list[Levels], three: list[Levels]) -> Levels:
-    """The middle one of seven values, of which four and three are in order."""
+    """The median of seven values, of which four and three are sorted."""
     found = four[3]
     for lower, upper in zip(four[:3], reversed(three), strict=True):
         found = np.minimum(found, np.maximum(lower, upper))
@@ -66,9 +73,9 @@ def _part(runs: list[Levels], start: int, count: int) -> list[Levels]:
 
 
 def _merged(low: list[Levels], high: list[Levels], wanted: Sequence[int] | None = None) -> list[Levels]:
-    """Two sorted runs as one, or only those of its places that are wanted.
+    """Merge two sorted runs; returns the whole run, or only the places `wanted`.
 
-    The first one's length must be a power of two, and the second not longer.
+    The length of the first must be a power of two, and the second must not be longer.
     """
     size, count = len(low), len(low) + len(high)
     outcome = range(count) if wanted is None else wanted
@@ -84,10 +91,9 @@ def _merged(low: list[Levels], high: list[Levels], wanted: Sequence[int] | None 
 
 @lru_cache(maxsize=16)
 def _merge(size: int, count: int, wanted: tuple[int, ...]) -> list[tuple[int, int, bool, bool]]:
-    """Batcher's merge: two places that are compared, and whether the lower and the higher value are looked at again.
+    """Batcher's merge: pairs of places to compare, and whether the lower and the higher value are used later.
 
-    It is meant for two runs of `size`. Where the second is shorter, what it lacks counts as higher than anything and
-    stays where it is.
+    It is for two runs of `size`. If the second is shorter, its missing values count as infinite and stay in place.
     """
     used, steps = set(wanted), []
     for a, b in reversed(_comparisons(0, 2 * size, 1)):

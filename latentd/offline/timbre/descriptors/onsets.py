@@ -1,7 +1,7 @@
-"""Where notes begin: peaks of the spectral flux, led back to the foot of the envelope, and freed of ripples.
+"""Onsets of notes: peaks of the spectral flux, moved back to the foot of the envelope's rise, without ripples.
 
-Spectral flux and peak picking: S. Böck and G. Widmer (DAFx 2013), with the settings of librosa 0.9; what follows is the
-procedure of the AudioCommons timbral models (A. Pearce, 2018).
+Spectral flux and peak picking: S. Böck and G. Widmer (DAFx 2013), with the settings of librosa 0.9; the other steps are
+those of the AudioCommons timbral models (A. Pearce, 2018).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latentd.offline.timbre.descriptors import spectra
 from latentd.offline.timbre.descriptors.spectra import FFT, HOP, Array, Array32
 
-_DELTA = 0.07  # a peak stands this far above the mean around it, of the greatest flux
+_DELTA = 0.07  # of the greatest flux: height of a peak above the mean around it
 _LOOK_BACK_S = 0.02
 _LOOK_BACK_FAR_S = 0.3
 _RIPPLE = 0.1  # of the envelope's range
@@ -26,29 +26,29 @@ def strength(x: Array32, rate: float) -> Array:
 
 
 def flux(mel_db: Array32) -> Array:
-    """Onset strength of each frame: mean rise in dB over the mel bands, shifted by the frame that looks ahead."""
+    """Onset strength of each frame: mean rise in dB over the mel bands, shifted by the look-ahead of a frame."""
     rise = np.maximum(np.diff(mel_db.astype(np.float64), axis=0), 0.0).mean(axis=1)
     return np.pad(rise, (1 + FFT // (2 * HOP), 0))[: len(mel_db)]
 
 
 def find(strength: Array, envelope: Array, rate: float, nearest_start: int) -> list[int]:
-    """Sample indices of onsets, [0] when there is none.
+    """Sample indices of onsets; [0] if there are none.
 
     Args:
         strength: `flux` of the signal.
         envelope: its envelope, at the signal's rate.
-        nearest_start: an onset led back to before this sample is at 0.
+        nearest_start: an onset moved back to before this sample is set to 0.
     """
     ripple = float(_RIPPLE * (envelope.max() - envelope.min()))
-    picked = _led_to_minima(_peaks(strength, rate), strength)
-    found = _led_to_feet(picked, envelope, rate, ripple, nearest_start)
+    picked = _moved_to_minima(_peaks(strength, rate), strength)
+    found = _moved_to_feet(picked, envelope, rate, ripple, nearest_start)
     found = _without_ripples(found, envelope, ripple)
     found = _apart(found, _APART_S * rate)
     return _with_flux(found, strength) or [0]
 
 
 def _peaks(strength: Array, rate: float) -> list[int]:
-    """Frames that are the greatest of the last 30 ms, stand out from the 100 ms around, and are 30 ms apart."""
+    """Frames with the maximum of the last 30 ms, above the mean of the 100 ms around, and 30 ms apart."""
     span = strength.max() - strength.min()
     if not span > 0.0:
         return []
@@ -66,17 +66,17 @@ def _peaks(strength: Array, rate: float) -> list[int]:
     return peaks
 
 
-def _led_to_minima(peaks: list[int], strength: Array) -> NDArray[np.intp]:
-    """Samples of the local minima of the flux before each peak; the signal's start counts as one."""
+def _moved_to_minima(peaks: list[int], strength: Array) -> NDArray[np.intp]:
+    """The sample of the last local minimum of the flux before each peak; the signal's start counts as one."""
     inner = strength[1:-1]
     minima = np.concatenate([[0], 1 + np.flatnonzero((inner <= strength[:-2]) & (inner < strength[2:]))])
     return np.asarray(minima[np.searchsorted(minima, peaks, side="right") - 1] * HOP, np.intp)
 
 
-def _led_to_feet(
+def _moved_to_feet(
     picked: NDArray[np.intp], envelope: Array, rate: float, ripple: float, nearest_start: int
 ) -> list[int]:
-    """Each onset at the foot of its rise; once each, and at 0 only when that is the first."""
+    """Onsets at the foot of their rises, without duplicates, and with 0 only as the first."""
     found: list[int] = []
     for onset in picked.tolist():
         if onset == 0:
@@ -91,12 +91,12 @@ def _led_to_feet(
 
 
 def _foot(at: int, envelope: Array, rate: float, ripple: float, nearest_start: int) -> int:
-    """Go back while the last 20 ms have a sample as low, or the last 300 ms one lower with only a ripple between."""
+    """Go back while the last 20 ms have a sample as low, or the last 300 ms a lower one with only a ripple between."""
     near, far = int(_LOOK_BACK_S * rate), int(_LOOK_BACK_FAR_S * rate)
     at = min(at, len(envelope) - 1)
     while True:
-        # Near the signal's start the whole of it is looked at, from an index that is then too late by what is missing:
-        # so does the reference, and the regression was fitted to that.
+        # Near the signal's start all earlier samples are searched, and the index found is too large by the number of
+        # missing ones: the reference does the same, and the regressions were fitted to it.
         before = envelope[at - near - 1 : at] if at > near else envelope[: max(at - 1, 1)]
         lowest = int(np.argmin(before))
         if before[lowest] <= envelope[at]:
@@ -117,7 +117,7 @@ def _foot(at: int, envelope: Array, rate: float, ripple: float, nearest_start: i
 
 
 def _without_ripples(found: list[int], envelope: Array, ripple: float) -> list[int]:
-    """Drop, from the last to the first, onsets whose rise up to the next one is a ripple or none."""
+    """Drop, from the last to the first, onsets without a rise, or with only a ripple, before the next one."""
     if len(found) < 2:
         return found
     kept = list(found)
@@ -130,7 +130,7 @@ def _without_ripples(found: list[int], envelope: Array, ripple: float) -> list[i
 
 
 def _apart(found: list[int], samples: float) -> list[int]:
-    """Drop all onsets that follow their neighbour too soon, until none does."""
+    """Drop onsets that are too close to the previous one, until none is."""
     while True:
         kept = [onset for k, onset in enumerate(found) if k == 0 or abs(onset - found[k - 1]) >= samples]
         if len(kept) == len(found):
@@ -139,7 +139,7 @@ def _apart(found: list[int], samples: float) -> list[int]:
 
 
 def _with_flux(found: list[int], strength: Array) -> list[int]:
-    """Keep, from the last to the first, onsets whose flux reaches 3 before the next one that was kept."""
+    """Keep, from the last to the first, onsets whose flux reaches 3 before the next kept one."""
     kept: list[int] = []
     frames = [onset // HOP for onset in found]
     for k in reversed(range(len(found))):

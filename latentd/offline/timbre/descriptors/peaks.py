@@ -1,4 +1,4 @@
-"""Peaks that stand out from the valleys on both sides, in many spectra at once.
+"""Peaks with a minimum contrast to the valleys on both sides, in many spectra at once.
 
 Algorithm: `mirpeaks` of the MIR toolbox (O. Lartillot and P. Toiviainen, 2007) with its contrast threshold, as the
 AudioCommons timbral models use it.
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from latentd.offline.timbre.descriptors.spectra import Array, Array32
 
-_OUTSIDE = -2.0  # what lies beyond both ends of a spectrum: lower than any value, so that a peak may stand there
-_ABOVE = 2.0
+_OUTSIDE = -2.0  # beyond both ends of a spectrum: lower than any value, so that a peak may be at an end
+_ABOVE = 2.0  # higher than any value
 Index = NDArray[np.intp]
 
 
 class Peaks(NamedTuple):
-    """Peaks of all spectra, ordered by spectrum and then by place: parallel arrays.
+    """Peaks of all spectra as parallel arrays, ordered by spectrum and then by place.
 
     Attributes:
-        row: which spectrum.
-        column: index in it.
-        place: column where a parabola through the peak and its neighbours has its top (at an end: the column).
-        height: that parabola's top in the spectrum that heights are asked for.
+        row: index of the spectrum.
+        column: index in the spectrum.
+        place: interpolated column, the vertex of a parabola through the peak and its neighbours; at an end the column.
+        height: the height of that vertex.
     """
 
     row: Index
@@ -38,17 +38,17 @@ def find(normal: Array32, contrast: float, heights: Array32 | None = None) -> Pe
     """Peaks of spectra (row, column) scaled to at most 1.
 
     Args:
-        contrast: how far a peak must reach, and stand above the valley before and after it.
-        heights: spectra to take heights and places from; the same where None.
+        contrast: the minimum height of a peak, and of its difference to the valleys before and after it.
+        heights: spectra for heights and places; None takes the same ones.
     """
     row, column = _maxima(normal, contrast)
-    keep = _standing_out(normal, contrast, row, column)
+    keep = _with_contrast(normal, contrast, row, column)
     row, column = row[keep], column[keep]
     return Peaks(row, column, *_tops(normal if heights is None else heights, row, column))
 
 
 def _maxima(x: Array32, lowest: float) -> tuple[Index, Index]:
-    """Where x is at least `lowest`, higher than before and not lower than after; ordered by row, then column."""
+    """Rows and columns where x is at least `lowest`, higher than before and not lower than after, in order."""
     enough = x >= lowest
     rises = x[:, 1:] > x[:, :-1]
     enough[:, 1:] &= rises
@@ -57,14 +57,14 @@ def _maxima(x: Array32, lowest: float) -> tuple[Index, Index]:
     return row, column
 
 
-def _standing_out(x: Array32, contrast: float, row: Index, column: Index) -> NDArray[np.bool_]:
-    """Which maxima are peaks. All rows walk through their maxima together, each with its own candidate."""
+def _with_contrast(x: Array32, contrast: float, row: Index, column: Index) -> NDArray[np.bool_]:
+    """Which maxima are peaks. All rows step through their maxima together, each with its own candidate."""
     keep = np.zeros(len(row), np.bool_)
     if not len(row):
         return keep
     counts = np.bincount(row, minlength=len(x))
     first = np.cumsum(counts) - counts
-    # Longest rows first: those that still have maxima are then always the first so many.
+    # Rows with most maxima first: those with maxima left are then always the first ones.
     order = np.argsort(-counts, kind="stable")
     order = order[counts[order] > 0]
     start = first[order]
@@ -91,7 +91,7 @@ def _standing_out(x: Array32, contrast: float, row: Index, column: Index) -> NDA
 
 
 def _valleys(x: Array32, row: Index, column: Index) -> Array:
-    """The lowest value from each maximum's predecessor to two columns before it (the one beside it never counts)."""
+    """The lowest value from the previous maximum to two columns before each one (the adjacent column never counts)."""
     at = row * x.shape[1] + column
     between = np.stack([at[:-1], at[1:] - 1], axis=1).ravel()
     if len(at) < 2:
@@ -100,7 +100,7 @@ def _valleys(x: Array32, row: Index, column: Index) -> Array:
 
 
 def _tops(x: Array32, row: Index, column: Index) -> tuple[Array, Array]:
-    """Place and height of each peak's top, after a parabola through it and its neighbours."""
+    """Interpolated place and height of each peak: the vertex of a parabola through it and its neighbours."""
     inner = (column > 0) & (column < x.shape[1] - 1)
     peak = x[row, column].astype(np.float64)
     before = np.where(inner, x[row, np.maximum(column - 1, 0)], 0.0)

@@ -1,8 +1,8 @@
-"""Frames, spectra and mel bands of a mono signal: the small set of transforms that the descriptors share.
+"""Frames, spectra and mel bands of a mono signal: the transforms that the descriptors share.
 
-All spectra are single precision: every descriptor looks at energies within 80 dB of the loudest, single precision
-leaves 140, and it halves the time. Axis order is (frame, bin), so that a frame lies contiguous in memory. Sums of
-products are `einsum`, not `@`: for such small ones the threads of a matrix library cost as much as all the rest.
+All spectra are single precision: every descriptor uses energies within 80 dB of the loudest, single precision has
+140 dB, and it halves the time. Axis order is (frame, bin), so that a frame is contiguous in memory. Sums of products
+are `einsum`, not `@`: for such small ones the threads of a matrix library would take as long as everything else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FFT = 2048  # of the mel and harmonic-percussive spectra, with a hop of a quarte
 HOP = 512
 _MEL_BANDS = 128
 _TOP_DB = 80.0
-_AT_ONCE = 1 << 16  # samples transformed at once, so that they and their spectra stay in the processor's cache
+_AT_ONCE = 1 << 16  # samples transformed at a time, so that they and their spectra stay in the processor's cache
 
 
 def frames(x: NDArray[T], size: int, hop: int) -> NDArray[T]:
@@ -33,21 +33,21 @@ def frames(x: NDArray[T], size: int, hop: int) -> NDArray[T]:
     return np.lib.stride_tricks.sliding_window_view(x, size)[::hop]
 
 
-def some_at_once(cut: NDArray[S]) -> Iterator[NDArray[S]]:
-    """Frames (count, size) in parts that are worked on at once."""
+def in_parts(cut: NDArray[S]) -> Iterator[NDArray[S]]:
+    """Frames (count, size) in parts, to be processed one at a time."""
     step = max(_AT_ONCE // cut.shape[1], 1)
     return (cut[k : k + step] for k in range(0, len(cut), step))
 
 
 def single(x: Array) -> Array32:
-    """A signal in single precision. What lies 300 dB below full scale becomes 0, which is faster."""
+    """A signal in single precision. Values 300 dB below full scale become 0, which is faster."""
     result = x.astype(np.float32)
     result[np.abs(result) < 1e-15] = 0.0
     return result
 
 
 def power(spectrum: Complex32) -> Array32:
-    """|spectrum|² without the square root that `abs` takes."""
+    """|spectrum|², without the square root of `abs`."""
     return np.asarray(spectrum.real**2 + spectrum.imag**2)
 
 
@@ -60,13 +60,13 @@ def window(name: str | tuple[str, float], size: int) -> Array:
 
 
 def spectrogram(x: Array, name: str, size: int, hop: int) -> Iterator[Array32]:
-    """Power (frame, bin) of windowed frames, each freed of its mean; unscaled, both halves of the spectrum in one.
+    """Power (frame, bin) of windowed frames without their means; unscaled and one-sided.
 
-    Bins between 0 Hz and the Nyquist frequency count twice, so that a frame's sum is the energy of the whole spectrum.
-    It comes some frames at a time.
+    Bins between 0 Hz and the Nyquist frequency are doubled, so that a frame's sum is the energy of the whole spectrum.
+    The frames come in parts.
     """
     shape = window(name, size).astype(np.float32)
-    for cut in some_at_once(frames(single(x), size, hop)):
+    for cut in in_parts(frames(single(x), size, hop)):
         windowed = cut - cut.mean(axis=1, keepdims=True)
         windowed *= shape
         result = power(fft.rfft(windowed, axis=1))
@@ -75,7 +75,7 @@ def spectrogram(x: Array, name: str, size: int, hop: int) -> Iterator[Array32]:
 
 
 def energies(x: Array, name: str, size: int, hop: int) -> Array:
-    """The sum over bins of `spectrogram` for each frame, by Parseval's theorem: no transform needed.
+    """The sum over bins of `spectrogram` for each frame, by Parseval's theorem, without a transform.
 
     `size` must be a multiple of `hop`: the weighted sums of hop-sized blocks are then shared by all frames.
     """
@@ -96,15 +96,15 @@ def energies(x: Array, name: str, size: int, hop: int) -> Array:
 def stft(x: Array32) -> Iterator[Complex32]:
     """Hann-windowed transforms (frame, bin) every 512 samples, centred: the ends are padded with silence.
 
-    They come some frames at a time.
+    The frames come in parts.
     """
     hann = window("hann", FFT).astype(np.float32)
-    for cut in some_at_once(frames(np.pad(x, FFT // 2), FFT, HOP)):
+    for cut in in_parts(frames(np.pad(x, FFT // 2), FFT, HOP)):
         yield fft.rfft(cut * hann, axis=1)
 
 
 def overlap_add(spectrum: Iterable[Complex32], count: int) -> Array32:
-    """The signal of an `stft` of `count` frames, which may come in parts: 512 samples for each frame but the first."""
+    """The signal of an `stft` of `count` frames, in parts or whole: 512 samples for each frame except the first."""
     hann = window("hann", FFT).astype(np.float32)
     inner = slice(FFT // 2, -(FFT // 2))
     return _added((fft.irfft(part, axis=1) * hann for part in spectrum), count)[inner] / _weight(count)[inner]
@@ -112,13 +112,13 @@ def overlap_add(spectrum: Iterable[Complex32], count: int) -> Array32:
 
 @lru_cache(maxsize=8)
 def _weight(count: int) -> Array32:
-    """What the windows of so many frames, used twice, add up to."""
+    """The sum of the squared windows of `count` frames."""
     hann = window("hann", FFT).astype(np.float32)
     return _added([np.broadcast_to(hann**2, (count, FFT))], count)
 
 
 def _added(parts: Iterable[Array32], count: int) -> Array32:
-    """Pieces of a signal, each 512 samples after the one before it, added up."""
+    """The sum of pieces of a signal, each 512 samples after the previous one."""
     total = np.zeros((count + FFT // HOP - 1, HOP), np.float32)
     start = 0
     for pieces in parts:
@@ -129,9 +129,9 @@ def _added(parts: Iterable[Array32], count: int) -> Array32:
 
 
 def mel_db(powers: Iterable[Array32], rate: float) -> Array32:
-    """Levels in dB (frame, band) of the powers of an `stft`, which may come in parts, in 128 mel bands.
+    """Levels in dB (frame, band), in 128 mel bands, of the powers of an `stft`, in parts or whole.
 
-    What lies 80 dB below the loudest is raised to that.
+    Values more than 80 dB below the loudest are raised to that floor.
     """
     filters = mel_filters(rate, _MEL_BANDS)
     level = 10.0 * np.log10(np.maximum(np.concatenate([(filters @ part.T).T for part in powers]), 1e-10))
@@ -140,9 +140,9 @@ def mel_db(powers: Iterable[Array32], rate: float) -> Array32:
 
 @lru_cache(maxsize=8)
 def mel_filters(rate: float, bands: int) -> sparse.csr_array:
-    """Triangles (band, bin) on Slaney's mel scale up to the Nyquist frequency, each of the same area.
+    """Triangular filters (band, bin) of equal area on Slaney's mel scale, up to the Nyquist frequency.
 
-    Source: M. Slaney, Auditory Toolbox (1998): linear to 1 kHz (200/3 Hz a mel), then 27 mels per factor 6.4.
+    Source: M. Slaney, Auditory Toolbox (1998): linear to 1 kHz (200/3 Hz per mel), then 27 mels per factor of 6.4.
     """
     edges = _from_mel(np.linspace(0.0, _to_mel(rate / 2), bands + 2))
     frequency = np.linspace(0.0, rate / 2, FFT // 2 + 1)

@@ -1,4 +1,4 @@
-"""Warmth: energy below 260 Hz, loudness of lows and highs, centroid, and how straight the spectrum falls.
+"""Warmth: energy below 260 Hz, loudness of lows and highs, centroid, and linearity of the spectrum's decay.
 
 Regression: A. Pearce, T. Brookes and R. Mason, AudioCommons deliverable D5.8 (2019), timbral models 0.4.
 """
@@ -31,7 +31,7 @@ def value(x: Array, starts: list[int], rate: float, low_loudness: float, high_lo
     """Warmth of a signal.
 
     Args:
-        starts: samples where its notes begin.
+        starts: samples of its onsets.
         low_loudness: mean loudness between 1 and 4 Bark.
         high_loudness: rms-weighted loudness between 8 and 24 Bark.
     """
@@ -49,7 +49,7 @@ def value(x: Array, starts: list[int], rate: float, low_loudness: float, high_lo
 
 
 def _note(x: Array, rate: float) -> _Note | None:
-    """The features of what sounds from one onset to the next; None for silence."""
+    """The features of the sound from one onset to the next; None for silence."""
     if not np.any(x):
         return None
     spectrum = _spectrum(x)
@@ -69,10 +69,10 @@ def _note(x: Array, rate: float) -> _Note | None:
 
 
 def _spectrum(x: Array) -> Array:
-    """Power summed over frames of at most 8192 samples, of peak 1. Double precision: its tail is looked at in dB."""
+    """Power summed over frames of at most 8192 samples, scaled to peak 1. Double precision: its tail is used in dB."""
     size = min(len(x), _SIZE)
     total = np.zeros(_SIZE // 2 + 1)
-    for cut in spectra.some_at_once(spectra.frames(x, size, size - size // 8)):
+    for cut in spectra.in_parts(spectra.frames(x, size, size - size // 8)):
         spectrum = fft.rfft((cut - cut.mean(axis=1, keepdims=True)) * spectra.window(("tukey", 0.25), size), _SIZE)
         total += np.sum(spectrum.real**2 + spectrum.imag**2, axis=0)
     total[1:-1] *= 2.0
@@ -80,7 +80,7 @@ def _spectrum(x: Array) -> Array:
 
 
 def _straightness(x: Array, y: Array) -> float:
-    """R² of a line through the points."""
+    """R² of a linear regression."""
     centred = y - y.mean()
     slope = np.sum((x - x.mean()) * centred) / np.sum((x - x.mean()) ** 2)
     return float(1.0 - np.sum((centred - slope * (x - x.mean())) ** 2) / np.sum(centred**2))

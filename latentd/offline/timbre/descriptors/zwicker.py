@@ -1,7 +1,7 @@
-"""Specific loudness of short windows after Zwicker: third-octave levels to sone per Bark, for all windows at once.
+"""Specific loudness after Zwicker: from third-octave levels to sone per Bark, for all windows at once.
 
 Method and tables: ISO 532 B / DIN 45631, as the BASIC program of E. Zwicker, H. Fastl, U. Widmann, K. Kurakata,
-S. Kuwano and S. Namba, J. Acoust. Soc. Jpn. (E) 12, 1 (1991) states them, for a free field.
+S. Kuwano and S. Namba, J. Acoust. Soc. Jpn. (E) 12, 1 (1991) has them, for a free field.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BANDWIDTH_DB = np.array([
 _EDGE = np.array([
     0.9, 1.8, 2.8, 3.5, 4.4, 5.4, 6.6, 7.9, 9.2, 10.6, 12.3, 13.8, 15.2, 16.7, 18.1, 19.3, 20.6, 21.8, 22.7, 23.6, 24.0,
 ])
-# The upper slopes of masking, in sone per Bark and Bark: one row per range of specific loudness, one column per band.
+# The upper slopes of masking in sone per Bark, per Bark: a row per range of specific loudness, a column per band.
 _RANGE_SONE = np.array([
     21.5, 18, 15.1, 11.5, 9, 6.1, 4.4, 3.1, 2.13, 1.36, 0.82, 0.42, 0.30, 0.22, 0.15, 0.10, 0.035, 0,
 ])
@@ -65,12 +65,12 @@ _LAST_RANGE = len(_RANGE_SONE) - 1
 
 
 def specific_loudness(levels_db: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Sone per Bark (window, 240) of third-octave levels (window, 28), and whether each window is loud at all."""
+    """Sone per Bark (window, 240) of third-octave levels (window, 28), and whether each window is audible."""
     return _with_masking(_main_loudness(levels_db))
 
 
 def _main_loudness(levels_db: Array) -> Array:
-    """Loudness (window, 21) of each critical band by itself; the last is the empty band that ends the scale."""
+    """Loudness (window, 21) of each critical band by itself; the last is the empty band at the end of the scale."""
     excitation = np.concatenate([_low_bands(levels_db[:, :11]), levels_db[:, 11:]], axis=1)
     level = excitation - _EAR_DB - _BANDWIDTH_DB
     threshold = 0.0635 * 10.0 ** (0.025 * _QUIET_DB)
@@ -81,7 +81,7 @@ def _main_loudness(levels_db: Array) -> Array:
 
 
 def _low_bands(levels_db: Array) -> Array:
-    """Levels (window, 3) of the three lowest critical bands, from their eleven third octaves; 0 where there is none."""
+    """Levels (window, 3) of the three lowest critical bands, from their eleven third octaves; 0 without energy."""
     within = levels_db[:, None, :] <= _RANGE_DB[:, None] - _WEIGHT_DB
     within[:, -1] = True
     weight = np.take_along_axis(_WEIGHT_DB, np.argmax(within, axis=1), axis=0)
@@ -91,10 +91,10 @@ def _low_bands(levels_db: Array) -> Array:
 
 
 def _with_masking(main: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Add the upper slopes: from band to band the loudness rises at once and falls along a slope.
+    """Add the upper slopes of masking: from band to band the loudness rises immediately and falls along a slope.
 
-    All windows take one piece (a plateau or a part of a slope) at a time, each at its own place on the Bark scale. The
-    positions are kept as the multiples of 0.1 that the standard's program rounds them to, with its own rounding.
+    Each step of the loop adds one piece (a plateau or a part of a slope) to all windows, each at its own place on the
+    Bark scale. Positions are rounded to multiples of 0.1 exactly as in the standard's program.
     """
     count = len(main)
     rows = np.arange(count)
@@ -128,14 +128,14 @@ def _with_masking(main: Array) -> tuple[Array, NDArray[np.bool_]]:
 
 
 def _drawn(pieces: list[tuple[Array, Array, Array]], count: int) -> Array:
-    """The pattern (window, 240) of pieces that lie end to end: the point where two meet belongs to the later one."""
+    """The pattern (window, 240) of consecutive pieces: the point where two meet belongs to the later one."""
     length, start, slope = (np.array(part).T for part in zip(*pieces, strict=True))
     first = np.cumsum(length, axis=1) - length
     repeats = length.astype(np.intp).ravel()
     inside = np.tile(np.arange(POINTS), count) - np.repeat(first.ravel(), repeats)
     values = np.repeat(start.ravel(), repeats) - inside * 0.1 * np.repeat(slope.ravel(), repeats)
     pattern = values.reshape(count, POINTS)
-    # Point p of the pattern stands for (p + 1) / 10 Bark: one step further than the pieces are laid out here.
+    # Point p of the pattern is at (p + 1) / 10 Bark: one step after its place in the pieces.
     last = np.array([np.flatnonzero(row)[-1] for row in length])
     rows = np.arange(count)
     end = start[rows, last] - length[rows, last] * 0.1 * slope[rows, last]
