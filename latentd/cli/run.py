@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -13,9 +15,11 @@ import click
 from latentd.config.config import Config, OutputName, load_config
 from latentd.daemon.log import start_log
 from latentd.errors import LatentdError, UserError
+from latentd.model import loading
 
 if TYPE_CHECKING:
     from latentd.daemon.service import Service
+    from latentd.model.playable import Playable
 
 
 @click.command(
@@ -46,34 +50,37 @@ def command(
 
     Every setting with its default and meaning: `latentd check --defaults`.
     """
-    listener = start_log(logging.DEBUG if verbose else logging.INFO)
+    gc.disable()  # until the end: see `calm_collector`
     load = partial(load_config, config, settings, model=model, mappings=list(mappings), output=output, listen=listen)
+    with contextlib.ExitStack() as stack:
+        with _all_mistakes(load):
+            chosen = load()
+            read = loading.begin(chosen.model)  # in a copy of this process, so before the log's thread starts
+            stack.callback(start_log(logging.DEBUG if verbose else logging.INFO).stop)
+            service = _opened(chosen, read)
+        service.run()
+
+
+@contextlib.contextmanager
+def _all_mistakes(load: Callable[..., Config]) -> Iterator[None]:
+    """Whatever is in the way, raise all mistakes of the configuration and of what it names, as `latentd check` does."""
     try:
-        _opened(load).run()
-    finally:
-        listener.stop()
-
-
-def _opened(load: Callable[..., Config]) -> Service:
-    """The daemon, ready to play.
-
-    Raises:
-        DocumentErrors: all mistakes of the configuration and of what it names, as `latentd check` lists them.
-        LatentdError: something else is in the way.
-    """
-    from latentd.daemon.network import warn_if_alone
-    from latentd.daemon.service import Service
-    from latentd.inputs.mapping import alike
-
-    try:
-        chosen = load()
-        for _, fault in alike(chosen.mappings):
-            raise UserError(fault)
-        service = Service(chosen)
+        yield
     except LatentdError:
         from latentd.config import references
 
         load(look=references.mistakes)  # takes longer: reads all that is named
         raise
+
+
+def _opened(chosen: Config, read: Callable[[], Playable]) -> Service:
+    """The daemon, ready to play."""
+    from latentd.daemon.network import warn_if_alone
+    from latentd.daemon.service import Service  # takes about as long as the model
+    from latentd.inputs.mapping import alike
+
+    for _, fault in alike(chosen.mappings):
+        raise UserError(fault)
+    service = Service(chosen, read())
     warn_if_alone(chosen.address[0], chosen.allow)
     return service

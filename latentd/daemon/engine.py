@@ -12,7 +12,7 @@ from latentd.instrument.motion import Glide, PointMotion, Recording
 from latentd.instrument.pad import XY, Pad
 from latentd.instrument.point import Point
 from latentd.instrument.shaping import Shaping, ShapingSettings
-from latentd.model.bundle import Model
+from latentd.model.playable import Playable
 from latentd.outputs import Output
 from latentd.status import Status
 from latentd.synth.amsynth import Array, to_patch
@@ -27,7 +27,13 @@ class Engine:
     """Owns all state between input and output. One thread; time is an argument; nothing here waits."""
 
     def __init__(
-        self, inputs: Inputs, gesture: Gesture, model: Model, shaping: ShapingSettings, output: Output, status: Status
+        self,
+        inputs: Inputs,
+        gesture: Gesture,
+        model: Playable,
+        shaping: ShapingSettings,
+        output: Output,
+        status: Status,
     ) -> None:
         self.inputs = inputs
         self.gesture = gesture
@@ -130,7 +136,7 @@ class Engine:
             point = point._replace(x=x, y=y)
         self._own_point = point
 
-    def use_model(self, model: Model) -> None:
+    def use_model(self, model: Playable) -> None:
         """Decode with another model from the next tick on; the point on the pad stays where it is."""
         self.model = model
         self.pad = Pad(model.box, model.landmarks)

@@ -26,7 +26,7 @@ from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import JACK_PORT, Inputs
 from latentd.instrument.gesture import Gesture
 from latentd.instrument.gesture_settings import GestureSettings
-from latentd.model import bundle
+from latentd.model.playable import Playable
 from latentd.osc import packets
 from latentd.status import Status
 from latentd.synth.amsynth import NAMES
@@ -56,7 +56,7 @@ class Service:
         LatentdError: something that it needs cannot be opened; whatever was opened is closed again.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, model: Playable) -> None:
         self.config = config
         self.status = Status()
         self._started = time.monotonic()
@@ -76,13 +76,12 @@ class Service:
         self._seen = (0, 0)
         self._allowed = Allowed(config.allow)
         with contextlib.ExitStack() as stack:
-            self._open(stack)
+            self._open(stack, model)
             self._stack = stack.pop_all()
 
-    def _open(self, stack: contextlib.ExitStack) -> None:
+    def _open(self, stack: contextlib.ExitStack, model: Playable) -> None:
         config = self.config
         mappings = [load_mapping(name) for name in config.mappings]
-        model = bundle.load(config.model)
         self._socket = stack.enter_context(listen(config.address))
         self.background = Background()
         stack.callback(self.background.close)

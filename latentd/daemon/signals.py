@@ -42,8 +42,10 @@ def signals(stop: Callable[[], None]) -> Iterator[socket.socket]:
 
 @contextlib.contextmanager
 def calm_collector() -> Iterator[None]:
-    """No garbage collection while playing: what is here now stays, the rest is collected when the loop says so."""
-    gc.collect()
+    """No garbage collection while playing: what is here now stays, the rest is collected when the loop says so.
+
+    A start leaves some 700 objects of garbage, which are not worth the 40 ms that it takes to look for them.
+    """
     gc.freeze()
     gc.disable()
     try:

@@ -18,6 +18,7 @@ from latentd.osc.client import Client
 from latentd.system import machine
 from latentd.system.machine import JackFacts
 from latentd.system.processes import Child, Children, need
+from latentd.system.resources import python_environment
 
 # For anything to come up; only a broken or very slow machine meets it.
 _LIMIT_S = 20.0
@@ -175,7 +176,7 @@ def _start_daemon(children: Children, folder: Path, wishes: Wishes, server: Serv
         argv += ["--set", f"{key}={value}"]
     if wishes.model is not None:
         argv += ["--model", wishes.model]
-    return children.start("latentd", argv, _python_env(server.env))
+    return children.start("latentd", argv, python_environment(server.env))
 
 
 def _start_synth(children: Children, folder: Path, wishes: Wishes, server: Server, name: str) -> Child:
@@ -195,13 +196,7 @@ def _start_band(children: Children, wishes: Wishes, server: Server, synth: str) 
     record = str(wishes.record.resolve()) if wishes.record is not None else ""
     notes = "notes" if wishes.notes else "silent"
     argv = [sys.executable, "-m", "latentd.demo.band", "latentd-band", synth, notes, record]
-    return children.start("band", argv, _python_env(server.env), talks=True)
-
-
-def _python_env(env: Mapping[str, str]) -> dict[str, str]:
-    """Whatever way latentd itself was found, the child finds the same one."""
-    package = str(Path(__file__).parents[2])
-    return {**env, "PYTHONPATH": os.pathsep.join(filter(None, (package, env.get("PYTHONPATH"))))}
+    return children.start("band", argv, python_environment(server.env), talks=True)
 
 
 def _answers(client: Client) -> bool:

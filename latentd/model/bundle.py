@@ -19,7 +19,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
@@ -29,6 +29,7 @@ from safetensors import numpy as tensor_files
 from latentd.errors import LatentdError, UserError
 from latentd.model.decoder import Decoder, Encoder, Layout, Network, SoundEncoder
 from latentd.model.pad_sounds import DESCRIPTORS, PICTURE, Sounds
+from latentd.model.playable import Landmark, Playable
 from latentd.schema.documents import Strict
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
@@ -131,25 +132,12 @@ class Landmarks(Strict):
     landmarks: list[LandmarkRow]
 
 
-class Landmark(NamedTuple):
-    """A named pad point, 0..1."""
-
-    name: str
-    x: float
-    y: float
-
-
 @dataclass(frozen=True)
-class Model:
-    """A loaded bundle. `box` is [[left, bottom], [right, top]] in latent units."""
+class Model(Playable):
+    """A loaded bundle: what plays, and all the rest of it."""
 
-    name: str
-    decoder: Decoder
     encoder: Encoder | SoundEncoder
-    box: Array
-    landmarks: list[Landmark]
     manifest: Manifest
-    folder: Path
     sounds: Sounds | None = None
 
 

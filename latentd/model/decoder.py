@@ -147,6 +147,8 @@ class Decoder:
     Attributes:
         categories: the category parameters it chooses, as indices into `amsynth.PARAMETERS`: the order of `held`.
         margin: by how much (in logits) another class must beat the held one, so that jitter at a border flips nothing.
+        network: from a latent point to the columns.
+        constants: params (41,), which count where `layout` has no column.
     """
 
     def __init__(self, layout: Layout, network: Network, constants: Array, margin: float) -> None:
@@ -154,8 +156,8 @@ class Decoder:
         self.layout = layout
         self.categories = layout.categories
         self.margin = margin
-        self._network = network
-        self._constants: list[float] = constants.tolist()
+        self.network = network
+        self.constants: list[float] = constants.tolist()
         self._classes = [
             (i, float(amsynth.PARAMS_STEP[i]), columns.start, columns.stop)
             for i, columns in zip(layout.categories, layout.slices(), strict=True)
@@ -200,7 +202,7 @@ class Decoder:
             np.multiply(hidden, self._slope, out=bent)
             np.maximum(hidden, bent, out=hidden)
         columns: list[float] = np.dot(self._last, self._last_input, out=self._scores).tolist()
-        params = self._constants.copy()
+        params = self.constants.copy()
         for i, half in zip(self.layout.continuous, columns, strict=False):
             params[i] = 0.5 + 0.5 * math.tanh(half)  # the logistic function, in a form that cannot overflow
         for n, (i, step, start, stop) in enumerate(self._classes):
@@ -212,8 +214,8 @@ class Decoder:
 
     def decode_many(self, zs: Array) -> Array:
         """Latent points (n, 2) to params (n, 41), each as `decode` without `held` gives it."""
-        scores = self._network(zs)
-        params = np.tile(self._constants, (len(zs), 1))
+        scores = self.network(zs)
+        params = np.tile(self.constants, (len(zs), 1))
         continuous = list(self.layout.continuous)
         params[:, continuous] = np.tanh(scores[:, : len(continuous)] * 0.5) * 0.5 + 0.5
         for i, columns in zip(self.categories, self.layout.slices(), strict=True):

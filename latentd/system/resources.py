@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +28,12 @@ def folder(kind: Literal["mappings", "models"]) -> Path:
         if candidate.is_dir():
             return candidate
     raise LatentdError(f"The shipped {kind} are missing beside {_PACKAGE}", "Install latentd again")
+
+
+def python_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """`env` for a Python process that shall find the same latentd as this one, whatever way that was found."""
+    path = filter(None, (str(_PACKAGE.parent), env.get("PYTHONPATH")))
+    return {**env, "PYTHONPATH": os.pathsep.join(path)}
 
 
 def install_offline(extra: str = "offline") -> str:

@@ -83,7 +83,7 @@ def test_what_was_chosen_stays_chosen_while_the_point_rests(z: Array, held: tupl
 def test_jitter_at_a_border_flips_nothing_and_a_real_crossing_flips_once() -> None:
     """Along a line from one class to another, with noise smaller than the margin can absorb."""
     decoder = _decoder(margin=0.5)
-    weights = decoder._network.layers[0][0][list(range(*LAYOUT.slices()[0].indices(LAYOUT.width)))]
+    weights = decoder.network.layers[0][0][list(range(*LAYOUT.slices()[0].indices(LAYOUT.width)))]
     noise = 0.2 / np.abs(weights[:, None] - weights[None]).max()
     random = np.random.default_rng(3)
     path = np.linspace((-3.0, -1.0), (3.0, 1.0), 4000) + random.uniform(-noise, noise, (4000, 2)) / 2

@@ -7,7 +7,7 @@ from typing import Any
 
 from latentd.daemon.context import Call
 from latentd.errors import LatentdError, UserError
-from latentd.model import bundle
+from latentd.model import loading
 
 log = logging.getLogger(__name__)
 
@@ -52,4 +52,4 @@ def _load(call: Call, name_or_path: str, change: _Change | None) -> None:
         call.reply("/latentd/loaded", result.name)
         log.info("model %s, wanted by %s", result.name, call.sender[0])
 
-    call.in_background(lambda: bundle.load(name_or_path), loaded)
+    call.in_background(lambda: loading.load(name_or_path), loaded)

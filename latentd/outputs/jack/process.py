@@ -8,9 +8,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from latentd.system.keep_warm import roaming
+from latentd.system.resources import python_environment
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +47,6 @@ class JackProcess:
 
     def start(self, now: float) -> None:
         """Start one; returns when the program is loaded (about 1 ms), long before JACK is reached."""
-        # Whatever way latentd itself was found, the child finds the same one.
-        package = str(Path(__file__).parents[3])
-        path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
         try:
             with roaming():
                 self._process = subprocess.Popen(
@@ -57,7 +54,7 @@ class JackProcess:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     pass_fds=self._fds,
-                    env={**os.environ, "PYTHONPATH": path},
+                    env=python_environment(),
                 )
         except OSError as error:
             self._retry(now, f"cannot start a process: {error.strerror}")
