@@ -33,9 +33,16 @@ class Gesture:
         nobody | A is released and B moves | B
         A      | A lapses and B moves      | B
         nobody | A lapses and B moves      | B
+        A      | B moves and A lapses      | B
+        A      | B moves and A is released | B
+        A      | A moves last and lapses   | A
+        nobody | B moves and A lapses      | B
+        nobody | B moves and A is released | B
+        nobody | A moves last and lapses   | A
         any    | a landmark                | nobody
 
-    A leader that may lead no longer keeps the lead until another source may; the point stays where it is.
+    A leader that may lead no longer keeps the lead until another source may; the point stays where it is, unless
+    another source has sent a newer point meanwhile: the last word counts.
     """
 
     def __init__(self, settings: dict[str, GestureSettings]) -> None:
@@ -100,8 +107,10 @@ class Gesture:
     def next_step(self, now: float) -> float | None:
         """When `step` wants a call without new points; None once everything rests."""
         leader = self._leader
-        if leader is None or self.still:
+        if leader is None:
             return None
+        if self.still:
+            return max(leader.lapses(), now) if self._successor(leader) else None
         if self.xy != leader.raw:
             return now + _STEP_S
         return max(leader.last_t + REST_S, now)
@@ -109,10 +118,17 @@ class Gesture:
     def _choose(self, now: float) -> GestureSource | None:
         """The source that leads now; None when no source may."""
         able = [source for source in self._sources.values() if source.may_lead(now)]
-        if len(able) < 2:
-            return able[0] if able else None
+        if not able:
+            return self._successor(self._leader) if self._leader else None
+        if len(able) == 1:
+            return able[0]
         top = max(source.priority for source in able)
         rivals = [source for source in able if source.priority == top]
         if self._leader in rivals:
             return self._leader
         return max(rivals, key=lambda source: source.since)
+
+    def _successor(self, leader: GestureSource) -> GestureSource | None:
+        """Who takes over once nobody may lead: the source whose point is the newest; None when that is the leader's."""
+        newest = max(self._sources.values(), key=lambda source: source.point_t)
+        return newest if newest.point_t > leader.point_t and newest.counts() else None

@@ -79,11 +79,12 @@ class GestureSource:
         raw: where it is on the pad, before the filter; None until it has sent a position that counts.
         last_t: when it last sent anything (monotonic s); minus infinity once it has lapsed by a landmark or a command.
         since: when it became active.
+        point_t: when it sent the newest position that counts; minus infinity once a landmark took the point.
     """
 
     __slots__ = (
         "_device", "_last_touch", "_last_xy", "_moved_t", "_picked_up", "_received_t", "_settings", "_touch_t",
-        "_yielded_at", "filters", "last_t", "position", "raw", "since", "touch",
+        "_yielded_at", "filters", "last_t", "point_t", "position", "raw", "since", "touch",
     )  # fmt: skip
 
     def __init__(self, settings: GestureSettings) -> None:
@@ -91,7 +92,7 @@ class GestureSource:
         self.touch = _UNKNOWN
         self.position = _LIVE
         self.raw: XY | None = None
-        self.last_t = self.since = -math.inf
+        self.last_t = self.since = self.point_t = -math.inf
         self._received_t = self._moved_t = self._touch_t = -math.inf  # last message, new position, change of touch
         self._last_xy: tuple[float | None, float | None] | None = None  # as the last message had it
         self._last_touch: bool | None = None
@@ -109,13 +110,22 @@ class GestureSource:
         """Touched, or without touch, at a known position, and not lapsed."""
         if self.touch is _OFF or self.position is _STALE:
             return False
-        limit = self._settings.timeout_s or (HELD_S if self.touch is _ON else RELEASE_S)
-        return now - self.last_t < limit
+        return now < self.last_t + self._limit_s()
+
+    def lapses(self) -> float:
+        """When it is no longer active, if it sends nothing more (monotonic s)."""
+        return self.last_t if self.touch is _OFF else self.last_t + self._limit_s()
+
+    def _limit_s(self) -> float:
+        return self._settings.timeout_s or (HELD_S if self.touch is _ON else RELEASE_S)
 
     def may_lead(self, now: float) -> bool:
         """Active, and its position moves the point on one axis at least."""
-        picked_up = self._picked_up[0] or self._picked_up[1]
-        return self.position is _LIVE and picked_up and self.raw is not None and self.active(now)
+        return self.counts() and self.active(now)
+
+    def counts(self) -> bool:
+        """Its position moves the point on one axis at least, should it lead."""
+        return self.position is _LIVE and (self._picked_up[0] or self._picked_up[1]) and self.raw is not None
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -136,6 +146,7 @@ class GestureSource:
             point.relative or _distance(self.raw, self._yielded_at) > self._settings.retake
         ):
             self.position = _LIVE
+        self.point_t = point.t
 
     def _update(self, point: Point, present: XY) -> None:
         """Touch and position, as their tables say."""
@@ -168,7 +179,7 @@ class GestureSource:
         """A landmark has the point now: a source that streams on where it was shall not take it back at once."""
         if self.position is _LIVE and self.raw is not None and self._settings.retake > 0.0 and self.active(now):
             self.position, self._yielded_at = _YIELDED, self.raw
-        self.last_t = -math.inf
+        self.last_t = self.point_t = -math.inf
 
     def lose_lead(self) -> None:
         """Another source leads now: a soft one must be picked up again."""

@@ -17,7 +17,7 @@ _INSTANT_S = 1e-6
 class Axis:
     """One-euro filter of one coordinate. A fresh one and a reset one behave alike; time 0.0 is a time."""
 
-    __slots__ = ("_primed", "_raw", "_settings", "_speed", "_t", "value")
+    __slots__ = ("_primed", "_settings", "_speed", "_t", "value")
 
     def __init__(self, settings: Filter) -> None:
         self._settings = settings
@@ -26,19 +26,18 @@ class Axis:
     def reset(self) -> None:
         """Forget everything: the next sample passes unchanged."""
         self._primed = False
-        self._raw = self._speed = self._t = self.value = 0.0
+        self._speed = self._t = self.value = 0.0
 
     def step(self, raw: float, t: float, fast: bool = False) -> float:
         """Feed one sample taken at `t` (monotonic s); `fast` closes in on an input that has stopped."""
         if not self._primed:
-            self._primed, self._raw, self._t, self.value = True, raw, t, raw
+            self._primed, self._t, self.value = True, t, raw
             return raw
         dt = t - self._t
         if dt < _INSTANT_S:  # two samples of one instant: the newer replaces, speed unknown
-            self._raw = raw
             return self.value
         settings = self._settings
-        speed = (raw - self._raw) / dt
+        speed = (raw - self.value) / dt  # from the filtered value, as published: less lag than from the last sample
         self._speed += _alpha(settings.derivative_cutoff_hz, dt) * (speed - self._speed)
         cutoff = settings.min_cutoff_hz + settings.beta * abs(self._speed)
         if fast:
@@ -46,7 +45,7 @@ class Axis:
         self.value += _alpha(cutoff, dt) * (raw - self.value)
         if abs(raw - self.value) < _SNAP:
             self.value = raw
-        self._raw, self._t = raw, t
+        self._t = t
         return self.value
 
 

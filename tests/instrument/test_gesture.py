@@ -263,7 +263,7 @@ def test_a_reset_filter_is_a_fresh_filter_and_zero_is_a_time() -> None:
 
 
 def test_the_filter_is_the_published_one() -> None:
-    """Casiez, Roussel and Vogel 2012, with the speed taken from raw samples; computed by hand for two steps."""
+    """Casiez, Roussel and Vogel 2012, computed by hand for three steps: the speed is taken from the filtered value."""
     axis = Axis(Filter(min_cutoff_hz=1.0, beta=0.5, derivative_cutoff_hz=1.0))
 
     def alpha(cutoff: float, dt: float) -> float:
@@ -274,6 +274,56 @@ def test_the_filter_is_the_published_one() -> None:
     speed = alpha(1.0, 0.1) * (0.6 - 0.2) / 0.1
     expected = 0.2 + alpha(1.0 + 0.5 * speed, 0.1) * (0.6 - 0.2)
     assert axis.step(0.6, 0.1) == pytest.approx(expected)
+    speed += alpha(1.0, 0.1) * ((0.7 - expected) / 0.1 - speed)
+    expected += alpha(1.0 + 0.5 * speed, 0.1) * (0.7 - expected)
+    assert axis.step(0.7, 0.2) == pytest.approx(expected)
+
+
+def test_the_last_word_counts_once_its_rivals_fall_silent() -> None:
+    g = gesture(a=plain(), b=plain())
+    g.step([at(0.4, 0.6, 0.0, "a")], 0.0)
+    g.step([at(0.5, 0.9, 0.2, "b")], 0.2)
+    assert g.xy == (0.4, 0.6)
+    run_out(g, 0.2)
+    assert g.xy == (0.5, 0.9)
+
+
+def test_a_lifted_finger_leaves_the_point_to_what_another_source_said_since_it_moved() -> None:
+    g = gesture(a=plain(), b=plain())
+    g.step([at(0.4, 0.6, 0.0, "a", touch=True)], 0.0)
+    g.step([at(0.5, 0.9, 1.0, "b")], 1.0)
+    g.step([at(0.4, 0.6, 5.0, "a", touch=False)], 5.0)
+    run_out(g, 5.0)
+    assert g.xy == (0.5, 0.9)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.001, 0.7)), min_size=1
+    )
+)
+def test_p1_when_all_input_stops_the_point_is_the_last_one_of_whichever_source(
+    events: list[tuple[str, float, float, float]],
+) -> None:
+    g = gesture(a=GestureSettings(), b=plain(), c=plain(priority=1))
+    now = 0.0
+    for source, x, y, wait_s in events:
+        now += wait_s
+        g.step([at(x, y, now, source)], now)
+    run_out(g, now)
+    assert g.xy == events[-1][1:3]
+    assert g.leader == events[-1][0]
+
+
+def run_out(g: Gesture, now: float) -> None:
+    """Step as the gesture asks, until it rests."""
+    for _ in range(2000):
+        due = g.next_step(now)
+        if due is None:
+            break
+        now = max(due, now + 1e-4)
+        g.step([], now)
+    assert g.next_step(now) is None
 
 
 @settings(deadline=None, max_examples=200)
@@ -301,13 +351,7 @@ def test_p4_whatever_arrives_the_point_stays_on_the_pad_and_comes_to_rest(
         g.step([Point(x, y, touch, source, now, relative)], now)
         assert 0.0 <= g.xy[0] <= 1.0
         assert 0.0 <= g.xy[1] <= 1.0
-    for _ in range(2000):
-        due = g.next_step(now)
-        if due is None:
-            break
-        now = max(due, now + 1e-4)
-        g.step([], now)
-    assert g.next_step(now) is None
+    run_out(g, now)
 
 
 def test_the_two_ends_of_a_range_must_differ() -> None:

@@ -161,6 +161,23 @@ class Players:
         self.gesture.release("A")
         self.gesture.step([], self.now)
 
+    def lapse(self) -> None:
+        self.now += 1.0
+        self.gesture.step([], self.now)
+
+    def move_and_lapse(self) -> None:
+        self.move("B")
+        self.lapse()
+
+    def move_and_release(self) -> None:
+        self.move("B")
+        self.release()
+
+    def move_last_and_lapse(self) -> None:
+        self.gesture.step([Point(0.9, 0.9, None, "B", self.now)], self.now)  # without touch it lapses by then, too
+        self.move("A")
+        self.lapse()
+
     def release_and_move(self) -> None:
         self.gesture.release("A")
         self.move("B")
@@ -187,6 +204,9 @@ LEADER = StateTable(
         "A is released": Players.release,
         "A is released and B moves": Players.release_and_move,
         "A lapses and B moves": lambda players: players.move("B", after_s=1.0),
+        "B moves and A lapses": Players.move_and_lapse,
+        "B moves and A is released": Players.move_and_release,
+        "A moves last and lapses": Players.move_last_and_lapse,
         "a landmark": Players.landmark,
     },
 )
