@@ -6,6 +6,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable
+from enum import Enum, auto
 from pathlib import Path
 
 from latentd.config.config import Config
@@ -22,13 +23,74 @@ from latentd.synth.midimap import Midimap
 
 log = logging.getLogger(__name__)
 
-_NOT_STARTED_FOR_US = "MIDI through JACK, until an amSynth comes that was started for us with NSM_URL={url}"
-_ANSWERS = "amSynth answers on its own OSC interface"
-_SILENT = "amSynth does not answer on its OSC interface, but its MIDI port is there"
+# A synth's MIDI port appears a moment before or after its announcement.
+_MISSING_S = 5.0
 
 
-# A synth's MIDI port comes a moment before or behind its announcement.
-_MUTE_S = 5.0
+class Choice(Enum):
+    """Which output plays, and why. What is not in this table changes nothing:
+
+    state       | event                                  | next state
+    UNANNOUNCED | amSynth answers                        | ANSWERING
+    REMEMBERED  | amSynth gone, its MIDI port connected  | SILENT
+    ANSWERING   | amSynth gone, its MIDI port connected  | SILENT
+    SILENT      | amSynth answers                        | ANSWERING
+    """
+
+    # name = why, the output that plays (None: `auto` does not choose it)
+    CONFIGURED = "as configured", None
+    UNANNOUNCED = "MIDI through JACK, until an amSynth is started with NSM_URL={url}", "jack"
+    REMEMBERED = "amSynth announced itself here before", "osc"
+    ANSWERING = "amSynth answers on its own OSC interface", "osc"
+    SILENT = "amSynth does not answer on its OSC interface, but its MIDI port is there", "jack"
+
+    def __init__(self, why: str, plays: str | None) -> None:
+        self.why = why
+        self.plays = plays
+
+    def following(self, osc: AmsynthOsc, jack: JackPort) -> Choice:
+        """The choice from now on: amSynth's own interface while it answers, MIDI while only that reaches the synth."""
+        if self.plays == "jack" and osc.connected:
+            return Choice.ANSWERING
+        if self.plays == "osc" and osc.gone and jack.connected:
+            return Choice.SILENT
+        return self
+
+
+class PortState(Enum):
+    """See `PortWatch`."""
+
+    PRESENT = auto()
+    MISSING = auto()
+    WARNED = auto()
+
+
+class PortWatch:
+    """Notices, once, an amSynth that answers while the JACK server lacks its MIDI port: nobody hears it.
+
+    It has outlived its JACK server, or was there before it. What is not in this table changes nothing:
+
+        state   | event           | next state
+        PRESENT | missing         | MISSING
+        MISSING | missing for 5 s | WARNED
+        MISSING | there           | PRESENT
+        WARNED  | there           | PRESENT
+    """
+
+    def __init__(self) -> None:
+        self.state = PortState.PRESENT
+        self._since_s = 0.0
+
+    def step(self, missing: bool, now: float) -> bool:
+        """Take what holds at `now`; True when it is time to warn."""
+        if not missing:
+            self.state = PortState.PRESENT
+        elif self.state is PortState.PRESENT:
+            self.state, self._since_s = PortState.MISSING, now
+        elif self.state is PortState.MISSING and now > self._since_s + _MISSING_S:
+            self.state = PortState.WARNED
+            return True
+        return False
 
 
 class SynthLink:
@@ -36,12 +98,10 @@ class SynthLink:
 
     Attributes:
         output: the one that plays now.
-        why: the reason, for people.
     """
 
     def __init__(self, config: Config, send: Callable[[bytes, Sender], None], submit: Submit) -> None:
         wanted = config.output
-        self._auto = wanted == "auto"
         reached = cc_map(config)
         alone = _alone(config, reached)
         # With `osc` the JACK port still carries MIDI from controllers, and notes to the synth.
@@ -61,14 +121,17 @@ class SynthLink:
         opened: tuple[Output | None, ...] = (self.osc, self.jack, alone)
         self._outputs = [output for output in opened if output is not None]
         self._jack_due = -math.inf
-        self._mute_since: float | None = None  # infinite once it has been said
+        self._port_watch = PortWatch()
+        self._url = f"osc.udp://127.0.0.1:{config.address[1]}/"
+        self._choice = Choice.CONFIGURED
         self.output = self._outputs[0]
-        self.why = "as configured"
-        if self._auto and self.jack is not None and self.osc is not None:
-            known = self.osc.address is not None
-            self.output = self.osc if known else self.jack
-            url = f"osc.udp://127.0.0.1:{config.address[1]}/"
-            self.why = "amSynth announced itself here before" if known else _NOT_STARTED_FOR_US.format(url=url)
+        if wanted == "auto" and self.osc is not None:
+            self._play(Choice.UNANNOUNCED if self.osc.address is None else Choice.REMEMBERED)
+
+    @property
+    def why(self) -> str:
+        """Why this output plays, for people."""
+        return self._choice.why.format(url=self._url)
 
     def wake(self) -> None:
         """One of the descriptors is readable, so the next `poll` looks at everything."""
@@ -82,38 +145,33 @@ class SynthLink:
             if now >= self._jack_due:  # a look costs several system calls
                 self._jack_due = self.jack.poll(now) or math.inf
             wakes.append(self._jack_due)
-        if self._auto:
+        if self._choice.plays:
             self._choose()
-        self._notice_mute(now)
+        if self._port_watch.step(self.port_missing, now):
+            log.warning(
+                "amSynth answers, but its MIDI port is not on this JACK server: if you do not hear it, start it again"
+            )
         return min(wakes, default=None)
 
     @property
-    def mute(self) -> bool:
+    def port_missing(self) -> bool:
         """amSynth answers on its own interface, but its MIDI port is not on the JACK server that runs."""
         osc, jack = self.osc, self.jack
         return osc is not None and jack is not None and osc.connected and jack.running and not jack.connected
 
-    def _notice_mute(self, now: float) -> None:
-        """Say it once: an amSynth that outlived its JACK server, or was there before it, obeys and is not heard."""
-        if not self.mute:
-            self._mute_since = None
-        elif self._mute_since is None:
-            self._mute_since = now
-        elif self._mute_since + _MUTE_S < now < math.inf:
-            self._mute_since = math.inf
-            log.warning(
-                "amSynth answers, but its MIDI port is not on this JACK server: if you do not hear it, start it again"
-            )
-
     def _choose(self) -> None:
-        """Prefer amSynth's own interface while it answers; fall back to MIDI while only that reaches the synth."""
-        osc, jack = self.osc, self.jack
-        assert osc is not None and jack is not None
-        if self.output is not osc and osc.connected:
-            self.output, self.why = osc, _ANSWERS
-            jack.release()
-        elif self.output is osc and not osc.connected and jack.connected and osc.gone:
-            self.output, self.why = jack, _SILENT
+        assert self.osc is not None and self.jack is not None
+        choice = self._choice.following(self.osc, self.jack)
+        if choice is not self._choice:
+            self._play(choice)
+            if choice.plays == "osc":
+                self.jack.release()
+
+    def _play(self, choice: Choice) -> None:
+        """Follow a choice of `auto`, which has both outputs."""
+        assert self.osc is not None and self.jack is not None
+        self._choice = choice
+        self.output = self.osc if choice.plays == "osc" else self.jack
 
     def receive(self, message: Message, sender: Sender, now: float) -> bool:
         """A message from the synth; False when it is none."""

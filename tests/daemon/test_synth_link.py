@@ -1,22 +1,34 @@
-"""Which CC map the outputs go by."""
+"""The link to the synth: which output plays and why, what is warned about, and which CC map is used."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from latentd.config.config import Config
-from latentd.daemon.synth_link import cc_map
+from latentd.daemon import synth_link
+from latentd.daemon.synth_link import Choice, PortState, PortWatch, SynthLink, cc_map
 from latentd.errors import LatentdError, UserError
+from latentd.instrument.point import Change
+from latentd.osc import packets
+from latentd.outputs.amsynth_osc import search
+from latentd.outputs.amsynth_osc.discovery import remember
+from latentd.outputs.amsynth_osc.output import run_now
 from latentd.synth import midimap
 from latentd.synth.amsynth import INDEX, NAMES
+from tests.support.state_table import StateTable, Transition, rows
+
+SYNTH = ("127.0.0.1", 20000)
 
 
 @pytest.fixture(autouse=True)
 def _plain_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever else has run here, `caplog` hears the log."""
+    """Whatever else has run here, `caplog` receives the log."""
     monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
 
 
@@ -75,3 +87,265 @@ def test_a_file_that_the_configuration_names_must_be_readable(output: str, tmp_p
     named.rmdir()
     named.write_text(midimap.OURS.text(), encoding="ascii")
     assert cc_map(config) == midimap.OURS
+
+
+class Choosing:
+    """A choice, and what its two outputs report."""
+
+    def __init__(self, choice: Choice) -> None:
+        self.choice = choice
+
+    def see(self, *, answers: bool = False, gone: bool = False, midi: bool = False) -> None:
+        osc: Any = SimpleNamespace(connected=answers, gone=gone)
+        jack: Any = SimpleNamespace(connected=midi)
+        self.choice = self.choice.following(osc, jack)
+
+
+CHOICE = StateTable(
+    Choice,
+    Choice,
+    lambda: Choosing(Choice.UNANNOUNCED),
+    lambda choosing: choosing.choice,
+    {
+        "amSynth answers": lambda choosing: choosing.see(answers=True, midi=True),
+        "amSynth gone, its MIDI port connected": lambda choosing: choosing.see(gone=True, midi=True),
+        "amSynth gone, its MIDI port, too": lambda choosing: choosing.see(gone=True),
+        "no answer yet": lambda choosing: choosing.see(midi=True),
+    },
+    lambda: Choosing(Choice.CONFIGURED),
+    lambda: Choosing(Choice.REMEMBERED),
+)
+
+
+@pytest.mark.parametrize("row", rows(Choice), ids=str)
+def test_the_choice_goes_where_its_table_says(row: Transition) -> None:
+    CHOICE.check(row)
+
+
+def test_nothing_else_changes_the_choice() -> None:
+    CHOICE.check_the_rest()
+
+
+class Watching:
+    """A watch over the port, and its clock."""
+
+    def __init__(self) -> None:
+        self.watch = PortWatch()
+        self.now: float = 100.0
+        self.warnings = 0
+
+    def see(self, missing: bool, later_s: float) -> None:
+        self.now += later_s
+        self.warnings += self.watch.step(missing, self.now)
+
+
+def missing_for_5_s(watching: Watching) -> None:
+    assert watching.watch.state is not PortState.PRESENT
+    watching.see(True, 5.25)
+
+
+PORT = StateTable(
+    PortWatch,
+    PortState,
+    Watching,
+    lambda watching: watching.watch.state,
+    {
+        "missing": lambda watching: watching.see(True, 0.25),
+        "missing for 5 s": missing_for_5_s,
+        "there": lambda watching: watching.see(False, 0.25),
+    },
+)
+
+
+@pytest.mark.parametrize("row", rows(PortWatch), ids=str)
+def test_a_port_watch_goes_where_its_table_says(row: Transition) -> None:
+    PORT.check(row)
+
+
+def test_nothing_else_changes_a_port_watch() -> None:
+    PORT.check_the_rest()
+
+
+def test_a_missing_port_is_warned_about_once_each_time_it_is_missed() -> None:
+    watching = Watching()
+    for missing, seconds, warnings in (
+        (True, 5.0, 0),
+        (True, 0.5, 1),
+        (True, 60.0, 1),
+        (False, 1.0, 1),
+        (True, 6.0, 2),
+    ):
+        for _ in range(int(seconds * 4) + 1):
+            watching.see(missing, 0.25)
+        assert watching.warnings == warnings
+
+
+class FakeJack:
+    """A JACK port without JACK: the edge of the world is what these two flags say."""
+
+    name = "jack"
+
+    def __init__(self, *_arguments: object) -> None:
+        self.running = self.connected = True
+        self.released = 0
+        self.polled = 0
+        self.closed = False
+
+    def poll(self, now: float) -> float | None:
+        self.polled += 1
+        return now + 0.25
+
+    def release(self) -> None:
+        self.released += 1
+
+    def filenos(self) -> list[int]:
+        return []
+
+    def facts(self) -> dict[str, object]:
+        return {"connected": self.connected, "connections": 3, "resent": 2}
+
+    def note(self, status: int, data1: int, data2: int) -> bool:
+        return self.connected
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Rig:
+    """A link with a JACK port that is a fake, and the rest as it is."""
+
+    def __init__(self, config: Config) -> None:
+        self.sent: list[bytes] = []
+        self.link = SynthLink(config, lambda data, _to: self.sent.append(data), run_now)
+        assert isinstance(self.link.jack, FakeJack)
+        self.jack: FakeJack = self.link.jack
+        self.now: float = 100.0
+
+    def announce(self) -> None:
+        args = ("amsynth", "", "amsynth", 1, 0, 4711)
+        assert self.link.receive(packets.Message("/nsm/server/announce", args), SYNTH, self.now)
+
+    def poll(self, seconds: float = 0.0) -> None:
+        """Poll four times a second for so long, as the loop does at least."""
+        for _ in range(int(seconds * 4) + 1):
+            self.now += 0.25
+            self.link.poll(self.now)
+
+    def lose_the_synth(self) -> None:
+        """It no longer answers, which shows when it is sent something."""
+        assert self.link.osc is not None
+        self.link.osc.send([Change(0, self.now % 1.0)], self.now)
+        self.poll(1.0)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """`auto`, on a machine whose JACK is a fake and on which no amSynth runs."""
+    monkeypatch.setattr(synth_link, "JackPort", FakeJack)
+    monkeypatch.setattr(search, "running", lambda _port: [])
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return Config(output="auto", state=str(tmp_path / "state"))
+
+
+@pytest.fixture
+def rig(config: Config) -> Iterator[Rig]:
+    found = Rig(config)
+    yield found
+    found.link.close()
+    assert found.jack.closed
+
+
+def test_auto_plays_midi_until_amsynth_answers_and_again_when_it_is_gone(rig: Rig) -> None:
+    link = rig.link
+    rig.poll()
+    assert link.output.name == "jack"
+    assert "NSM_URL=osc.udp://127.0.0.1:8000/" in link.why
+    rig.announce()
+    rig.poll()
+    assert link.output.name == "osc"
+    assert link.why == Choice.ANSWERING.why
+    assert rig.jack.released == 1, "two outputs must not both hold values"
+    rig.lose_the_synth()
+    assert link.output.name == "jack"
+    assert link.why == Choice.SILENT.why
+    rig.announce()
+    rig.poll()
+    assert link.output.name == "osc"
+    assert rig.jack.released == 2
+
+
+def test_auto_keeps_amsynths_interface_while_midi_does_not_reach_it_either(rig: Rig) -> None:
+    rig.announce()
+    rig.jack.connected = False
+    rig.lose_the_synth()
+    assert rig.link.output.name == "osc"
+
+
+def test_auto_begins_with_a_synth_that_announced_itself_to_the_daemon_before(config: Config) -> None:
+    remember(config.state_folder / f"amsynth-{config.address[1]}.json", SYNTH)
+    rig = Rig(config)
+    assert rig.link.output.name == "osc"
+    assert rig.link.why == Choice.REMEMBERED.why
+    rig.poll(1.0)
+    assert rig.link.output.name == "jack", "it did not answer"
+    rig.link.close()
+
+
+def test_an_output_that_is_configured_stays(config: Config) -> None:
+    rig = Rig(config.model_copy(update={"output": "osc"}))
+    rig.announce()
+    rig.lose_the_synth()
+    assert rig.link.output.name == "osc"
+    assert rig.link.why == "as configured"
+    assert rig.jack.released == 0
+    rig.link.close()
+
+
+def test_an_amsynth_that_nobody_can_hear_is_a_warning(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.jack.connected = False
+    rig.announce()
+    rig.poll(4.0)
+    assert "MIDI port is not on this JACK server" not in caplog.text
+    rig.poll(4.0)
+    assert caplog.text.count("MIDI port is not on this JACK server") == 1
+
+
+@pytest.mark.parametrize(("running", "connected", "announced"), [(0, 0, 1), (1, 1, 1), (1, 0, 0)])
+def test_a_port_is_missing_only_where_a_server_runs_without_it_and_amsynth_answers(
+    rig: Rig, running: int, connected: int, announced: int
+) -> None:
+    rig.jack.running, rig.jack.connected = bool(running), bool(connected)
+    if announced:
+        rig.announce()
+    rig.poll()
+    assert not rig.link.port_missing
+    rig.jack.running, rig.jack.connected = True, False
+    rig.announce()
+    assert rig.link.port_missing
+
+
+def test_jack_is_looked_at_when_it_wants_to_be_or_something_came(rig: Rig) -> None:
+    rig.link.poll(100.0)
+    assert rig.link.poll(100.125) == 100.25
+    assert rig.jack.polled == 1
+    rig.link.wake()
+    rig.link.poll(100.125)
+    assert rig.jack.polled == 2
+
+
+def test_the_outputs_are_counted_together(rig: Rig) -> None:
+    assert rig.link.counts() == {"reconnects": 2, "resent": 2}
+    rig.announce()
+    rig.announce()
+    assert rig.link.counts() == {"reconnects": 3, "resent": 2}
+    assert set(rig.link.facts()) == {"osc", "jack"}
+
+
+def test_notes_go_out_through_the_output_that_carries_them(rig: Rig) -> None:
+    rig.announce()
+    rig.jack.connected = False
+    assert not rig.link.carries_notes, "amSynth's own interface carries none"
+    assert not rig.link.note(0x90, 60, 100)
+    rig.jack.connected = True
+    assert rig.link.carries_notes
+    assert rig.link.note(0x90, 60, 100)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -39,6 +39,7 @@ class StateTable(Generic[Machine]):
         state_of: the state that a machine is in.
         events: each event of the table, and others that change nothing, as a call on a machine. An AssertionError
             says that it cannot happen now.
+        other_starts: make machines in further first states.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class StateTable(Generic[Machine]):
         start: Callable[[], Machine],
         state_of: Callable[[Machine], Enum],
         events: Mapping[str, Callable[[Machine], object]],
+        *other_starts: Callable[[], Machine],
     ) -> None:
-        self._start, self._state_of, self._events = start, state_of, events
+        self._state_of, self._events = state_of, events
+        self._starts = {state_of(make()).name: make for make in (start, *other_starts)}
         self._states = [state.name for state in states]
         self._table: dict[tuple[str, str], str] = {}
         for row in rows(machine):
@@ -57,8 +60,8 @@ class StateTable(Generic[Machine]):
                 assert (state, row.event) not in self._table, f"{state} | {row.event}: listed twice"
                 self._table[state, row.event] = row.following
         assert {event for _, event in self._table} <= set(events), "the table has events that the test does not know"
-        named = {state for state, _ in self._table} | set(self._table.values())
-        assert named == set(self._states), "the table has other states than the code"
+        reached = {*self._starts, *self._table.values()}
+        assert reached == set(self._states), "the table reaches other states than the code has"
 
     def check(self, row: Transition) -> None:
         """Hold one row against the machine."""
@@ -79,18 +82,21 @@ class StateTable(Generic[Machine]):
 
     def _brought_to(self, state: str) -> Machine:
         """A new machine, taken to `state` along the shortest way that the table shows."""
-        machine = self._start()
-        for event, following in self._path(self._state_of(machine).name, state):
+        start, path = self._path(state)
+        machine = self._starts[start]()
+        for event, following in path:
             self._events[event](machine)
             assert self._state_of(machine).name == following, f"on the way to {state}: {event}"
         return machine
 
-    def _path(self, start: str, goal: str) -> Iterator[tuple[str, str]]:
-        paths: dict[str, list[tuple[str, str]]] = {start: []}
-        for state in (queue := [start]):
+    def _path(self, goal: str) -> tuple[str, list[tuple[str, str]]]:
+        """The state to start from, and the events that lead to `goal`, each with the state behind it."""
+        paths: dict[str, tuple[str, list[tuple[str, str]]]] = {start: (start, []) for start in self._starts}
+        for state in (queue := list(paths)):
+            start, path = paths[state]
             for (before, event), following in self._table.items():
                 if before == state and following not in paths:
-                    paths[following] = [*paths[state], (event, following)]
+                    paths[following] = (start, [*path, (event, following)])
                     queue.append(following)
         assert goal in paths, f"{goal} is never reached"
-        return iter(paths[goal])
+        return paths[goal]

@@ -147,7 +147,7 @@ class AmsynthOsc:
         peer = self._peer
         if peer.unanswered and now >= peer.due_s:
             self._overdue(now)
-        if peer.state is PeerState.KNOWN:
+        if not peer.state.connected and peer.state is PeerState.KNOWN:
             self._open(now)
         self._advance(now)
         if not peer.state.connected:
@@ -156,7 +156,7 @@ class AmsynthOsc:
 
     def settled(self) -> bool:
         """True when the synth has acknowledged the newest patch, or was never sent one."""
-        return self._patch.state in (PatchState.HELD, PatchState.UNSET)
+        return self._patch.state.settled
 
     def filenos(self) -> Sequence[int]:
         """None: amSynth's datagrams arrive on the engine's socket."""
@@ -182,7 +182,7 @@ class AmsynthOsc:
 
     def _advance(self, now: float) -> None:
         """Write the newest patch and have it loaded, if it is owed and the synth is free."""
-        if self._patch.state is not PatchState.OWED or not self._peer.state.free or now < self._free_s:
+        if not self._patch.state.owed or not self._peer.state.free or now < self._free_s:
             return
         self._free_s = now + self.interval_s
         try:
@@ -291,7 +291,7 @@ class AmsynthOsc:
         times = []
         if peer.unanswered:
             times.append(peer.due_s)
-        elif peer.address is not None and self._patch.state is PatchState.OWED:
+        elif peer.address is not None and self._patch.state.owed:
             times.append(self._free_s)
         if not peer.state.connected and (search_s := self._search.due_s) is not None:
             times.append(search_s)

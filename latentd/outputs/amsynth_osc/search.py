@@ -22,13 +22,12 @@ class SearchState(Enum):
 
 
 class Search:
-    """Searches at growing intervals. What is not in this table changes nothing:
+    """Searches at growing intervals. What is not in this table, as `due` while the background is full, changes nothing:
 
-        state   | event                   | next state
-        WAITING | due                     | RUNNING
-        WAITING | due, background is full | WAITING
-        RUNNING | result                  | WAITING
-        any     | stopped                 | OFF
+        state   | event   | next state
+        WAITING | due     | RUNNING
+        RUNNING | result  | WAITING
+        any     | stopped | OFF
 
     Args:
         port: our UDP port, as in amSynth's `NSM_URL`; None: never search.
