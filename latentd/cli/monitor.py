@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 import math
@@ -16,7 +17,7 @@ import click
 
 from latentd.config.config import Config, load_config
 from latentd.daemon.monitor import ADDRESS, LASTS_S
-from latentd.daemon.network import Allowed, listen
+from latentd.daemon.network import Allowed, listen, network_of
 from latentd.errors import LatentdError, UserError
 from latentd.inputs.mapping import DeviceMapping, load_mapping, load_mappings
 from latentd.inputs.receiver import JACK_PORT
@@ -244,8 +245,12 @@ def _traced(tracer: Tracer, kind: str, source: str, data: bytes, now: float) -> 
     if kind == "long":
         return [Trace("a long datagram", [], "not copied")]
     if kind == "refused":
-        return Tracer.refused(data, f"refused: {source.rpartition(':')[0]} is not in `allow:`")
+        host = source.rpartition(":")[0]
+        return Tracer.refused(data, f"refused: {host} is not in `allow:`; add {_network_of(host)} to it")
     return tracer.datagram(data, now)
+
+
+_network_of = functools.lru_cache(256)(network_of)  # asks the system
 
 
 class Leader:

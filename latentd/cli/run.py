@@ -32,7 +32,9 @@ Examples:
 )
 @click.option("--config", type=click.Path(path_type=Path), help="Configuration file [~/.config/latentd/config.yaml]")
 @click.option("--model", metavar="NAME|DIR", help="The model to play.")
-@click.option("--mapping", "mappings", metavar="NAME", multiple=True, help="A device that moves the point (repeat).")
+@click.option(
+    "--mapping", "mappings", metavar="NAME", multiple=True, help="Use this mapping, not the configured ones (repeat)."
+)
 @click.option("--output", type=click.Choice(get_args(OutputName)), help="The way into the synth.")
 @click.option("--listen", metavar="HOST:PORT", help="Where OSC and TUIO arrive [127.0.0.1:8000]")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one setting (repeat).")

@@ -51,6 +51,7 @@ class Allowed:
     """This machine, and the networks of `allow:`."""
 
     def __init__(self, networks: Sequence[str]) -> None:
+        self._listed = tuple(networks)
         self._networks = [ipaddress.ip_network(n, strict=False) for n in ("127.0.0.0/8", *networks)]
         self._known: dict[str, bool] = {}
         self._said = -math.inf
@@ -66,24 +67,34 @@ class Allowed:
         return verdict
 
     def log_refused(self, host: str, now: float) -> None:
-        """Tell who is not heard, at most once a minute: a phone that is refused looks just like one that is off."""
+        """Log who was refused, at most once a minute: a phone that is refused looks just like one that is off."""
         if now - self._said >= _REFUSED_S:
             self._said = now
-            log.warning("%s is not heard: `allow:` does not name its network. %s", host, _advice())
+            wanted = ", ".join((*self._listed, network_of(host)))
+            log.warning("%s is refused: not in `allow:`. Accept its network with --set 'allow=[%s]'", host, wanted)
+
+
+def network_of(host: str) -> str:
+    """The network to allow for `host`: one that this machine is on, or the 256 addresses around the host."""
+    address = ipaddress.ip_address(host)
+    own = (network for network in _own_networks() if address in ipaddress.ip_network(network))
+    return next(own, None) or str(ipaddress.ip_network(f"{host}/24", strict=False))
 
 
 def warn_if_alone(host: str, networks: Sequence[str]) -> None:
-    """Tell at the start that nobody else will be heard, where `host` asks for others and `networks` lets none in."""
+    """Warn at the start if `host` is for other machines but `networks` accepts none of them."""
     alone = all(ipaddress.ip_network(network, strict=False).is_loopback for network in networks)
     if alone and not ipaddress.ip_address(host).is_loopback:
-        log.warning("No other machine will be heard on %s: `allow:` names no network. %s", host, _advice())
+        own = ", ".join(_own_networks()) or "192.168.1.0/24"
+        log.warning(
+            "%s refuses other machines: `allow:` has no network. Accept yours with --set 'allow=[%s]'", host, own
+        )
 
 
-def _advice() -> str:
-    """How to let this machine's own networks in."""
+def _own_networks() -> list[str]:
     from latentd.system.machine import networks  # asks the system; needed only here
 
-    return f"For this network: --set 'allow=[{', '.join(networks()) or '192.168.1.0/24'}]'"
+    return networks()
 
 
 def overrun(listening: socket.socket) -> int:

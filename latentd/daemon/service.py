@@ -22,6 +22,7 @@ from latentd.daemon.network import Allowed, Sender, listen, overrun
 from latentd.daemon.subscribers import Feedback
 from latentd.daemon.synth_link import SynthLink
 from latentd.errors import LatentdError
+from latentd.inputs.limits import warn_clipped
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.receiver import JACK_PORT, Inputs
 from latentd.instrument.gesture import Gesture
@@ -132,6 +133,7 @@ class Service:
     def _say_hello(self) -> None:
         host, port = self.config.address
         log.info("latentd %s: model %s, OSC on %s:%d", __version__, self.engine.model.name, host, port)
+        log.info("mappings in use: %s", ", ".join(self.config.mappings) or "none")
         self._say_output()
 
     def _say_output(self) -> None:
@@ -184,6 +186,8 @@ class Service:
         self._deadlines = [tick, link, alsa, feedback, self._alive(now), self._alert.due(self._warm, now)]
         if self._askers:
             self._tell(now)
+        if self.engine.inputs.clipped:
+            warn_clipped(self.engine.inputs.clipped)
         if now - self._rested >= (_IDLE_S if tick is None else _LONGEST_S):
             self._rested = now
             gc.collect()  # what is frozen is not looked at: a fraction of a millisecond

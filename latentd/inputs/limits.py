@@ -1,11 +1,14 @@
-"""Device values that a mapping's `range_x` and `range_y` do not cover: they end at the pad's edge. Pure."""
+"""Device values that a mapping's `range_x` and `range_y` do not cover: they end at the pad's edge."""
 
 from __future__ import annotations
 
+import logging
 import math
 
 from latentd.instrument.gesture_settings import GestureSettings
 from latentd.instrument.point import Point
+
+log = logging.getLogger(__name__)
 
 # This part of a range beyond its ends is a sensor's noise, not a wrong range.
 _MARGIN = 0.01
@@ -42,3 +45,11 @@ class Limits:
 def _with_margin(one: float, other: float) -> tuple[float, float]:
     margin = _MARGIN * abs(other - one)
     return (min(one, other) - margin, max(one, other) + margin) if math.isfinite(margin) else (-math.inf, math.inf)
+
+
+def warn_clipped(clipped: list[tuple[str, str]]) -> None:
+    """Log these mappings and values, and empty the list."""
+    advice = "Adapt the range in the mapping's `gesture:`; `latentd monitor` shows all values"
+    for mapping, values in clipped:
+        log.warning("mapping %s: %s, so the point stays at the edge. %s", mapping, values, advice)
+    clipped.clear()

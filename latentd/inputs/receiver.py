@@ -45,9 +45,14 @@ class Inputs:
 
     Counts malformed, superseded and system exclusive messages. A message that no mapping uses (the methods return
     False) is left to the caller.
+
+    Attributes:
+        clipped: mappings and their first values that do not lie on the pad, in words. Each mapping comes once; the
+            caller may remove it.
     """
 
     def __init__(self, mappings: Sequence[DeviceMapping], counters: Counters) -> None:
+        self.clipped: list[tuple[str, str]] = []
         self._counters = counters
         self._sources: list[Source] = []
         self._routes: list[tuple[str, _Read]] = []  # the mapping's address, with its wildcards
@@ -102,10 +107,6 @@ class Inputs:
                 reader.late(now)
         return [point for source in self._sources if (point := source.take()) is not None]
 
-    def clipped(self) -> dict[str, str]:
-        """Source -> its first values outside the mapping's range, in words, for sources that had some."""
-        return {source.name: source.clipped for source in self._sources if source.clipped}
-
     def due(self) -> float | None:
         """When to call `take` without input, for an MSB or LSB that waits for the other one; None if none does."""
         waits = [since for reader in self._midi_readers if (since := reader.waits_since) is not None]
@@ -123,7 +124,9 @@ class Inputs:
     def _add(self, mapping: DeviceMapping) -> None:
         file = mapping.file
         relative = file.osc.relative if file.osc else bool(file.midi and file.midi.x and file.midi.x.relative_axis)
-        source = Source(mapping.name, self._counters, relative, Limits(mapping.gesture))
+        source = Source(mapping.name, self._counters, relative)
+        if not relative:
+            source.watch(Limits(mapping.gesture), self.clipped)
         self._sources.append(source)
         if file.osc:
             fingers = Fingers(source, newest=file.osc.lead == "newest")

@@ -19,25 +19,25 @@ _point = functools.partial(tuple.__new__, Point)  # a third of what Point(...) c
 
 
 class Source:
-    """The state of one mapping. Holds one point, not a queue: the newest replaces the last, and the loss is counted.
+    """The state of one mapping. Holds one point, not a queue: the newest replaces the last, and the loss is counted."""
 
-    Attributes:
-        clipped: the first values that did not lie on the pad, in words; empty while there were none.
-    """
+    __slots__ = ("_clipped", "_counters", "_fresh", "_limits", "_relative", "_t", "_touch", "_x", "_y", "name")
 
-    __slots__ = ("_counters", "_fresh", "_limits", "_relative", "_t", "_touch", "_x", "_y", "clipped", "name")
-
-    def __init__(self, name: str, counters: Counters, relative: bool = False, limits: Limits | None = None) -> None:
+    def __init__(self, name: str, counters: Counters, relative: bool = False) -> None:
         self.name = name
-        self.clipped = ""
         self._counters = counters
         self._relative = relative
-        self._limits = None if relative else limits  # None once they were exceeded
+        self._limits: Limits | None = None  # while no value has exceeded them
+        self._clipped: list[tuple[str, str]] = []
         self._x: float | None = None
         self._y: float | None = None
         self._touch: bool | None = None
         self._t = 0.0
         self._fresh = 0  # which of x, y and touch changed since the last `take`
+
+    def watch(self, limits: Limits, clipped: list[tuple[str, str]]) -> None:
+        """Add the name and the first values beyond these limits, in words, to `clipped`."""
+        self._limits, self._clipped = limits, clipped
 
     def update(self, x: float | None, y: float | None, touch: bool | None, now: float) -> None:
         """Take what one message sets; None leaves a value as it is."""
@@ -68,7 +68,8 @@ class Source:
             (x is not None and not limits.low_x <= x <= limits.high_x)
             or (y is not None and not limits.low_y <= y <= limits.high_y)
         ):
-            self.clipped, self._limits = limits.excess(point), None
+            self._limits = None
+            self._clipped.append((self.name, limits.excess(point)))
         if self._relative:
             self._x = self._y = None
         return point

@@ -7,6 +7,7 @@ import pytest
 from latentd.daemon.network import Allowed, warn_if_alone
 from latentd.daemon.subscribers import Feedback
 from latentd.osc import packets
+from latentd.system import machine
 
 
 def test_this_machine_and_named_networks_are_heard_and_nobody_else() -> None:
@@ -42,6 +43,26 @@ def test_who_asks_for_others_and_lets_none_in_is_told_the_next_step(
     warn_if_alone(host, networks)
     assert len(caplog.messages) == int(alone)
     assert all(host in said and "--set 'allow=[" in said for said in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    ("host", "listed", "wanted"),
+    [
+        ("192.168.7.77", [], "192.168.7.0/24"),
+        ("192.168.7.77", ["10.0.0.0/8", "172.16.0.1"], "10.0.0.0/8, 172.16.0.1, 192.168.7.0/24"),
+        ("10.1.200.3", [], "10.1.0.0/16"),  # a network that this machine is on
+    ],
+)
+def test_a_refused_sender_is_logged_with_its_own_network_at_most_once_a_minute(
+    host: str, listed: list[str], wanted: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "networks", lambda: ["10.1.0.0/16", "192.0.2.0/24"])
+    allowed = Allowed(listed)
+    for now in (100.0, 101.0, 159.9, 160.0):
+        allowed.log_refused(host, now)
+    advice = f"Accept its network with --set 'allow=[{wanted}]'"
+    assert caplog.messages == [f"{host} is refused: not in `allow:`. {advice}"] * 2
+    assert host in Allowed(wanted.split(", "))
 
 
 def told() -> tuple[Feedback, list[tuple[packets.Message, tuple[str, int]]]]:

@@ -115,7 +115,20 @@ def test_a_verbose_daemon_sums_up_while_it_plays() -> None:
 def test_a_daemon_that_no_other_machine_may_speak_to_says_so_at_its_start() -> None:
     port = free_port()
     with latentd("--output", "print", "--listen", f"0.0.0.0:{port}", port=port) as daemon:
-        assert daemon.said().count("No other machine will be heard on 0.0.0.0") == 1
+        assert daemon.said().count("0.0.0.0 refuses other machines: ") == 1
+
+
+def test_the_log_has_the_mappings_in_use_and_once_each_one_that_clips() -> None:
+    with latentd("--output", "print", "--mapping", "xy", "--mapping", "iosc") as daemon:
+        wait_for(lambda: "mappings in use: xy, iosc\n" in daemon.said(), "the mappings")
+        for x in (64, 65, 66):
+            daemon.send("/xy", x, 0.5)
+            daemon.settle()
+        daemon.send("/osc/pady", -2.0)
+        clipped = "mapping iosc: y -2 is outside range_y [0, 1], so the point stays at the edge. Adapt the range in "
+        wait_for(lambda: clipped in daemon.said(), "the second mapping that clips")
+        assert daemon.said().count("is outside") == 2
+        assert "mapping xy: x 64 is outside range_x [0, 1]" in daemon.said()
 
 
 def test_hostile_datagrams_are_counted_and_change_nothing(daemon: Daemon) -> None:

@@ -63,11 +63,16 @@ def test_the_daemon_knows_the_first_values_of_a_source_that_were_clipped() -> No
     hearing.osc("/xy", 0.0, 1.0)
     hearing.osc("/monome/enc/delta", 0, 5000)  # a movement
     hearing.inputs.take()
-    assert hearing.inputs.clipped() == {}
+    assert hearing.inputs.clipped == []
     for x in (64, 65):
         hearing.osc("/xy", x, 0.5)
         hearing.inputs.take()
-    assert hearing.inputs.clipped() == {"xy": "x 64 is outside range_x [0, 1]"}
+    hearing.osc("/osc/pady", -2.0)
+    hearing.inputs.take()
+    assert hearing.inputs.clipped == [
+        ("xy", "x 64 is outside range_x [0, 1]"),
+        ("iosc", "y -2 is outside range_y [0, 1]"),
+    ]
 
 
 def test_a_message_that_no_mapping_uses_gets_those_that_would() -> None:
