@@ -16,25 +16,25 @@ from typing import Any
 import click
 
 from latentd.config.config import Config, load_config
-from latentd.demo.performance import Performance, Show
-from latentd.demo.stage import Server, Wishes, free_port, set_up
+from latentd.demo.loop import Loop, Show
+from latentd.demo.startup import DemoOptions, JackServer, free_port, start_all
 from latentd.demo.view import Picture, Setting, screen, status_line
 from latentd.errors import LatentdError, UserError
 from latentd.model import bundle
 from latentd.osc.client import Client
-from latentd.system import machine
-from latentd.system.processes import Children
+from latentd.system import machine, port_owner
+from latentd.system.processes import Programs
 from latentd.system.terminal import ends_quietly, single_keys
 
-_ANY = "0.0.0.0"  # noqa: S104 - only on request (--phone)
+_ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - only on request (--phone)
 _LOOPBACK = "127.0.0.1"
 _PICTURES_S = 1.0 / 15.0
-# More presets than these would fill the pad; the first ones are amSynth's own.
-_MOST_LANDMARKS = 48
-# The temporary folder's name is this, the process id of its demo, and what makes it the only one.
+# With more landmarks the pad would be full of dots; the first presets are those of amSynth's factory bank.
+_MAX_LANDMARKS = 48
+# The temporary folder's name: this, the demo's process id, a unique ending.
 _FOLDER = "latentd-demo-"
-# Without a terminal nobody presses q.
-_SECONDS_ALONE = 20.0
+# The length without a terminal, where q cannot be pressed.
+_SECONDS_WITHOUT_TERMINAL = 20.0
 
 
 @click.command(
@@ -42,15 +42,15 @@ _SECONDS_ALONE = 20.0
     epilog="""\b
 Examples:
   latentd demo
-  latentd demo --phone                        a phone on this network may take over
+  latentd demo --phone                        phones on this network can play too
   latentd demo --seconds 30 --record demo.wav""",
 )
-@click.option("--record", metavar="F.wav", type=click.Path(path_type=Path), help="Write what it sounds like.")
-@click.option("--seconds", type=click.FloatRange(0.1), help="End by itself.  [without a terminal: 20]")
+@click.option("--record", metavar="F.wav", type=click.Path(path_type=Path), help="Write the sound to this file.")
+@click.option("--seconds", type=click.FloatRange(0.1), help="Stop after this time.  [without a terminal: 20]")
 @click.option("--model", metavar="NAME|DIR", help="The model to play.")
 @click.option("--port", type=click.IntRange(1, 65535), help="UDP port for OSC.  [8000, or a free one]")
-@click.option("--phone", is_flag=True, help="Hear phones and tablets on this machine's own networks, too.")
-@click.option("--no-notes", is_flag=True, help="Play no notes: a keyboard of yours does.")
+@click.option("--phone", is_flag=True, help="Accept phones and tablets on the networks of this machine.")
+@click.option("--no-notes", is_flag=True, help="Play no notes: use a keyboard of your own.")
 @click.option("--json", "as_json", is_flag=True, help="Status lines as JSON, for programs.")
 def command(
     record: Path | None,
@@ -63,26 +63,25 @@ def command(
 ) -> None:
     """See and hear it at once: JACK, an amSynth, the daemon, slow notes and a moving point.
 
-    Uses the JACK server that runs, else a private one that ends with the demo. Whatever else moves the point (a phone,
-    a mouse, a MIDI pad) takes over; left alone for three seconds, the demo goes on. q or Ctrl-C ends it.
+    Uses the running JACK server, or starts a private one that ends with the demo. Any other input (a phone, a mouse, a
+    MIDI pad) takes over the point; three seconds after its last movement the demo goes on. q or Ctrl-C ends it.
     """
     config = load_config(None)
     if record is not None:
         _check_record(record)
-    places = bundle.load(model or config.model).landmarks[:_MOST_LANDMARKS]
-    landmarks = [(x, y) for _, x, y in places]
-    wishes = _wishes(config, record, model, port, phone, not no_notes)
-    alone = as_json or not sys.stdout.isatty()
-    if seconds is None and alone:
-        seconds = _SECONDS_ALONE
-    remove_left_behind(Path(tempfile.gettempdir()))
+    landmarks = [(x, y) for _, x, y in bundle.load(model or config.model).landmarks[:_MAX_LANDMARKS]]
+    options = _options(config, record, model, port, phone, not no_notes)
+    lines = as_json or not sys.stdout.isatty()
+    if seconds is None and lines:
+        seconds = _SECONDS_WITHOUT_TERMINAL
+    remove_old_folders(Path(tempfile.gettempdir()))
     prefix = f"{_FOLDER}{os.getpid()}-"
     with ends_quietly(), tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
-        _play(Path(name), wishes, seconds, landmarks, alone, as_json)
+        _play(Path(name), options, seconds, landmarks, lines, as_json)
 
 
-def remove_left_behind(temporary: Path) -> None:
-    """Remove the folders of demos of ours that were killed."""
+def remove_old_folders(temporary: Path) -> None:
+    """Remove the folders of this user's demos that were killed."""
     for folder in temporary.glob(f"{_FOLDER}*-*"):
         pid = folder.name.removeprefix(_FOLDER).partition("-")[0]
         with contextlib.suppress(OSError):
@@ -92,72 +91,73 @@ def remove_left_behind(temporary: Path) -> None:
 
 def _play(
     folder: Path,
-    wishes: Wishes,
+    options: DemoOptions,
     seconds: float | None,
     landmarks: list[tuple[float, float]],
-    alone: bool,
+    lines: bool,
     as_json: bool,
 ) -> None:
-    host = _LOOPBACK if wishes.host == _ANY else wishes.host
-    with Client(f"{host}:{wishes.port}") as client, Children(folder) as children, single_keys() as keys:
-        server, band = set_up(children, folder, wishes, client, _say)
-        setting = Setting(landmarks, _aim(wishes), _notice(server, wishes.record), wishes.record is not None)
-        performance = Performance(children, client, band, setting, seconds)
-        if alone:
-            _say(setting.aim)
+    host = _LOOPBACK if options.host == _ALL_INTERFACES else options.host
+    with Client(f"{host}:{options.port}") as client, Programs(folder) as programs, single_keys() as keys:
+        server, audio = start_all(programs, folder, options, client, _say)
+        setting = Setting(landmarks, _address(options), _notice(server, options.record), options.record is not None)
+        loop = Loop(programs, client, audio, setting, seconds)
+        if lines:
+            _say(setting.address)
             _say(setting.notice)
         try:
-            with _shown(alone, as_json) as show:
-                performance.run(show, 1.0 if alone else _PICTURES_S, keys)
+            with _shown(lines, as_json) as show:
+                loop.run(show, 1.0 if lines else _PICTURES_S, keys)
         finally:
-            band.end_in_order()
-            performance.hear_band()
-            if wishes.record is not None:
-                _say(_recorded(wishes.record, performance.band_facts))
+            audio.end()
+            loop.read_audio()
+            if options.record is not None:
+                _say(_recorded(options.record, loop.audio_facts))
 
 
-# -- what it plays with ----------------------------------------------------------------------------
+# -- options ---------------------------------------------------------------------------------------
 
 
-def _wishes(
+def _options(
     config: Config, record: Path | None, model: str | None, port: int | None, phone: bool, notes: bool
-) -> Wishes:
-    host, wanted = config.address
+) -> DemoOptions:
+    host, configured = config.address
     allow = list(config.allow)
     if phone:
-        host = _ANY
+        host = _ALL_INTERFACES
         allow += machine.networks()
-    found = free_port(host, port or wanted)
-    if found != (port or wanted):
+    found = free_port(host, port or configured)
+    if found != (port or configured):
+        taken = port_owner.taken(host, port or configured)
         if port is not None:
-            raise LatentdError(f"UDP port {port} is taken", "Choose another with --port, or none for a free one")
-        _say(f"UDP port {wanted} is taken, perhaps by another latentd, which plays on: this demo uses {found}")
-    return Wishes(config, host, found, allow, model, record, notes)
+            raise LatentdError(taken, "Choose another --port, or leave it out for a free one")
+        _say(f"{taken}: this demo uses {found}")
+    return DemoOptions(config, host, found, allow, model, record, notes)
 
 
 def _check_record(record: Path) -> None:
-    """See that the recording can be written and overwrites nothing.
+    """Check that the recording can be written and overwrites nothing.
 
     Raises:
-        UserError: it cannot, or would.
+        UserError: it cannot be written, or would overwrite a file.
     """
     folder = record.resolve().parent
     if record.is_dir():
-        raise UserError(f"--record {record}: is a folder", f"Name a file in it, as {record / 'demo.wav'}")
+        raise UserError(f"--record {record}: is a folder", f"Name a file in it, such as {record / 'demo.wav'}")
     if record.suffix.lower() != ".wav":
-        raise UserError(f"--record {record}: the recording is a WAV file", "Let its name end in .wav")
+        raise UserError(f"--record {record}: the recording is a WAV file", "Choose a name that ends in .wav")
     if record.exists() or record.is_symlink():
-        raise UserError(f"--record {record}: exists", "Choose another name or remove it")
+        raise UserError(f"--record {record}: exists", "Choose another name, or remove the file")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UserError(f"--record {record}: cannot be written", "Name a file in a folder of yours")
+        raise UserError(f"--record {record}: cannot be written", "Choose a folder where you may write")
 
 
-# -- what it shows ---------------------------------------------------------------------------------
+# -- output ----------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def _shown(alone: bool, as_json: bool) -> Iterator[Show]:
-    if alone:
+def _shown(lines: bool, as_json: bool) -> Iterator[Show]:
+    if lines:
         yield _lines(as_json)
         return
     from rich.console import Console, Group
@@ -176,8 +176,8 @@ def _lines(as_json: bool) -> Callable[[Picture, float], None]:
     def show(picture: Picture, elapsed_s: float) -> None:
         if as_json:
             level_db = round(picture.level_db, 1) if math.isfinite(picture.level_db) else None
-            rate = round(picture.messages_s, 1)
-            line = json.dumps({"t_s": round(elapsed_s, 3), "messages_s": rate, "level_db": level_db} | picture.facts)
+            rate = round(picture.messages_per_s, 1)
+            line = json.dumps({"t_s": round(elapsed_s, 3), "messages_s": rate, "level_db": level_db} | picture.status)
         else:
             line = status_line(picture, elapsed_s)
         click.echo(line)
@@ -189,26 +189,27 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _aim(wishes: Wishes) -> str:
-    if wishes.host == _LOOPBACK:
-        return f"Move it yourself: OSC /xy x y (0..1) to {_LOOPBACK}:{wishes.port}; from a phone: --phone"
-    hosts = [host for _, host in machine.addresses() if wishes.host in (host, _ANY) and host[:4] != "127."]
-    places = " or ".join(f"{host}:{wishes.port}" for host in hosts[:2]) or "no address: there is no network"
-    return f"Aim a phone at {places}: OSC /xy x y (0..1), TUIO"
+def _address(options: DemoOptions) -> str:
+    if options.host == _LOOPBACK:
+        return f"Play it yourself: send OSC /xy x y (0..1) to {_LOOPBACK}:{options.port}; for phones: --phone"
+    every = [host for _, host in machine.addresses() if not host.startswith("127.")]
+    hosts = [host for host in every if options.host in (host, _ALL_INTERFACES)]
+    where = " or ".join(f"{host}:{options.port}" for host in hosts[:2]) or "no address: there is no network"
+    return f"Play it from a phone: send OSC /xy x y (0..1), or TUIO, to {where}"
 
 
-def _notice(server: Server, record: Path | None) -> str:
+def _notice(server: JackServer, record: Path | None) -> str:
     if record is not None:
         return f"Recording to {record}"
-    if server.dummy:
-        return "No sound card: a dummy JACK server; --record F.wav writes what it sounds like"
-    return f"Plays on {server.what}"
+    if server.silent:
+        return "No sound card, so nothing to hear: --record F.wav writes the sound to a file"
+    return f"JACK: {server.description}"
 
 
 def _recorded(record: Path, facts: dict[str, Any]) -> str:
-    """What the recording is like, in one line."""
+    """Length, levels and losses of the recording, in one line."""
     if not facts.get("done"):
-        return f"{record}: the recording was cut short"
+        return f"{record}: the recording is incomplete"
     highest, rms = (20.0 * math.log10(max(facts[key], 1e-6)) for key in ("highest", "rms"))
     return (
         f"{record}: {facts['seconds']:.1f} s, peak {highest:.1f} dBFS, RMS {rms:.1f} dBFS, {facts['clipped']} samples "

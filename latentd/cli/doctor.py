@@ -1,8 +1,9 @@
-"""`latentd doctor`: what keeps this machine from playing, and the next step for each. Looks only; never hangs."""
+"""`latentd doctor`: what prevents this machine from playing, and the next step. It changes nothing and never hangs."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import getpass
 import json
 import os
@@ -25,17 +26,18 @@ from latentd.osc import packets
 from latentd.osc.client import Client
 from latentd.schema.documents import DocumentErrors
 from latentd.synth import amsynth, midimap
-from latentd.system import machine
+from latentd.system import jackd, machine, port_owner
+from latentd.system.machine import JackFacts
 
 State = Literal["ok", "weak", "bad"]  # bad: cannot play; weak: plays, but not as well as it could
 _ANSWER_S = 1.0
-_LITTLE_DISK = 50_000_000  # bytes
-_FEW = 3  # words of a file that are shown
-_REALTIME_FILE = Path("/etc/security/limits.d/audio.conf")  # where jackd2 grants it to the group audio
+_MIN_FREE_BYTES = 50_000_000  # of the disk with the state folder
+_SHOWN_WORDS = 3  # of a controllers file
+_REALTIME_FILE = Path("/etc/security/limits.d/audio.conf")  # where jackd2 grants real time to the group audio
 
 
 class Check(NamedTuple):
-    """One thing looked at: what was found, and what to do about it."""
+    """The result of one check: what was found, and the next step."""
 
     name: str
     state: State
@@ -44,10 +46,10 @@ class Check(NamedTuple):
 
 
 @click.command("doctor", epilog="\b\nExamples:\n  latentd doctor\n  latentd doctor --json")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A configuration file to go by.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Check with this configuration file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(config_file: Path | None, as_json: bool) -> int:
-    """Find out what keeps this machine from playing, and the next step.
+    """Find out what prevents this machine from playing, and the next step.
 
     Exits with 0 when it can play, 1 when it cannot.
     """
@@ -62,7 +64,7 @@ def command(config_file: Path | None, as_json: bool) -> int:
         click.echo(f"{_mark(check.state)}  {check.name:<16} {found}")
         if check.step:
             click.echo(f"{'':<24}-> {check.step}")
-    click.echo("This machine can play." if not bad else f"To mend before this machine can play: {bad}.")
+    click.echo("This machine can play." if not bad else f"Problems to solve before this machine can play: {bad}.")
     return 1 if bad else 0
 
 
@@ -71,24 +73,26 @@ def _mark(state: State) -> str:
 
 
 def _configuration(file: Path | None) -> tuple[Config, Check]:
-    """What to go by: the configuration, or the defaults where it has mistakes; and what was found in it."""
+    """The configuration, or the defaults where it has mistakes, and the result of checking it."""
     try:
         config = load_config(file)
     except LatentdError as error:
         step = error.hint or " ".join(["latentd check", *(["--config", shlex.quote(str(file))] if file else [])])
-        return Config(), Check("configuration", "bad", error.message, f"{step} (the rest here goes by the defaults)")
+        return Config(), Check("configuration", "bad", error.message, f"{step} (the other checks use the defaults)")
     read = file or found_file()
     return config, Check("configuration", "ok", str(read) if read else "the defaults")
 
 
 def examine(config: Config) -> list[Check]:
-    """All checks, the ones that nothing works without first."""
-    ways = _ways(config)
+    """All checks, the most important ones first."""
+    outputs = _outputs(config)
+    answer = machine.ask_jack()
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("Python", _python),
         ("amSynth", _amsynth),
-        ("JACK", lambda: _jack(ways)),
-        ("rig", lambda: _rig(ways)),
+        ("JACK", lambda: _jack(answer, outputs)),
+        ("shared memory", lambda: _shared_memory(answer, outputs)),
+        ("rig", lambda: _rig(outputs)),
         ("model", lambda: _model(config)),
         ("mappings", lambda: _mappings(config)),
         ("OSC port", lambda: _port(config)),
@@ -101,12 +105,12 @@ def examine(config: Config) -> list[Check]:
         ("memory folder", _memory),
         ("processor", _governor),
     ]
-    return [_guarded(name, look) for name, look in checks]
+    return [_checked(name, check) for name, check in checks]
 
 
-def _guarded(name: str, look: Callable[[], Check]) -> Check:
+def _checked(name: str, check: Callable[[], Check]) -> Check:
     try:
-        return look()
+        return check()
     except LatentdError as error:
         return Check(name, "bad", error.message, error.hint)
 
@@ -120,45 +124,52 @@ def _amsynth() -> Check:
     version = machine.amsynth_version()
     if version is None:
         return Check("amSynth", "bad", "not found", "sudo apt install amsynth")
-    return Check("amSynth", "ok", version or "does not say its version")
+    return Check("amSynth", "ok", version or "unknown version")
 
 
-def _jack(ways: dict[str, Any]) -> Check:
+def _jack(answer: JackFacts | str, outputs: dict[str, Any]) -> Check:
     if machine.libjack() is None:
         return Check("JACK", "bad", "no libjack", "sudo apt install jackd2")
-    answer = machine.ask_jack()
-    if isinstance(answer, machine.JackFacts):
+    if isinstance(answer, JackFacts):
         priority = "real-time" if answer.realtime else "without real-time priority"
         return Check("JACK", "ok", f"{answer.version}: {answer.frames} frames at {answer.rate_hz} Hz, {priority}")
-    if ways.get("jack", {}).get("running"):
-        return Check("JACK", "ok", f"{answer} by the usual name, but the running latentd plays on one (a demo's own?)")
-    if machine.jack_is_pipewire() and shutil.which("pw-jack"):
+    if outputs.get("jack", {}).get("running"):
+        return Check("JACK", "ok", f"{answer} under the default name, but the running latentd has one (of a demo?)")
+    if machine.pw_jack_needed():
         return Check("JACK", "weak", f"{answer}, but PipeWire is", "Start JACK programs as: pw-jack latentd run")
     if shutil.which("jackd") is None:
-        return Check("JACK", "bad", f"{answer}, and no jackd to start", "sudo apt install jackd2")
+        return Check("JACK", "bad", f"{answer}, and jackd is not installed", "sudo apt install jackd2")
     return Check("JACK", "weak", answer, "`latentd demo` starts one; ./setup.sh install keeps one running")
 
 
-def _ways(config: Config) -> dict[str, Any]:
-    """What the daemon that runs here says of its ways into the synth; empty when none runs."""
+def _shared_memory(answer: JackFacts | str, outputs: dict[str, Any]) -> Check:
+    problem = jackd.shared_memory_problem()
+    if problem is None or isinstance(answer, JackFacts) or outputs.get("jack", {}).get("running"):
+        return Check("shared memory", "ok", f"{jackd.SHARED_MEMORY}, where JACK keeps its memory")
+    found, step = problem
+    return Check("shared memory", "weak" if machine.pw_jack_needed() else "bad", found, step)
+
+
+def _outputs(config: Config) -> dict[str, Any]:
+    """What the daemon on this machine reports about its outputs; empty when none runs."""
     with contextlib.suppress(LatentdError, OSError, ValueError, LookupError), Client(config.listen) as client:
-        ways: dict[str, Any] = client.status(limit_s=_ANSWER_S)["ways"]
-        return ways
+        outputs: dict[str, Any] = client.status(limit_s=_ANSWER_S)["ways"]
+        return outputs
     return {}
 
 
-def _rig(ways: dict[str, Any]) -> Check:
-    """Do the daemon and the synth that run here reach each other?"""
-    jack, synth = ways.get("jack", {}), ways.get("osc", {})
-    if not ways:
-        return Check("rig", "ok", "no latentd runs here yet")
+def _rig(outputs: dict[str, Any]) -> Check:
+    """Whether the running daemon and the running synth reach each other."""
+    jack, synth = outputs.get("jack", {}), outputs.get("osc", {})
+    if not outputs:
+        return Check("rig", "ok", "latentd is not running")
     if synth.get("connected") and jack.get("running") and not jack.get("connected"):
-        step = "If you do not hear it, start amSynth again, behind JACK"
+        step = "If you do not hear it, restart amSynth while JACK runs"
         return Check("rig", "weak", "amSynth answers, but its MIDI port is not on latentd's JACK server", step)
-    reached = [name for name, facts in ways.items() if facts.get("connected")]
+    reached = [name for name, facts in outputs.items() if facts.get("connected")]
     if reached:
         return Check("rig", "ok", f"latentd reaches the synth by {' and '.join(reached)}")
-    return Check("rig", "weak", "latentd runs and waits for a synth", "Start amSynth; README.md has the line")
+    return Check("rig", "weak", "latentd runs and waits for a synth", "Start amSynth as README.md shows")
 
 
 def _model(config: Config) -> Check:
@@ -170,9 +181,9 @@ def _mappings(config: Config) -> Check:
     try:
         names = [mapping.name for mapping in load_mappings(config.mappings)]
     except DocumentErrors as error:
-        return Check("mappings", "bad", error.message, "Mend these; `latentd check FILE` lists those of one file")
+        return Check("mappings", "bad", error.message, "Correct these; `latentd check FILE` checks one file")
     if not names:
-        return Check("mappings", "weak", "none", "Only latentd's own OSC addresses move the point; set `mappings:`")
+        return Check("mappings", "weak", "none", "Set `mappings:`; without one only latentd's own OSC messages move it")
     return Check("mappings", "ok", ", ".join(names))
 
 
@@ -182,30 +193,33 @@ def _port(config: Config) -> Check:
         try:
             probe.bind((host, port))
         except PermissionError:
-            return Check("OSC port", "bad", f"UDP port {port} is for root", "Take a port from 1024: listen: HOST:8000")
+            step = "Choose a port from 1024 on, such as listen: 127.0.0.1:8000"
+            return Check("OSC port", "bad", f"UDP port {port} needs root", step)
         except OSError as error:
-            return _port_taken(config, error)
+            return _unbound(config, error)
     return Check("OSC port", "ok", f"{host}:{port} is free")
 
 
-def _port_taken(config: Config, error: OSError) -> Check:
-    port = config.address[1]
+def _unbound(config: Config, error: OSError) -> Check:
     with contextlib.suppress(LatentdError, OSError, packets.Malformed), Client(config.listen) as client:
         if client.ask("/latentd/ping", limit_s=_ANSWER_S).address == "/latentd/pong":
-            return Check("OSC port", "ok", f"a latentd is running on {config.listen}")
-    step = f"Find its owner (sudo ss -ulpn 'sport = :{port}'), or give latentd another port: listen: 127.0.0.1:8001"
-    return Check("OSC port", "bad", f"{config.listen}: {error.strerror}", step)
+            return Check("OSC port", "ok", f"latentd is running on {config.listen}")
+    host, port = config.address
+    if error.errno != errno.EADDRINUSE:
+        step = "Set listen: to an address of this machine (`latentd ports` lists them)"
+        return Check("OSC port", "bad", f"{config.listen}: {error.strerror}", step)
+    step = f"End that program (sudo ss -ulpn 'sport = :{port}' shows it), or choose another port: listen: {host}:8001"
+    return Check("OSC port", "bad", port_owner.taken(host, port), step)
 
 
 def _folder(folder: Path) -> Check:
-    there = next(f for f in (folder, *folder.absolute().parents) if f.exists())
-    if not os.access(there, os.W_OK | os.X_OK):
-        step = f"Give {getpass.getuser()} the right to write {there}, or set `state:` to another folder"
-        return Check("state folder", "bad", f"{folder} cannot be written", step)
-    if shutil.disk_usage(there).free < _LITTLE_DISK:
-        return Check(
-            "state folder", "weak", f"{folder}: the disk is almost full", "Make room: takes and patches need it"
-        )
+    existing = next(f for f in (folder, *folder.absolute().parents) if f.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        step = f"Let {getpass.getuser()} write to {existing}, or set `state:` to another folder"
+        return Check("state folder", "bad", f"{folder} is not writable", step)
+    if shutil.disk_usage(existing).free < _MIN_FREE_BYTES:
+        step = "Free some space: recordings and patches are saved there"
+        return Check("state folder", "weak", f"{folder}: the disk is almost full", step)
     return Check("state folder", "ok", str(folder))
 
 
@@ -221,7 +235,7 @@ def _controllers(config: Config) -> Check:
         LatentdError
     ) as error:  # amSynth's OSC interface needs no map, but a file in the configuration has to be there
         return Check("controllers", "bad" if config.controllers else "weak", error.message, error.hint)
-    unknown = f"; unknown words in it: {', '.join(map(repr, found.unknown[:_FEW]))}" if found.unknown else ""
+    unknown = f"; unknown words in it: {', '.join(map(repr, found.unknown[:_SHOWN_WORDS]))}" if found.unknown else ""
     reached = f"MIDI reaches {amsynth.COUNT - len(found.missing)} of {amsynth.COUNT} parameters ({path}{unknown})"
     if found.missing:
         step = "latentd midimap --install, then start amSynth again (its OSC interface needs no map)"
@@ -245,9 +259,8 @@ def _realtime() -> Check:
 def _card() -> Check:
     cards = [card.name for card in machine.playback_cards()]
     if not cards:
-        return Check(
-            "sound card", "weak", "none", "Plug one in; `latentd demo --record F.wav` writes what one would hear"
-        )
+        step = "Connect one; without it, `latentd demo --record F.wav` writes the sound to a file"
+        return Check("sound card", "weak", "none", step)
     return Check("sound card", "ok", f"{machine.best_card()} (of {', '.join(cards)})")
 
 
@@ -267,17 +280,19 @@ def _sequencer() -> Check:
 
 
 def _memory() -> Check:
-    """Where whole patches pass from latentd to amSynth, up to 250 a second (see outputs/patch_folder.py)."""
-    choices = (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm", tempfile.gettempdir())  # noqa: S108 - looked at only
+    """Where latentd writes whole patches for amSynth, up to 250 a second (see outputs/amsynth_osc/patch_folder.py)."""
+    choices = (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm", tempfile.gettempdir())  # noqa: S108 - only read
     folder = next(f for f in choices if f and os.access(f, os.W_OK | os.X_OK))
     if not machine.is_tmpfs(Path(folder)):
-        return Check("memory folder", "weak", f"{folder} is on a disk", "Point XDG_RUNTIME_DIR at a tmpfs")
+        return Check("memory folder", "weak", f"{folder} is on a disk", "Set XDG_RUNTIME_DIR to a folder on a tmpfs")
     return Check("memory folder", "ok", folder)
 
 
 def _governor() -> Check:
     found = machine.governors()
     if found and found != {"performance"}:
-        step = "For a stage: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        step = (
+            "For the lowest latency: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        )
         return Check("processor", "weak", f"saves power ({', '.join(sorted(found))})", step)
-    return Check("processor", "ok", "full speed" if found else "its speed is not ours to choose")
+    return Check("processor", "ok", "full speed" if found else "no frequency scaling")

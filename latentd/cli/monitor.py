@@ -25,7 +25,7 @@ from latentd.inputs.trace import Trace, Tracer
 from latentd.osc import packets
 from latentd.osc.client import Client, read_facts
 from latentd.osc.patterns import can_match
-from latentd.system.terminal import ends_quietly, says_end, single_keys
+from latentd.system.terminal import end_requested, ends_quietly, single_keys
 
 if TYPE_CHECKING:
     from latentd.outputs.jack.port import JackPort
@@ -333,7 +333,7 @@ def _turns(ends: Callable[[], list[Any]], keys: int | None, each: Callable[[floa
         if each is not None:
             each(time.monotonic())
         ready, _, _ = select.select([*ends(), *([] if keys is None else [keys])], [], [], _LOOK_S)
-        if keys in ready and says_end(keys):
+        if keys in ready and end_requested(keys):
             return
         yield time.monotonic()
 

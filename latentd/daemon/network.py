@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latentd.errors import LatentdError, UserError
+from latentd.system import port_owner
 
 # Verdicts and subscribers are remembered for so many hosts; a hostile network cannot make either grow.
 _MOST_HOSTS = 256
@@ -42,7 +43,7 @@ def listen(address: Sender) -> socket.socket:
         host, port = address
         if error.errno == errno.EADDRINUSE:
             hint = f"Another daemon may run: `latentd status --to {host}:{port}`; or choose another with --listen"
-            raise LatentdError(f"UDP port {port} is taken", hint) from error
+            raise LatentdError(port_owner.taken(host, port), hint) from error
         raise UserError(f"cannot listen on {host}:{port}: {error.strerror}", "Choose another with --listen") from error
     return listening
 

@@ -1,1 +1,1 @@
-"""What `latentd demo` starts, plays and shows. The daemon knows nothing of it."""
+"""`latentd demo`: what it starts, plays and shows. To the daemon it is a client like any other."""

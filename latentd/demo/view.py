@@ -1,4 +1,4 @@
-"""The demo's picture for a terminal: the pad, all 41 parameters, and what goes on. Pure: facts in, lines out."""
+"""The demo on a terminal: the pad, all 41 parameters, levels and latency. Pure: a status in, lines of text out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 from latentd.instrument.pad import XY
 from latentd.synth.amsynth import INDEX, NAMES, PARAMETERS
 
-# Shown side by side as one hears them: what makes the tone, what shapes it, what moves it, what follows.
+# In the order of the signal: oscillators, filter, amplifier, modulation, keyboard, effects.
 ORDER = (
     "osc1_waveform", "osc1_pulsewidth", "osc2_waveform", "osc2_pulsewidth", "osc2_range", "osc2_pitch", "osc2_detune",
     "osc2_sync", "osc_mix", "osc_mix_mode", "filter_type", "filter_slope", "filter_cutoff", "filter_resonance",
@@ -29,7 +29,7 @@ _SHORT = {
     "amp_mod_amount": "amp mod", "portamento_time": "porta time", "portamento_mode": "porta mode",
     "distortion_crunch": "distortion", "reverb_roomsize": "reverb room",
 }  # fmt: skip
-# Names of switches' positions that are wider than a bar in the smallest terminal.
+# Names of switch positions that are wider than a bar in the smallest terminal.
 _SHORT_LABELS = {
     "square / pulse": "sq/pulse", "triangle / saw": "tri/saw", "white noise": "noise",
     "noise + sample & hold": "S&H", "sawtooth up": "saw up", "sawtooth down": "saw down", "high pass": "highpass",
@@ -46,24 +46,24 @@ DIM, STRONG, POINT, TRAIL, BAR = "grey50", "bold", "bold bright_yellow", "cyan",
 
 
 class Setting(NamedTuple):
-    """What stays the same in all pictures."""
+    """What is the same in all pictures."""
 
     landmarks: Sequence[XY]
-    aim: str  # where to aim a phone
-    notice: str  # the last line: what the user should know
+    address: str  # where a phone sends to
+    notice: str  # the last line
     records: bool = False
 
 
 class Picture(NamedTuple):
-    """All that one picture shows."""
+    """Everything that one picture shows."""
 
     setting: Setting
 
-    facts: dict[str, Any]  # as `/latentd/status` gives them
-    trail: Sequence[XY]  # where the point was, the newest last
-    messages_s: float  # a second
-    level_db: float  # of the loudest moment since the last picture; 0 is full scale
-    waits: bool  # somebody else moves the point
+    status: dict[str, Any]  # the answer to `/latentd/status`
+    trail: Sequence[XY]  # the last points, the newest last
+    messages_per_s: float
+    level_db: float  # peak since the last picture; 0 is full scale
+    paused: bool  # another source moves the point
     recorded_s: float | None = None  # None: nothing is recorded
 
 
@@ -74,8 +74,8 @@ def short_name(name: str) -> str:
 
 def screen(picture: Picture, width: int, height: int) -> list[Text]:
     """Exactly `height` lines of at most `width` characters."""
-    aim = _aim(picture.setting.aim, width, height)
-    rows = max(height - 2 - len(aim), 1)
+    address = _address(picture.setting.address, width, height)
+    rows = max(height - 2 - len(address), 1)
     table_width = max(2 * _COLUMN_WIDTH, min(width // 2, 2 * 36)) if width >= 2 * _COLUMN_WIDTH + _MIN_PAD_WIDTH else 0
     left = _left(picture, width - table_width - bool(table_width), rows)
     table = _table(picture, table_width, rows) if table_width else [Text()] * rows
@@ -85,15 +85,15 @@ def screen(picture: Picture, width: int, height: int) -> list[Text]:
             pad_line.truncate(width - table_width - 1, overflow="ellipsis", pad=True)
             pad_line.append(" ")
         lines.append(pad_line.append_text(parameters))
-    lines += [*aim, _notice(picture)]
+    lines += [*address, _notice(picture)]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines[:height]
 
 
-def _aim(aim: str, width: int, height: int) -> list[Text]:
-    """Where to aim a phone, on more than one line where the terminal is narrow: half an address is none."""
-    lines = textwrap.wrap(aim, width, break_on_hyphens=False, max_lines=max(height // 6, 1), placeholder="…")
+def _address(text: str, width: int, height: int) -> list[Text]:
+    """Where a phone sends to; wrapped on a narrow terminal, because an address must not be cut off."""
+    lines = textwrap.wrap(text, width, break_on_hyphens=False, max_lines=max(height // 6, 1), placeholder="…")
     return [Text(line, style=STRONG) for line in lines]
 
 
@@ -105,9 +105,9 @@ def _notice(picture: Picture) -> Text:
 
 
 def _title(picture: Picture, width: int) -> Text:
-    facts = picture.facts
+    status = picture.status
     line = Text("latentd", style=STRONG)
-    line.append(f" · model {facts['model']} · {facts['output']}: {facts['why']}", style="not bold")
+    line.append(f" · model {status['model']} · {status['output']}: {status['why']}", style="not bold")
     line.truncate(width - 8, overflow="ellipsis", pad=True)
     return line.append("  q ends", style=DIM)
 
@@ -116,7 +116,7 @@ def _title(picture: Picture, width: int) -> Text:
 
 
 def _left(picture: Picture, width: int, rows: int) -> list[Text]:
-    """The pad as large as it fits, about square on the screen, with the facts below it."""
+    """The pad as large as it fits, about square on the screen, with a few facts below it."""
     facts = _facts(picture)
     high = max(min(rows - 2 - len(facts), (width - 2) // 2 + 2), 1)
     wide = max(min(width - 2, 2 * high), 1)
@@ -129,10 +129,10 @@ def _left(picture: Picture, width: int, rows: int) -> list[Text]:
 
 
 def _pad(picture: Picture, wide: int, high: int) -> list[Text]:
-    """The pad's inside: presets as dots, the way of the point in fine dots, the point."""
+    """The inside of the pad: presets as dots, the trail of the point in fine dots, the point."""
     fine = braille(picture.trail, wide, high)
     marks = {_cell(xy, wide, high) for xy in picture.setting.landmarks}
-    xy = picture.facts["xy"]
+    xy = picture.status["xy"]
     point = _cell((xy[0], xy[1]), wide, high) if xy else None
     lines = []
     for row in range(high):
@@ -168,7 +168,7 @@ def braille(points: Sequence[XY], wide: int, high: int) -> dict[tuple[int, int],
 
 
 def _between(a: tuple[int, int], b: tuple[int, int]) -> list[tuple[int, int]]:
-    """Dots from a to b."""
+    """The dots on the line from a to b."""
     steps = max(abs(b[0] - a[0]), abs(b[1] - a[1]), 1)
     return [
         (a[0] + round((b[0] - a[0]) * i / steps), a[1] + round((b[1] - a[1]) * i / steps)) for i in range(steps + 1)
@@ -176,15 +176,15 @@ def _between(a: tuple[int, int], b: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def _facts(picture: Picture) -> list[Text]:
-    facts, xy = picture.facts, picture.facts["xy"]
-    latency = facts["latency"]
-    where = f"x {xy[0]:.3f}  y {xy[1]:.3f}" if xy else "no point yet"
-    who = "you play; I wait" if picture.waits else f"from {facts['source'] or 'nobody'}"
+    status, xy = picture.status, picture.status["xy"]
+    latency = status["latency"]
+    point = f"x {xy[0]:.3f}  y {xy[1]:.3f}" if xy else "no point yet"
+    source = "you play, demo paused" if picture.paused else f"source {status['source'] or '-'}"
     return [
-        Text("near ", style=DIM).append(facts["nearest"] or "-", style=STRONG),
-        Text(where),
-        Text(who),
-        Text(f"{picture.messages_s:.0f} msg/s  ").append_text(_level(picture.level_db)),
+        Text("near ", style=DIM).append(status["nearest"] or "-", style=STRONG),
+        Text(point),
+        Text(source),
+        Text(f"{picture.messages_per_s:.0f} msg/s  ").append_text(_level(picture.level_db)),
         Text(f"latency {latency['p50_ms']:.2f} ms, p99 {latency['p99_ms']:.2f} ms"),
     ]
 
@@ -200,8 +200,8 @@ def _level(level_db: float) -> Text:
 
 
 def _table(picture: Picture, width: int, rows: int) -> list[Text]:
-    """Two columns of parameters; where the terminal is too low, the last ones are left out."""
-    patch = picture.facts["patch"] or {}
+    """Two columns of parameters; on a low terminal the last ones are left out."""
+    patch = picture.status["patch"] or {}
     column = width // 2
     cells = [_parameter(name, patch.get(name), column) for name in ORDER]
     per_column = min(rows, math.ceil(len(cells) / 2))
@@ -216,27 +216,27 @@ def _table(picture: Picture, width: int, rows: int) -> list[Text]:
 
 
 def _parameter(name: str, value: float | None, width: int) -> Text:
-    """Name and bar, or the name of a switch's position; with its value where there is room."""
+    """Name and bar, or the name of a switch position; with the value where there is room."""
     row = PARAMETERS[INDEX[name]]
     line = Text(f"{short_name(name):<{NAME_WIDTH}} ", style=DIM)
     room = width - NAME_WIDTH - 2
     if value is None:
-        said = Text(" " * room)
+        shown = Text(" " * room)
     elif row.labels:
         label = row.labels[round(value)].replace(" / octave", "")
-        said = Text(label if len(label) <= room else _SHORT_LABELS[label], style="magenta")
+        shown = Text(label if len(label) <= room else _SHORT_LABELS[label], style="magenta")
     else:
         digits = 8 if room >= 16 else 0
         part = (value - row.minimum) / (row.maximum - row.minimum)
-        said = Text(bar(part, room - digits), style=f"{BAR} on grey15")
+        shown = Text(bar(part, room - digits), style=f"{BAR} on grey15")
         if digits:
-            said.append(f"{value:{digits}.3f}", style="default on default")
-    said.truncate(room + 1, pad=True)
-    return line.append_text(said)
+            shown.append(f"{value:{digits}.3f}", style="default on default")
+    shown.truncate(room + 1, pad=True)
+    return line.append_text(shown)
 
 
 def bar(part: float, width: int) -> str:
-    """A horizontal bar of `part` (0..1) of `width` characters, to an eighth of one."""
+    """A horizontal bar for `part` (0..1) of `width` characters, in steps of an eighth of a character."""
     eighths = round(min(max(part, 0.0), 1.0) * width * 8)
     full, rest = divmod(eighths, 8)
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
@@ -246,17 +246,17 @@ def bar(part: float, width: int) -> str:
 
 
 def status_line(picture: Picture, elapsed_s: float) -> str:
-    """The same in one line, where there is no terminal."""
-    facts, latency = picture.facts, picture.facts["latency"]
-    xy = facts["xy"]
-    where = f"x {xy[0]:.3f} y {xy[1]:.3f}" if xy else "no point yet"
+    """The same in one line, for output that is not a terminal."""
+    status, latency = picture.status, picture.status["latency"]
+    xy = status["xy"]
+    point = f"x {xy[0]:.3f} y {xy[1]:.3f}" if xy else "no point yet"
     level = "silent" if picture.level_db <= _LEVEL_FLOOR_DB else f"{picture.level_db:.0f} dB"
     recording = "" if picture.recorded_s is None else f", recorded {picture.recorded_s:.1f} s"
     return (
-        f"{elapsed_s:5.1f} s  {where} from {facts['source'] or 'nobody'}, near {facts['nearest'] or '-'}; "
-        f"{picture.messages_s:.0f} messages/s, latency p50 {latency['p50_ms']:.2f} p99 {latency['p99_ms']:.2f} ms, "
-        f"output {facts['output']} ({facts['why']}), {level}{recording}"
+        f"{elapsed_s:5.1f} s  {point}, source {status['source'] or '-'}, near {status['nearest'] or '-'}; "
+        f"{picture.messages_per_s:.0f} messages/s, latency p50 {latency['p50_ms']:.2f} p99 {latency['p99_ms']:.2f} ms, "
+        f"output {status['output']} ({status['why']}), {level}{recording}"
     )
 
 
-assert sorted(ORDER) == sorted(NAMES)  # all of them, none twice
+assert sorted(ORDER) == sorted(NAMES)  # every parameter once

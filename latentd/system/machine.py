@@ -64,6 +64,19 @@ def jack_is_pipewire() -> bool:
     return runs and any(Path("/usr/lib").glob("*/pipewire-0.3/jack/libjack.so.0"))
 
 
+def pw_jack_needed() -> bool:
+    """True when only programs that are started with pw-jack find a JACK server here: PipeWire's."""
+    started_with_it = "pipewire" in os.environ.get("LD_LIBRARY_PATH", "")
+    return not started_with_it and jack_is_pipewire() and shutil.which("pw-jack") is not None
+
+
+def no_jack_server() -> str:
+    """For a message: no JACK server runs, and what starts one on this machine."""
+    if pw_jack_needed():
+        return "no JACK server runs, but PipeWire does; start JACK programs with pw-jack: `pw-jack latentd run`"
+    return "no JACK server runs; start jackd or PipeWire (`latentd doctor` tells more)"
+
+
 class JackFacts(NamedTuple):
     """A JACK server that answered."""
 

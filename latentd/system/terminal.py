@@ -1,4 +1,4 @@
-"""A command's terminal: single keys, and the usual ways to end."""
+"""The terminal of a command: single keys, and the signals that end the command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def ends_quietly() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and the terminal's end are the usual ends: everything is put away, exit code 0."""
+    """Ctrl-C, SIGTERM and the end of the terminal leave this context and are no error: clean-up runs, exit code 0."""
 
     def stop(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -26,7 +26,7 @@ def ends_quietly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def single_keys() -> Iterator[int | None]:
-    """The terminal's descriptor, giving each key as it is pressed; None where standard input is none."""
+    """The descriptor of the terminal, readable at each key press; None where standard input is not a terminal."""
     if not sys.stdin.isatty():
         yield None
         return
@@ -39,6 +39,6 @@ def single_keys() -> Iterator[int | None]:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
-def says_end(fd: int | None) -> bool:
-    """True when the key that waits is q or Ctrl-D, or the terminal is gone."""
+def end_requested(fd: int | None) -> bool:
+    """Read the keys that were pressed: True for q or Ctrl-D, or when the terminal is gone."""
     return fd is not None and os.read(fd, 64) in (b"q", b"Q", b"\x04", b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from latentd.cli import doctor
 from latentd.config.config import Config
 from latentd.osc import packets
 from latentd.synth import midimap
-from latentd.system import machine
+from latentd.system import jackd, machine
 from tests.support.daemon import free_port
 
 
@@ -33,6 +34,7 @@ def a_quiet_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine, "limits", lambda: machine.Limits(95, -1))
     monkeypatch.setattr(machine, "governors", lambda: {"performance"})
     monkeypatch.setattr(machine, "is_tmpfs", lambda _folder: True)
+    monkeypatch.setattr(jackd, "shared_memory_problem", lambda: None)
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     controllers = tmp_path / "amsynth" / "controllers"
@@ -65,10 +67,12 @@ def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, mon
     monkeypatch.setattr(machine, "limits", lambda: machine.Limits(0, 8_388_608))
     monkeypatch.setattr(machine, "governors", lambda: {"ondemand"})
     monkeypatch.setattr(machine, "is_tmpfs", lambda _folder: False)
+    monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
+    monkeypatch.setattr(jackd, "shared_memory_problem", lambda: ("/dev/shm is read-only", "Remount it"))
     (tmp_path / "amsynth" / "controllers").unlink()
     checks = look(tmp_path, 1, model="nowhere", mappings=["no-such-device"], state="/dev/null/state")
     assert {name for name, check in checks.items() if check.state == "bad"} == {
-        "amSynth", "JACK", "model", "mappings", "state folder",
+        "amSynth", "JACK", "shared memory", "model", "mappings", "state folder",
     }  # fmt: skip
     assert {name for name, check in checks.items() if check.state == "ok"} == {
         "configuration", "Python", "rig", "OSC port", "MIDI library",
@@ -104,7 +108,31 @@ def test_a_port_that_a_stranger_holds_keeps_us_from_playing(tmp_path: Path) -> N
         port = stranger.getsockname()[1]
         check = look(tmp_path, 1, listen=f"127.0.0.1:{port}")["OSC port"]
     assert check.state == "bad"
+    assert check.found.startswith(f"UDP port {port} is taken by ")
+    assert f"(pid {os.getpid()})" in check.found
     assert str(port) in check.step
+
+
+def test_an_address_of_another_machine_is_no_taken_port(tmp_path: Path) -> None:
+    check = look(tmp_path, 1, listen=f"192.0.2.1:{free_port()}")["OSC port"]
+    assert check.state == "bad"
+    assert "Cannot assign requested address" in check.found
+    assert "latentd ports" in check.step
+
+
+@pytest.mark.parametrize(
+    ("runs", "pipewire", "state"), [(False, False, "bad"), (False, True, "weak"), (True, False, "ok")]
+)
+def test_shared_memory_that_no_jackd_can_start_with_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: bool, pipewire: bool, state: str
+) -> None:
+    monkeypatch.setattr(jackd, "shared_memory_problem", lambda: ("/dev/shm has 67 MB free", "Make it larger"))
+    monkeypatch.setattr(machine, "pw_jack_needed", lambda: pipewire)
+    if not runs:
+        monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
+    check = look(tmp_path, int(state == "bad"))["shared memory"]
+    assert check.state == state
+    assert state == "ok" or (check.found, check.step) == ("/dev/shm has 67 MB free", "Make it larger")
 
 
 @contextlib.contextmanager
@@ -130,20 +158,20 @@ def a_daemon(ways: dict[str, Any]) -> Iterator[str]:
 def test_a_port_that_latentd_holds_is_as_it_should_be(tmp_path: Path) -> None:
     with a_daemon({}) as address:
         check = look(tmp_path, 0, listen=address)["OSC port"]
-    assert check.found.startswith("a latentd is running")
+    assert check.found.startswith("latentd is running on ")
 
 
 def test_a_daemon_on_a_private_server_shows_that_jack_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
     with a_daemon({"jack": {"running": True}}) as address:
         check = look(tmp_path, 0, listen=address)["JACK"]
-    assert (check.state, "the running latentd plays on one" in check.found) == ("ok", True)
+    assert (check.state, "the running latentd has one" in check.found) == ("ok", True)
 
 
 @pytest.mark.parametrize(
     ("ways", "state", "text"),
     [
-        ({}, "ok", "no latentd runs here yet"),
+        ({}, "ok", "latentd is not running"),
         ({"osc": {"connected": True}, "jack": {"running": True, "connected": True}}, "ok", "by osc and jack"),
         (
             {"osc": {"connected": True}, "jack": {"running": True, "connected": False}},

@@ -161,7 +161,8 @@ def test_another_port_user_gets_one_clear_line() -> None:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert f"port {port} is taken" in done.stderr
+    assert f"port {port} is taken by" in done.stderr
+    assert f"(pid {os.getpid()})" in done.stderr
 
 
 @pytest.mark.parametrize(

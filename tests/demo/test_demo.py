@@ -1,11 +1,10 @@
-"""The demo's pure parts: its hand, its phrase, its picture, its samples."""
+"""The pure parts of the demo: walk, phrase, picture, recording."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import subprocess
-import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentd.cli.demo import command as demo_command
-from latentd.cli.demo import remove_left_behind
+from latentd.cli.demo import remove_old_folders
 from latentd.demo import phrase
-from latentd.demo.band import Recorder, to_24_bit
-from latentd.demo.hand import ADDRESS, MAPPING, PATIENCE_S, RETURN_S, SOURCE, Hand, walk
-from latentd.demo.performance import Rate
+from latentd.demo.jack_client import Recorder, to_24_bit
+from latentd.demo.loop import Rate
 from latentd.demo.view import NAME_WIDTH, ORDER, Picture, Setting, bar, braille, screen, short_name, status_line
-from latentd.errors import LatentdError, UserError
+from latentd.demo.walk import ADDRESS, MAPPING, PAUSE_S, RETURN_S, SOURCE, Walk, path
+from latentd.errors import UserError
 from latentd.inputs.mapping import DeviceMapping, MappingFile
 from latentd.inputs.receiver import Inputs
 from latentd.instrument.gesture import Gesture
@@ -33,58 +32,57 @@ from latentd.osc import packets
 from latentd.schema.documents import parse_document
 from latentd.status import Counters
 from latentd.synth.amsynth import DEFAULT, MAXIMUM, NAMES, PARAMETERS
-from latentd.system.processes import Children, need
 
 LATENCY = {"p50_ms": 0.4, "p99_ms": 1.2}
 
 
 def picture(**changes: Any) -> Picture:
-    facts = {
+    status = {
         "model": "timbre", "output": "osc", "why": "amSynth answers on its own OSC interface", "xy": [0.25, 0.75],
         "source": SOURCE, "nearest": "Sweet Bass", "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)),
         "latency": LATENCY,
     } | changes  # fmt: skip
-    setting = Setting([(0.5, 0.5)], "Aim a phone at 192.168.1.20:8000", "No sound card")
-    return Picture(setting, facts, [(0.1, 0.1), (0.25, 0.75)], 60.0, -12.0, False)
+    setting = Setting([(0.5, 0.5)], "Play it from a phone: send OSC to 192.168.1.20:8000", "No sound card")
+    return Picture(setting, status, [(0.1, 0.1), (0.25, 0.75)], 60.0, -12.0, False)
 
 
 def text(shown: Picture, width: int = 80, height: int = 24) -> str:
     return "\n".join(line.plain for line in screen(shown, width, height))
 
 
-# -- the hand --------------------------------------------------------------------------------------
+# -- the walk --------------------------------------------------------------------------------------
 
 
 @given(st.floats(0.0, 1e6))
 def test_the_walk_stays_on_the_pad(t: float) -> None:
-    assert all(0.0 <= value <= 1.0 for value in walk(t))
+    assert all(0.0 <= value <= 1.0 for value in path(t))
 
 
 @given(st.floats(0.0, 1e4))
 def test_the_walk_never_jumps(t: float) -> None:
-    assert np.hypot(*np.subtract(walk(t + 1.0 / 60.0), walk(t))) < 0.03
+    assert np.hypot(*np.subtract(path(t + 1.0 / 60.0), path(t))) < 0.03
 
 
-def test_the_hand_waits_while_another_moves_and_comes_back_smoothly() -> None:
-    hand = Hand(0.0)
-    assert hand.at(1.0) == walk(1.0)
-    hand.heard(SOURCE, (0.5, 0.5), None, 1.0)
-    hand.heard("xy", (0.9, 0.1), None, 2.0)
-    assert hand.at(2.0) is None
-    hand.heard("xy", (0.9, 0.1), None, 2.5)  # where it was: nobody moves any more
-    assert hand.at(2.0 + PATIENCE_S - 0.1) is None
-    assert hand.at(2.0 + PATIENCE_S) == (0.9, 0.1)
-    assert hand.at(2.0 + PATIENCE_S + RETURN_S) == walk(2.0 + PATIENCE_S + RETURN_S)
+def test_the_walk_pauses_while_another_source_moves_and_returns_smoothly() -> None:
+    walk = Walk(0.0)
+    assert walk.at(1.0) == path(1.0)
+    walk.observe(SOURCE, (0.5, 0.5), None, 1.0)
+    walk.observe("xy", (0.9, 0.1), None, 2.0)
+    assert walk.at(2.0) is None
+    walk.observe("xy", (0.9, 0.1), None, 2.5)  # the same point: it has stopped
+    assert walk.at(2.0 + PAUSE_S - 0.1) is None
+    assert walk.at(2.0 + PAUSE_S) == (0.9, 0.1)
+    assert walk.at(2.0 + PAUSE_S + RETURN_S) == path(2.0 + PAUSE_S + RETURN_S)
 
 
-def test_a_finger_that_rests_on_the_pad_keeps_it() -> None:
-    hand = Hand(0.0)
+def test_a_finger_that_rests_on_the_pad_keeps_the_point() -> None:
+    walk = Walk(0.0)
     for i in range(100):
-        hand.heard("touchosc-mk2", (0.9, 0.1), True, float(i))
-        assert hand.at(float(i)) is None
+        walk.observe("touchosc-mk2", (0.9, 0.1), True, float(i))
+        assert walk.at(float(i)) is None
 
 
-def test_any_other_source_takes_the_lead_from_the_hand() -> None:
+def test_any_other_source_takes_the_lead_from_the_walk() -> None:
     mapping = parse_document(MAPPING, "demo", MappingFile)
     gesture = Gesture({SOURCE: mapping.gesture, "xy": GestureSettings()})
     gesture.step([Point(0.2, 0.2, None, SOURCE, 1.0)], 1.0)
@@ -93,26 +91,26 @@ def test_any_other_source_takes_the_lead_from_the_hand() -> None:
     assert gesture.leader == "xy"
 
 
-def test_a_single_point_of_another_stays_until_the_hand_has_waited_and_the_way_back_is_smooth() -> None:
+def test_a_single_point_of_another_source_stays_for_the_whole_pause_and_the_return_is_smooth() -> None:
     mapping = parse_document(MAPPING, "demo", MappingFile)
     gesture = Gesture({SOURCE: mapping.gesture, "xy": GestureSettings()})
     inputs = Inputs([DeviceMapping(SOURCE, Path("demo.yaml"), mapping)], Counters())
-    hand, step_s, places = Hand(0.0), 1.0 / 60.0, list[tuple[float, float]]()
+    walk, step_s, points_at = Walk(0.0), 1.0 / 60.0, list[tuple[float, float]]()
     for i in range(600):
         now = i * step_s
-        message = hand.message(now)
+        message = walk.message(now)
         if message is not None:
             inputs.osc(packets.read(packets.write(ADDRESS, *message))[0], now)
         points = inputs.take(now)
         if i == 120:
             points.append(Point(0.9, 0.1, None, "xy", now))
         gesture.step(points, now)
-        places.append(gesture.xy)
+        points_at.append(gesture.xy)
         if i % 3 == 0:
-            hand.heard(gesture.leader, gesture.xy, gesture.touched, now)
-    alone = [place for i, place in enumerate(places) if 120 <= i < 120 + PATIENCE_S / step_s]
+            walk.observe(gesture.leader, gesture.xy, gesture.touched, now)
+    alone = [place for i, place in enumerate(points_at) if 120 <= i < 120 + PAUSE_S / step_s]
     assert alone == [(0.9, 0.1)] * len(alone)
-    assert max(np.hypot(*np.subtract(a, b)) for a, b in itertools.pairwise(places[120:])) < 0.03
+    assert max(np.hypot(*np.subtract(a, b)) for a, b in itertools.pairwise(points_at[120:])) < 0.03
     assert gesture.leader == SOURCE
 
 
@@ -154,13 +152,13 @@ def test_at_80_by_24_all_parameters_are_named_in_full_and_the_rest_is_there() ->
     "nearest", ["Sweet Bass", "A preset with an uncommonly long name of its own, longer than a column"]
 )
 def test_the_pad_and_its_facts_never_run_into_the_parameters(width: int, nearest: str) -> None:
-    shown = picture(xy=[0.824, 0.553], source="touchosc-mk2", nearest=nearest)._replace(waits=True)
+    shown = picture(xy=[0.824, 0.553], source="touchosc-mk2", nearest=nearest)._replace(paused=True)
     body = text(shown, width).split("\n")[1:22]
     start = next(line.index(short_name(ORDER[0])) for line in body if short_name(ORDER[0]) in line)
     for line, name in zip(body, ORDER, strict=False):
         assert line[start:].startswith(f"{short_name(name)} ")
         assert line[start - 1] == " "
-    assert "you play; I wait " in text(shown, width)
+    assert "you play, demo paused " in text(shown, width)
     assert "x 0.824  y 0.553 " in text(shown, width)
 
 
@@ -189,10 +187,11 @@ def test_every_position_of_every_switch_has_its_own_name_and_none_is_cut(width: 
 )
 def test_an_address_to_aim_at_keeps_its_port_on_a_narrow_screen(width: int, address: str) -> None:
     shown = picture()
-    aim = f"Move it yourself: OSC /xy x y (0..1) to {address}"
-    shown = shown._replace(setting=shown.setting._replace(aim=aim))
+    where = f"Play it yourself: send OSC /xy x y (0..1) to {address}"
+    shown = shown._replace(setting=shown.setting._replace(address=where))
     assert len(text(shown, width).split("\n")) == 24
-    assert aim.split() == " ".join(text(shown, width).split("\n")[-4:]).split()[-len(aim.split()) - 3 : -3]
+    last = " ".join(text(shown, width).split("\n")[-4:]).split()
+    assert where.split() == last[-len(where.split()) - 3 : -3]
 
 
 def test_the_picture_shows_every_parameter_once() -> None:
@@ -236,7 +235,7 @@ def test_the_rate_is_that_of_the_last_second() -> None:
     rate = Rate()
     for i in range(31):
         rate.count(1000 + 6 * i, i * 0.1)
-    assert rate.a_second == pytest.approx(60.0)
+    assert rate.per_second == pytest.approx(60.0)
 
 
 def test_while_it_records_the_picture_says_for_how_long() -> None:
@@ -307,46 +306,5 @@ def test_only_folders_that_a_killed_demo_left_are_removed(tmp_path: Path) -> Non
     gone.wait()
     for name in (f"{gone.pid}-abc", f"{os.getpid()}-abc", "else"):
         (tmp_path / f"latentd-demo-{name}" / "state").mkdir(parents=True)
-    remove_left_behind(tmp_path)
+    remove_old_folders(tmp_path)
     assert {folder.name for folder in tmp_path.iterdir()} == {f"latentd-demo-{os.getpid()}-abc", "latentd-demo-else"}
-
-
-def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(LatentdError, match=r"jackd not found.*apt-get install jackd2"):
-        need("jackd")
-
-
-def test_children_end_in_reverse_order_and_a_stubborn_one_by_force(tmp_path: Path) -> None:
-    stubborn = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
-    )
-    with Children(tmp_path) as children:
-        first = children.start("first", [sys.executable, "-c", stubborn], {})
-        second = children.start("second", ["sleep", "60"], {"PATH": "/usr/bin:/bin"})
-        while first.last_words() != "up":
-            children.check()
-    assert second.process.returncode == -15
-    assert first.process.returncode == -9
-
-
-def test_a_child_that_ends_by_itself_is_reported_with_its_last_words(tmp_path: Path) -> None:
-    with Children(tmp_path) as children:
-        child = children.start("amsynth", [sys.executable, "-c", "print('no voice'); print(); exit(3)"], {})
-        child.process.wait(20)
-        with pytest.raises(LatentdError, match="amsynth ended with exit code 3; its last words: no voice"):
-            children.check()
-
-
-def test_a_child_that_was_killed_is_not_said_to_have_died_of_its_last_words(tmp_path: Path) -> None:
-    with Children(tmp_path) as children:
-        child = children.start("amsynth", ["sleep", "60"], {"PATH": "/usr/bin:/bin"})
-        child.process.kill()
-        child.process.wait(20)
-        with pytest.raises(LatentdError, match=r"amsynth was killed by signal 9 \(SIGKILL\)\. Start again"):
-            children.check()
-
-
-def test_a_program_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with Children(tmp_path) as children, pytest.raises(LatentdError, match="cannot be started"):
-        children.start("x", ["/nowhere/x"], {})

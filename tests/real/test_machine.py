@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from latentd.system import machine
+from latentd.errors import LatentdError
+from latentd.system import jackd, machine
+from latentd.system.processes import Programs
 from tests.support import rig
+from tests.support.daemon import latentd
 
 pytestmark = pytest.mark.real
 
@@ -56,6 +60,29 @@ def test_pipewires_jack_is_told_from_jackds(monkeypatch: pytest.MonkeyPatch) -> 
     with rig.jackd() as server:
         enter(monkeypatch, server.env | {"XDG_RUNTIME_DIR": "/run"})
         assert not machine.jack_is_pipewire()
+
+
+@pytest.mark.parametrize(
+    ("name", "driver", "cause"),
+    [
+        ("latentd-test-x", ["-d", "alsa", "-d", "hw:nothing"], "this sound card does not exist"),
+        ("", ["-d", "dummy"], "a JACK server of the same name is running"),
+    ],
+)
+def test_a_jackd_that_cannot_start_is_explained(name: str, driver: list[str], cause: str, tmp_path: Path) -> None:
+    with rig.jackd() as server, Programs(tmp_path) as programs:
+        argv = ["jackd", "-r", "-n", name or server.env["JACK_DEFAULT_SERVER"], *driver]
+        program = programs.start("jackd", argv, server.env, diagnose=jackd.diagnose)
+        rig.wait_for(lambda: not program.running(), "jackd to end")
+        with pytest.raises(LatentdError, match=cause):
+            programs.check()
+
+
+def test_latentd_beside_pipewire_advises_pw_jack() -> None:
+    with rig.pipewire() as server:
+        env = server.env | {"LD_LIBRARY_PATH": ""}
+        with latentd("--output", "jack", env=env) as daemon:
+            rig.wait_for(lambda: "start JACK programs with pw-jack" in daemon.said(), "the advice")
 
 
 def test_amsynth_itself_tells_its_version() -> None:

@@ -103,7 +103,7 @@ def latentd(
             "XDG_CONFIG_HOME": str(folder / "config"),
             "PYTHONUNBUFFERED": "1",
         }
-        if "PIPEWIRE" not in environment.get("LD_LIBRARY_PATH", "").upper():
+        if env is None or "XDG_RUNTIME_DIR" not in env:  # PipeWire's own has its socket
             environment["XDG_RUNTIME_DIR"] = str(folder / "run")
         daemon = Daemon(port or free_port(), options, environment, folder)
         try:

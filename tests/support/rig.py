@@ -324,7 +324,8 @@ def _lock_of(name: str) -> Path:
 
 def _environment() -> dict[str, str]:
     """The test's environment without anything that would lead a client to the machine's own server."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("JACK_", "PIPEWIRE_", "NSM_"))}
+    foreign = ("JACK_", "PIPEWIRE_", "NSM_", "XDG_RUNTIME_DIR")
+    return {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
 
 
 @contextlib.contextmanager

@@ -75,6 +75,21 @@ def test_pipewire_is_seen_by_its_socket_alone(tmp_path: Path, monkeypatch: pytes
     assert not machine.jack_is_pipewire()
 
 
+@pytest.mark.parametrize(
+    ("pipewire", "library", "advice"),
+    [(True, "", "pw-jack latentd run"), (True, "/x/pipewire-0.3/jack", "start jackd"), (False, "", "start jackd")],
+)
+def test_beside_pipewire_the_advice_is_pw_jack(
+    pipewire: bool, library: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pw-jack").write_text("#!/bin/sh\n")
+    (tmp_path / "pw-jack").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("LD_LIBRARY_PATH", library)
+    monkeypatch.setattr(machine, "jack_is_pipewire", lambda: pipewire)
+    assert advice in machine.no_jack_server()
+
+
 def test_amsynths_version_is_read_from_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "amsynth"
     monkeypatch.setenv("PATH", str(tmp_path))

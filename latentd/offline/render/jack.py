@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from latentd.errors import LatentdError
 from latentd.offline.render.clip_spec import RATE, ClipSpec
 from latentd.offline.render.jack_session import CLIP, Session
-from latentd.system.processes import Child, Children, need
+from latentd.system import jackd
+from latentd.system.processes import Program, Programs, need
 
 SERVERS = 6
 _PERIOD = 128
@@ -67,11 +68,11 @@ class JackSynth:
         need("jackd", "amsynth")
         with contextlib.ExitStack() as end:
             self.home = Path(end.enter_context(tempfile.TemporaryDirectory(prefix="latentd-render-")))
-            self._children = end.enter_context(Children(self.home))
+            self._programs = end.enter_context(Programs(self.home))
             self._server = end.enter_context(_server_name())
             self._env = dict(os.environ) | {"JACK_DEFAULT_SERVER": self._server, "JACK_NO_START_SERVER": "1"}
             argv = ["jackd", "-r", "-S", "-n", self._server, "-d", "dummy", "-r", str(RATE), "-p", str(_PERIOD)]
-            self._children.start("jackd", argv, self._env)
+            self._programs.start("jackd", argv, self._env, diagnose=jackd.diagnose)
             self._clients = end.enter_context(_JackClients(self._open_client("player"), self._open_client("recorder")))
             self._end = end.pop_all()
 
@@ -80,7 +81,7 @@ class JackSynth:
 
         end = time.monotonic() + _LIMIT_S
         while True:
-            self._children.check()
+            self._programs.check()
             try:
                 return jack.Client(name, no_start_server=True, servername=self._server)
             except jack.JackOpenError as error:
@@ -109,12 +110,12 @@ class JackSynth:
         with Session(self.home, params, program()) as session:
             # With SIGINT it closes its JACK client; otherwise the server waits ten seconds for it.
             env = self._env | session.env
-            synth = self._children.start("amsynth", session.argv, env, end_signal=signal.SIGINT)
+            synth = self._programs.start("amsynth", session.argv, env, end_signal=signal.SIGINT)
             try:
                 session.open(synth)
                 return self._clients.record(spec, synth)
             finally:
-                self._children.give_up(synth)
+                self._programs.close(synth)
 
     def close(self) -> None:
         """Stop the server."""
@@ -164,7 +165,7 @@ class _JackClients:
             client.deactivate()
             client.close()
 
-    def record(self, spec: ClipSpec, synth: Child) -> NDArray[np.float32] | None:
+    def record(self, spec: ClipSpec, synth: Program) -> NDArray[np.float32] | None:
         """One clip from the amSynth on this server; None if one of its cycles was lost."""
         self._connect(synth)
         clip = _Clip(spec)
@@ -177,20 +178,20 @@ class _JackClients:
             self._set_freewheel(False, synth)
         return clip.audio if clip.whole else None
 
-    def _set_freewheel(self, on: bool, synth: Child) -> None:
+    def _set_freewheel(self, on: bool, synth: Program) -> None:
         """Switch the mode and wait for the server's confirmation: until then cycles may run in the other mode."""
         self._free[on].clear()
         self._player.set_freewheel(on)
         self._wait(self._free[on], _LIMIT_S, synth)
 
     @staticmethod
-    def _wait(event: threading.Event, limit_s: float, synth: Child) -> None:
+    def _wait(event: threading.Event, limit_s: float, synth: Program) -> None:
         end = time.monotonic() + limit_s
         while not event.wait(0.2):
             if not synth.running() or time.monotonic() > end:
                 raise LatentdError("amSynth crashed or hung during rendering", "Try again")
 
-    def _connect(self, synth: Child) -> None:
+    def _connect(self, synth: Program) -> None:
         import jack
 
         end = time.monotonic() + _LIMIT_S

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from latentd.errors import LatentdError
 from latentd.osc import packets
 from latentd.synth import amsynth
-from latentd.system.processes import Child
+from latentd.system.processes import Program
 
 REST, CLIP = 0, 1  # preset numbers
 _LIMIT_S = 30.0
@@ -85,7 +85,7 @@ class Session:
         self._socket.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def open(self, synth: Child) -> None:
+    def open(self, synth: Program) -> None:
         """Wait for the announcement, then let it open the bank."""
         sender = self._receive("/nsm/server/announce", synth)
         self._send(sender, "/reply", "/nsm/server/announce", "latentd", "latentd", ":server-control:")
@@ -95,7 +95,7 @@ class Session:
     def _send(self, to: tuple[str, int], address: str, *args: str) -> None:
         self._socket.sendto(packets.write(address, *args), to)
 
-    def _receive(self, address: str, synth: Child) -> tuple[str, int]:
+    def _receive(self, address: str, synth: Program) -> tuple[str, int]:
         end = time.monotonic() + _LIMIT_S
         while time.monotonic() < end and synth.running():
             with contextlib.suppress(TimeoutError):

@@ -40,7 +40,6 @@ LEASH_S = 0.5
 COLLECT_EVERY = 300
 
 SERVER_GONE, NO_LIBRARY, TIRED = 3, 4, 5
-_NO_SERVER = "no JACK server runs; start jackd or PipeWire (`latentd doctor` tells more)"
 
 
 class MidiOut:
@@ -159,6 +158,8 @@ def open_client(jack: Any, name: str, ending: threading.Event) -> Any:
 
     The name is exact: after a crash the old client's name may still be taken for a moment.
     """
+    from latentd.system.machine import no_jack_server  # imports much that is needed only here
+
     told = ""
     for _ in range(ATTEMPTS):
         try:
@@ -166,7 +167,7 @@ def open_client(jack: Any, name: str, ending: threading.Event) -> Any:
         except jack.JackOpenError as error:
             # For a name that is taken jackd2 reports no more than an error of the server (measured).
             taken = f"the JACK server refuses the name {name}; another latentd may be running"
-            why = _NO_SERVER if error.status.server_failed else taken
+            why = no_jack_server() if error.status.server_failed else taken
         if why != told:
             report(f"waiting: {why}")
             told = why

@@ -1,9 +1,9 @@
-"""The demo's JACK client, a process of its own (`python -m latentd.demo.band`): plays the phrase, listens, records.
+"""The demo's JACK client, a process of its own (`python -m latentd.demo.jack_client`): notes out, audio in, recording.
 
-A process of its own for the reason the daemon's JACK port is one: Python in a real-time callback may not share its
-interpreter lock with anything busy. Standard output carries one JSON line for every `REPORT_S`: `peak` since the last
-line (1.0 is full scale), `seconds` heard, `lost` frames, `xruns`, `clipped` samples. SIGTERM or the end of standard
-input ends it in order: notes off, file closed, one last line with `done`.
+It is a process of its own for the reason the daemon's JACK port is one: Python in a real-time callback may not share
+its interpreter lock with busy code. It writes one JSON line to standard output every `REPORT_S`: `peak` since the last
+line (1.0 is full scale), `seconds` received, `lost` frames, `xruns`, `clipped` samples. SIGTERM or the end of standard
+input ends it in order: notes off, file closed, a last line with `done`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from latentd.demo import phrase
 from latentd.synth.amsynth import Array
 
 REPORT_S = 0.1
-_LOOK_S = 0.2
-_BUFFER_S = 4.0  # what the disk may keep us waiting without a loss
-_RING_OUT_S = 0.3  # of the last notes, when it is recorded
-_FADE_S = 0.02  # of the recording's end, which would click
+_CONNECT_EVERY_S = 0.2
+_BUFFER_S = 4.0  # how long a write to the disk may take without a loss
+_RING_OUT_S = 0.3  # of the last notes, while recording
+_FADE_S = 0.02  # at the end of the recording, which would click
 _FULL_24 = 2**23 - 1
 
 
-class Cycle:
-    """JACK calls it once a period: due notes out, the synth's sound into two ring buffers."""
+class DemoCallback:
+    """JACK's process callback, called once a period: due notes out, the synth's sound into two ring buffers."""
 
     def __init__(self, client: Any, jack: Any, plays: bool) -> None:
         self._client = client
@@ -64,12 +64,12 @@ class Cycle:
                 self._end_notes()
             elif self.playing:
                 self._play(frames)
-            self._listen(frames)
-        except Exception:  # one that escaped would end the callback for good
+            self._capture(frames)
+        except Exception:  # JACK never calls a callback again that has raised
             self.faults += 1
 
     def _play(self, frames: int) -> None:
-        """Write what falls into this period; the phrase begins anew at its end."""
+        """Write the events of this period; the phrase starts again after its end."""
         end = self._frame + frames
         while self._events:
             if self._next == len(self._events):
@@ -100,7 +100,7 @@ class Cycle:
         self._held.clear()
         self.silent.set()
 
-    def _listen(self, frames: int) -> None:
+    def _capture(self, frames: int) -> None:
         now = self._client.last_frame_time
         if self._expected is not None and now != self._expected:
             ahead = ((now - self._expected + 2**31) & 0xFFFFFFFF) - 2**31
@@ -114,7 +114,7 @@ class Cycle:
 
 
 class Recorder:
-    """Takes what the rings hold: into a 24-bit WAV file where one is wanted, and its peak in any case."""
+    """Empties the ring buffers: measures the peak, and writes a 24-bit WAV file if there is a path."""
 
     def __init__(self, path: Path | None, rate_hz: int) -> None:
         self._file: wave.Wave_write | None = None
@@ -124,7 +124,7 @@ class Recorder:
             self._file.setsampwidth(3)
             self._file.setframerate(rate_hz)
         self._rate_hz = rate_hz
-        self._end = np.zeros((0, 2))  # heard, kept back for the fade
+        self._end = np.zeros((0, 2))  # not yet written: the fade needs the last frames
         self.peak = self._highest = self._squares = 0.0
         self.frames = self.clipped = 0
 
@@ -145,45 +145,45 @@ class Recorder:
             self._write(self._file, block)
 
     def _write(self, file: wave.Wave_write, block: Array) -> None:
-        """All but what may turn out to be the end."""
+        """Write all but the last frames, which may be the end of the recording."""
         block = np.concatenate([self._end, block])
         kept = min(round(_FADE_S * self._rate_hz), len(block))
         file.writeframesraw(to_24_bit(block[: len(block) - kept]))
         self._end = block[len(block) - kept :]
 
     def facts(self) -> dict[str, float]:
-        """What `latentd demo` shows; forgets the peak."""
+        """What `latentd demo` shows; resets the peak."""
         peak, self.peak = self.peak, 0.0
         return {"peak": round(peak, 5), "seconds": round(self.frames / self._rate_hz, 3), "clipped": self.clipped}
 
     def summary(self) -> dict[str, float]:
-        """The whole of what was heard: highest peak and root mean square, 1.0 being full scale."""
+        """Highest peak and root mean square of everything received; 1.0 is full scale."""
         rms = math.sqrt(self._squares / self.frames) if self.frames else 0.0
         return {"highest": round(self._highest, 5), "rms": round(rms, 6)}
 
     def close(self) -> None:
-        """Complete the file; its end fades out."""
+        """Complete the file with a fade at its end."""
         if self._file is not None:
             self._file.writeframesraw(to_24_bit(self._end * np.linspace(1.0, 0.0, len(self._end))[:, None]))
             self._file.close()
 
 
 def to_24_bit(block: Array) -> bytes:
-    """Samples (frames, channels) of -1..1, beyond that clipped, as little-endian 24-bit frames."""
+    """Samples (frames, channels), clipped to -1..1, as little-endian 24-bit frames."""
     whole = np.round(np.clip(block, -1.0, 1.0) * _FULL_24).astype("<i4")
     return whole.reshape(-1, 1).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
 
 
-class Wiring:
-    """Connects to the synth as soon as its ports are there, and the synth to the loudspeakers where nobody did."""
+class AutoConnect:
+    """Connects to the synth as soon as its ports exist, and the synth to the loudspeakers unless it is connected."""
 
     def __init__(self, client: Any, synth: str) -> None:
         self._client = client
         self._synth = synth
         self.connected = False
 
-    def look(self) -> bool:
-        """True once all is connected."""
+    def poll(self) -> bool:
+        """Connect if the synth's ports exist; True once everything is connected."""
         if not self.connected:
             names = {port.name for port in self._client.get_ports(f"{self._synth}:.*")}
             wanted = [f"{self._synth}:{end}" for end in ("midi_in", "L out", "R out")]
@@ -207,61 +207,68 @@ class Wiring:
 
 
 def report(**facts: object) -> None:
-    """One line for `latentd demo`; lost rather than waited for."""
+    """Write one line for `latentd demo`; it is lost if the pipe is full."""
     with contextlib.suppress(OSError):
         os.write(1, json.dumps(facts).encode() + b"\n")
 
 
-def perform(jack: Any, name: str, synth: str, plays: bool, record: str, ending: threading.Event) -> int:
+def run(jack: Any, name: str, synth: str, plays: bool, record: str, ending: threading.Event) -> int:
     """Run the client until `ending`; returns the exit code."""
     client = jack.Client(name, no_start_server=True)
-    cycle = Cycle(client, jack, plays)
+    callback = DemoCallback(client, jack, plays)
     recorder = Recorder(Path(record) if record else None, client.samplerate)
     gone = threading.Event()
-    client.set_process_callback(cycle)
-    client.set_xrun_callback(lambda _us: setattr(cycle, "xruns", cycle.xruns + 1))
-    client.set_shutdown_callback(lambda _status, _reason: _lose(gone, ending))
+    client.set_process_callback(callback)
+    client.set_xrun_callback(lambda _us: setattr(callback, "xruns", callback.xruns + 1))
+    client.set_shutdown_callback(lambda _status, _reason: _server_ended(gone, ending))
     gc.collect()
     gc.freeze()
     gc.disable()
     client.activate()
-    wiring = Wiring(client, synth)
-    looked = 0.0
+    connections = AutoConnect(client, synth)
+    polled = 0.0
 
-    def listen(until: float | None = None) -> None:
-        nonlocal looked
+    def capture(until: float | None = None) -> None:
+        nonlocal polled
         while not gone.is_set() and (time.monotonic() < until if until else not ending.is_set()):
             now = time.monotonic()
-            if not cycle.playing and now - looked >= _LOOK_S:
-                looked = now
-                cycle.playing = wiring.look()
+            if not callback.playing and now - polled >= _CONNECT_EVERY_S:
+                polled = now
+                callback.playing = connections.poll()
             time.sleep(REPORT_S) if until else ending.wait(REPORT_S)
-            recorder.take(cycle.rings)
-            report(**recorder.facts(), xruns=cycle.xruns, lost=cycle.lost, faults=cycle.faults)
+            recorder.take(callback.rings)
+            report(**recorder.facts(), xruns=callback.xruns, lost=callback.lost, faults=callback.faults)
 
     try:
-        listen()
-        cycle.ending = True
+        capture()
+        callback.ending = True
         if not gone.is_set():
-            cycle.silent.wait(0.3)
-            listen(time.monotonic() + (_RING_OUT_S if record else 0.02))
+            callback.silent.wait(0.3)
+            capture(time.monotonic() + (_RING_OUT_S if record else 0.02))
             client.deactivate()
-        recorder.take(cycle.rings)
+        recorder.take(callback.rings)
     finally:
         recorder.close()
-    report(done=True, **recorder.facts(), **recorder.summary(), xruns=cycle.xruns, lost=cycle.lost, faults=cycle.faults)
+    report(
+        done=True,
+        **recorder.facts(),
+        **recorder.summary(),
+        xruns=callback.xruns,
+        lost=callback.lost,
+        faults=callback.faults,
+    )
     return 3 if gone.is_set() else 0
 
 
 def main(arguments: Sequence[str]) -> int:
     """Arguments: client name, synth's client name, `notes` or `silent`, file to record into or an empty string."""
     ending = threading.Event()
-    told, tell = os.pipe()
+    terminated, terminate = os.pipe()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Through a pipe: a handler that set an event while this very thread waits for it could wait for itself.
-    signal.signal(signal.SIGTERM, lambda *_: _tell(tell))
+    # Through a pipe: a handler that sets an event while the same thread waits for it can deadlock.
+    signal.signal(signal.SIGTERM, lambda *_: _close(terminate))
     os.set_blocking(1, False)
-    threading.Thread(target=_wait_for_end, args=(told, ending), daemon=True).start()
+    threading.Thread(target=_wait_for_end, args=(terminated, ending), daemon=True).start()
     try:
         import jack
     except OSError as error:
@@ -271,7 +278,7 @@ def main(arguments: Sequence[str]) -> int:
     jack.set_info_function(lambda _text: None)
     name, synth, notes, record = arguments
     try:
-        return perform(jack, name, synth, notes == "notes", record, ending)
+        return run(jack, name, synth, notes == "notes", record, ending)
     except jack.JackOpenError as error:
         sys.stderr.write(f"the JACK server does not answer: {error}\n")
     except OSError as error:
@@ -279,21 +286,21 @@ def main(arguments: Sequence[str]) -> int:
     return 1
 
 
-def _tell(pipe: int) -> None:
-    with contextlib.suppress(OSError):  # told already
+def _close(pipe: int) -> None:
+    with contextlib.suppress(OSError):  # closed already
         os.close(pipe)
 
 
-def _lose(gone: threading.Event, ending: threading.Event) -> None:
+def _server_ended(gone: threading.Event, ending: threading.Event) -> None:
     gone.set()
     ending.set()
 
 
-def _wait_for_end(told: int, ending: threading.Event) -> None:
-    """Standard input ends when `latentd demo` does; `told` is readable after SIGTERM."""
+def _wait_for_end(terminated: int, ending: threading.Event) -> None:
+    """Standard input ends when `latentd demo` does; `terminated` is readable after SIGTERM."""
     while not ending.is_set():
-        ready, _, _ = select.select([0, told], [], [])
-        if told in ready or not os.read(0, 64):
+        ready, _, _ = select.select([0, terminated], [], [])
+        if terminated in ready or not os.read(0, 64):
             ending.set()
 
 

@@ -1,0 +1,58 @@
+"""Which program holds a UDP port, as far as /proc shows it: an ordinary user sees only their own programs."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+_PROC = Path("/proc")
+
+
+class Owner(NamedTuple):
+    """A running program."""
+
+    pid: int
+    program: str
+
+
+def taken(host: str, port: int, proc: Path = _PROC) -> str:
+    """For a message: that the port is taken, and by which program."""
+    owner = udp_owner(host, port, proc)
+    return f"UDP port {port} is taken" + (f" by {owner.program} (pid {owner.pid})" if owner else "")
+
+
+def udp_owner(host: str, port: int, proc: Path = _PROC) -> Owner | None:
+    """The program with a socket that keeps others from binding this IPv4 address and port; None where none is seen."""
+    inodes = _inodes(host, port, proc)
+    if not inodes:
+        return None
+    for process in proc.iterdir():
+        if not process.name.isdecimal():
+            continue
+        with contextlib.suppress(OSError):  # it has ended, or belongs to another user
+            if any(entry.readlink().name in inodes for entry in (process / "fd").iterdir()):
+                return Owner(int(process.name), (process / "comm").read_text(errors="replace").strip())
+    return None
+
+
+def _inodes(host: str, port: int, proc: Path) -> set[str]:
+    """The sockets on this port, as links in /proc/PID/fd name them: an address clashes with itself and with any."""
+    wildcards = {"0" * 8, "0" * 32}
+    clashing = wildcards | {_in_proc(host)}
+    found = set()
+    for table in ("udp", "udp6"):
+        with contextlib.suppress(OSError):
+            for line in (proc / "net" / table).read_text(encoding="ascii").splitlines()[1:]:
+                fields = line.split()
+                address, _, number = fields[1].partition(":")
+                if int(number, 16) == port and (address in clashing or _in_proc(host) in wildcards):
+                    found.add(f"socket:[{fields[9]}]")
+    return found
+
+
+def _in_proc(host: str) -> str:
+    """An IPv4 address in the kernel's notation: hexadecimal, in the byte order of this machine."""
+    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}"
