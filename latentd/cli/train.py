@@ -121,6 +121,8 @@ def command(
     check_place(parent, model_name)
     rows, held_out = _corpora(sources, excluded, chosen.seed)
     _check_size(rows, held_out, chosen)
+    if grid or chosen.name != "paper":
+        _check_rendering(rendering)
     folder = _train(rows, held_out, chosen, rendering, model_name, parent)
     if grid:
         _measure(folder, held_out, rows, rendering, grid)
@@ -178,6 +180,19 @@ def _check_size(rows: Corpus, held_out: Corpus, recipe: Recipe | TimbreRecipe) -
             f"{recipe.MIN_PRESETS}",
             "Name more banks",
         )
+
+
+def _check_rendering(rendering: _Rendering) -> None:
+    """Refuse a cache, a scheduler or a missing synth before the work: `paper` renders only after its training.
+
+    Raises:
+        LatentdError: patches cannot be rendered or measurements not cached.
+    """
+    from latentd.offline.render import clip_cache
+    from latentd.offline.render.pool import open_pool
+
+    with open_pool(rendering.jobs, rendering.dask), clip_cache.ClipCache(rendering.cache or clip_cache.folder()):
+        pass
 
 
 def _measure(folder: Path, held_out: Corpus, rows: Corpus, rendering: _Rendering, grid: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 _MEASURING = ("scipy", "soundfile", "pyloudnorm")
 _NEEDS = {
     "test_progress.py": (),
-    "test_refusals.py": (*_MEASURING, "torch", "numba", "matplotlib"),
+    "test_refusals.py": (*_MEASURING, "torch", "numba", "matplotlib", "distributed"),
     "corpus/test_corpus.py": (),
     "evaluation/test_metrics.py": (),
     "evaluation/test_evaluate.py": (*_MEASURING, "torch", "matplotlib"),

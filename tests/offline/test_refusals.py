@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,16 +12,41 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from latentd.cli import cli
+from latentd.errors import LatentdError, UserError
 from latentd.model import bundle
+from latentd.offline.evaluation.evaluate import evaluate
+from latentd.offline.publish import export
+from latentd.offline.recipes import paper
+from latentd.offline.render import workers
+from latentd.offline.timbre import measure
+from latentd.offline.timbre.measure import Measured
 from latentd.synth import amsynth, banks
 from latentd.synth.banks import Bank, Preset
+from tests.offline import synthetic
 from tests.support.limits import NO_PRIVILEGES, full_disk
 
 pytestmark = pytest.mark.offline
 
-# Rendering is an error: what is refused is refused before it.
-NO_RENDERING = "from latentd.offline.render import workers; workers.run = None"
+NO_MEASURING = """
+from latentd.errors import LatentdError
+from latentd.offline.evaluation import evaluate
+def broken(*_): raise LatentdError("Broken", "Mend it")
+evaluate.evaluate = broken
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused in this process is refused before it renders or trains."""
+    monkeypatch.setattr(workers, "run", _work)
+    monkeypatch.setattr(paper, "train", _work)
+
+
+def _work(*_: object, **__: object) -> None:
+    raise AssertionError("it works already")
 
 
 def _run(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
@@ -28,6 +54,16 @@ def _run(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
     code = f"{before}\nfrom latentd.cli import main\nmain()"
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def _refusal(*arguments: str) -> tuple[int, str]:
+    """Exit code and message of a command in this process."""
+    done = CliRunner().invoke(cli, arguments)
+    assert done.stdout == ""
+    if isinstance(done.exception, LatentdError):
+        return done.exception.exit_code, str(done.exception)
+    assert isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stderr
 
 
 def _bank(path: Path, count: int) -> Path:
@@ -50,17 +86,20 @@ def _refused(done: subprocess.CompletedProcess[str], code: int, message: str) ->
         ["evaluate", "paper", "--figures", "/proc"],
         ["train", "--recipe", "paper", "--out", "/proc"],
         ["train", "--out", "/proc/models"],
+        ["train", "--recipe", "paper", "--cache", "/proc/cache", "--out", "{folder}"],
     ],
 )
-def test_a_target_that_cannot_be_written_is_refused_before_the_work(arguments: list[str]) -> None:
-    _refused(_run(*arguments, before=NO_RENDERING), 2, ": No such file or directory. Choose another ")
+def test_a_target_that_cannot_be_written_is_refused_before_the_work(arguments: list[str], tmp_path: Path) -> None:
+    code, message = _refusal(*(argument.format(folder=tmp_path) for argument in arguments))
+    assert code == 2
+    assert ": No such file or directory. Choose another " in message
 
 
 def test_a_model_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
     model = tmp_path / "paper"
     shutil.copytree(bundle.find("paper"), model)
     model.chmod(0o555)
-    done = _run("evaluate", str(model), "--save", before=NO_RENDERING + NO_PRIVILEGES)
+    done = _run("evaluate", str(model), "--save", before=NO_PRIVILEGES)
     _refused(done, 2, f"{model}: Permission denied. Copy the model to a folder where you may write")
 
 
@@ -81,7 +120,7 @@ def test_a_model_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pat
     ],
 )
 def test_a_wrong_word_is_the_users_mistake(arguments: list[str]) -> None:
-    _refused(_run(*arguments, before=NO_RENDERING), 2, "")
+    assert _refusal(*arguments)[0] == 2
 
 
 COMMANDS = [
@@ -123,9 +162,10 @@ def test_a_damaged_model_is_the_same_error_in_every_command(
     banks.write(preset, Preset.from_patch("a", amsynth.DEFAULT))
     messages = set()
     for arguments in COMMANDS:
-        done = _run(*(a.format(model=model, preset=preset, folder=tmp_path / "out") for a in arguments))
-        _refused(done, code, file)
-        messages.add(done.stderr)
+        found, message = _refusal(*(a.format(model=model, preset=preset, folder=tmp_path / "out") for a in arguments))
+        assert found == code
+        assert file in message
+        messages.add(message)
     assert len(messages) == 1
     assert str(model) in messages.pop()
 
@@ -135,8 +175,8 @@ def test_a_model_whose_card_cannot_be_written_is_refused_before_the_work(model: 
     manifest = json.loads(path.read_text())
     del manifest["quality"]["reconstruction"]
     path.write_text(json.dumps(manifest))
-    done = _run("evaluate", str(model), "--save", before=NO_RENDERING)
-    _refused(done, 1, f"{path}: the card cannot be made from it: KeyError('reconstruction'). Train again")
+    message = f"{path}: the card cannot be made from it: KeyError('reconstruction'). Train again"
+    assert _refusal("evaluate", str(model), "--save") == (1, message)
 
 
 @pytest.mark.parametrize(
@@ -149,20 +189,75 @@ def test_a_model_whose_card_cannot_be_written_is_refused_before_the_work(model: 
 )
 def test_too_few_presets_are_refused_before_the_work(recipe: str, count: int, message: str, tmp_path: Path) -> None:
     bank, out = _bank(tmp_path / "small.bank", count), tmp_path / "models"
-    _refused(_run("train", str(bank), "--recipe", recipe, "--out", str(out), before=NO_RENDERING), 2, message)
+    code, text = _refusal("train", str(bank), "--recipe", recipe, "--out", str(out))
+    assert code == 2
+    assert text.startswith(message)
     assert list(out.iterdir()) == []
-    help_text = " ".join(_run("train", "--help").stdout.split())
+    help_text = " ".join(CliRunner().invoke(cli, ["train", "--help"]).stdout.split())
     minimum = message.partition(" needs ")[2].partition(".")[0]
     assert f" {recipe} " in help_text.partition("minimum")[2]
     assert minimum in help_text.partition("minimum")[2]
 
 
+def test_a_scheduler_that_does_not_answer_is_refused_before_the_training(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    code, message = _refusal("train", "--recipe", "paper", "--dask", address, "--out", str(tmp_path))
+    assert code == 1
+    assert message.startswith(f"No dask scheduler answers at {address}. Start it there")
+
+
+def test_a_model_that_cannot_be_measured_is_kept_and_the_next_step_named(tmp_path: Path) -> None:
+    bank = _bank(tmp_path / "a.bank", 40)
+    arguments = [str(bank), "--recipe", "paper", "--epochs", "1", "--name", "m", "--out", str(tmp_path)]
+    done = _run("train", *arguments, before=NO_MEASURING)
+    assert done.returncode == 1
+    message = (
+        f"latentd: {tmp_path}/m: trained, but not measured: Broken. Mend it. To measure it later: latentd evaluate"
+    )
+    assert done.stderr.splitlines()[-1] == f"{message} {tmp_path}/m --banks BANKS --save"
+    assert bundle.load(str(tmp_path / "m")).name == "m"
+
+
+def test_a_preset_that_cannot_be_rendered_is_not_encoded_by_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(patches: amsynth.Array, **_: object) -> Measured:
+        return synthetic.measure(patches)._replace(failed={0: "amSynth was killed"})
+
+    monkeypatch.setattr(measure, "measure", failing)
+    banks.write(tmp_path / "a.preset", Preset.from_patch("a", amsynth.DEFAULT))
+    done = CliRunner().invoke(cli, ["encode", "--by", "sound", str(tmp_path / "a.preset")])
+    assert isinstance(done.exception, LatentdError)
+    assert "Preset 0 could not be rendered: amSynth was killed" in str(done.exception)
+    assert done.stdout == ""
+
+
+def test_too_few_presets_to_measure_on_are_refused_before_the_pad_is_rendered() -> None:
+    measured: list[int] = []
+
+    def counted(patches: amsynth.Array) -> Measured:
+        measured.append(len(patches))
+        return synthetic.measure(patches)
+
+    with pytest.raises(UserError, match="1 of 2 presets can be heard, at least 2 are needed"):
+        evaluate(bundle.load(), synthetic.presets().take([0, 1]), counted)
+    assert measured == [2]
+
+
+def test_an_older_bundle_comes_back_if_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    with pytest.raises(FileNotFoundError):
+        export._replace(tmp_path / "m", tmp_path / "missing", tmp_path / "old")
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
 def test_equal_presets_count_once(tmp_path: Path) -> None:
     bank = _bank(tmp_path / "small.bank", 15)
     twice = [str(bank), str(shutil.copy(bank, tmp_path / "copy.bank"))]
-    done = _run("train", *twice, "--recipe", "paper", "--out", str(tmp_path / "models"))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert " distinct presets to train on (" in done.stderr
+    code, message = _refusal("train", *twice, "--recipe", "paper", "--out", str(tmp_path / "models"))
+    assert code == 2
+    assert " distinct presets to train on (" in message
 
 
 def test_a_full_disk_leaves_no_bundle_and_the_older_one(tmp_path: Path) -> None:
