@@ -20,11 +20,14 @@ from latentd.model import bundle
 from latentd.offline.evaluation.evaluate import evaluate
 from latentd.offline.publish import export
 from latentd.offline.recipes import paper
+from latentd.offline.recipes.timbre import TimbreRecipe
+from latentd.offline.recipes.vae import VaeRecipe
 from latentd.offline.render import workers
 from latentd.offline.timbre import measure
 from latentd.offline.timbre.measure import Measured
 from latentd.synth import amsynth, banks
 from latentd.synth.banks import Bank, Preset
+from latentd.system import resources
 from tests.offline import synthetic
 from tests.support.limits import NO_PRIVILEGES, full_disk
 
@@ -193,10 +196,15 @@ def test_too_few_presets_are_refused_before_the_work(recipe: str, count: int, me
     assert code == 2
     assert text.startswith(message)
     assert list(out.iterdir()) == []
-    help_text = " ".join(CliRunner().invoke(cli, ["train", "--help"]).stdout.split())
-    minimum = message.partition(" needs ")[2].partition(".")[0]
-    assert f" {recipe} " in help_text.partition("minimum")[2]
-    assert minimum in help_text.partition("minimum")[2]
+
+
+def test_the_minimum_of_presets_is_in_the_help_and_in_the_documentation() -> None:
+    few, many = paper.Recipe.MIN_PRESETS, TimbreRecipe.MIN_PRESETS
+    assert many == VaeRecipe.MIN_PRESETS
+    text = " ".join(CliRunner().invoke(cli, ["train", "--help"]).stdout.split())
+    assert f"timbre and vae {many} that can be heard, paper {few}." in text
+    readme = (resources.folder("models") / "README.md").read_text(encoding="utf-8")
+    assert f"need at least {many} distinct, audible presets to train on, `paper` at least {few}." in readme
 
 
 def test_a_scheduler_that_does_not_answer_is_refused_before_the_training(tmp_path: Path) -> None:
