@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
 
+import click
 import pytest
 
-from latentd.cli import COMMANDS
+from latentd.cli import COMMANDS, cli
 from latentd.config.config import default_file
 from latentd.system import resources
 from tests.support.rig import LIMIT_S
@@ -57,3 +59,8 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(args: list[str], message: s
 
 def test_the_defaults_are_printed() -> None:
     assert run("check", "--defaults").stdout == default_file()
+
+
+def test_garbage_is_collected_again_once_a_command_is_imported() -> None:
+    assert cli.get_command(click.Context(cli), "status") is not None
+    assert gc.isenabled()
