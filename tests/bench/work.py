@@ -9,8 +9,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from latentd.daemon.engine import Engine
 from latentd.inputs.mapping import load_mapping
@@ -35,14 +36,15 @@ from tests.support.daemon import free_port
 POINTS = 5_000
 # Between two points on the engine's clock: enough for the MIDI budget to hold 41 messages again.
 STEP_S = 0.02
-_MOVE = 0.01
+MOVE = 0.01
 _SYNTH = ("127.0.0.1", 1)
 
 Prepare = Callable[[float, float], object]
+T = TypeVar("T")
 Use = Callable[[Engine, Any, float], None]
 
 
-def _engine(output: Output) -> Engine:
+def new_engine(output: Output) -> Engine:
     mappings = [load_mapping(name) for name in ("xy", "touchosc-mk2", "tuio")]
     settings = {m.name: m.gesture for m in mappings} | {"latentd": GestureSettings(filter=None)}
     status = Status()
@@ -55,7 +57,7 @@ def _own_point(x: float, y: float) -> Point:
     return Point(x, y, None, "latentd", 0.0)
 
 
-def _datagram(x: float, y: float) -> bytes:
+def datagram(x: float, y: float) -> bytes:
     return packets.write("/xy", x, y)
 
 
@@ -82,20 +84,20 @@ class Way(NamedTuple):
 
 
 ALL_41 = Way("all 41", _own_point, _receive_point, True)
-GESTURE = Way("datagram to hand-over, smooth gesture", _datagram, _receive_datagram, False)
+GESTURE = Way("datagram to hand-over, smooth gesture", datagram, _receive_datagram, False)
 
 
-def _measure(output: Output, way: Way, after: Callable[[float], object] = float) -> list[float]:
+def _measure(way: Way, output: Output, after: Callable[[float], object] = float) -> list[float]:
     """Microseconds of processor time for each point of a random walk; `after` gets the time and is not measured.
 
     Processor time, as on a busy machine the p99 by the clock is that of the others' turns.
     """
-    engine, rng, found = _engine(output), random.Random(1), []
+    engine, rng, found = new_engine(output), random.Random(1), []
     x = y = 0.5
     now = time.monotonic()
     gc.disable()
     for _ in range(POINTS):
-        x, y = (min(max(v + rng.gauss(0.0, _MOVE), 0.0), 1.0) for v in (x, y))
+        x, y = (min(max(v + rng.gauss(0.0, MOVE), 0.0), 1.0) for v in (x, y))
         now += STEP_S
         if way.new:
             engine.use_output(output)
@@ -116,11 +118,11 @@ def _rows(what: str, found: list[float], median: float | None = None, p99: float
     ]
 
 
-def _into_jack(way: Way) -> list[float]:
-    """The real output: all but its child process, which would only read the memory."""
+def with_jack(measure: Callable[[Output], T]) -> T:
+    """What `measure` finds with the real output: all but its child process, which would only read the memory."""
     port = JackPort(midimap.OURS)
     try:
-        return _measure(port, way)
+        return measure(port)
     finally:
         port.close()
 
@@ -129,8 +131,8 @@ def _send_nothing(packet: bytes, address: tuple[str, int]) -> None:
     """Stands for the socket."""
 
 
-def _into_osc(way: Way) -> list[float]:
-    """The real output with its file in memory; a synth that answers at once stands in, its send costs nothing."""
+def with_osc(measure: Callable[[Output, Callable[[float], object]], T]) -> T:
+    """What `measure` finds with the real output, its file in memory; a stand-in for the synth answers at once."""
     logging.getLogger("latentd").setLevel(logging.ERROR)  # that a synth came up is no news here
     with tempfile.TemporaryDirectory(prefix="latentd-bench-") as folder:
         port = free_port()
@@ -138,7 +140,7 @@ def _into_osc(way: Way) -> list[float]:
         output.receive(Message("/nsm/server/announce", ("amsynth", "", "amsynth")), _SYNTH, 0.0)
         answer = Message("/reply", ("/nsm/client/open", "OK"))
         try:
-            return _measure(output, way, lambda now: output.receive(answer, _SYNTH, now))
+            return measure(output, lambda now: output.receive(answer, _SYNTH, now))
         finally:
             output.close()
 
@@ -146,10 +148,10 @@ def _into_osc(way: Way) -> list[float]:
 def bench() -> list[Figure]:
     """The judged figure is the JACK output with all 41 parameters; the others are for comparison."""
     return [
-        *_rows(f"jack, {ALL_41.what}", _into_jack(ALL_41), 150.0, 500.0),
-        *_rows(f"osc, {ALL_41.what}, file written", _into_osc(ALL_41)),
-        *_rows(f"jack, {GESTURE.what}", _into_jack(GESTURE)),
-        *_rows(f"osc, {GESTURE.what}", _into_osc(GESTURE)),
+        *_rows(f"jack, {ALL_41.what}", with_jack(partial(_measure, ALL_41)), 150.0, 500.0),
+        *_rows(f"osc, {ALL_41.what}, file written", with_osc(partial(_measure, ALL_41))),
+        *_rows(f"jack, {GESTURE.what}", with_jack(partial(_measure, GESTURE))),
+        *_rows(f"osc, {GESTURE.what}", with_osc(partial(_measure, GESTURE))),
     ]
 
 
