@@ -1,4 +1,4 @@
-"""HOST:PORT as people write it."""
+"""Addresses as users type them: HOST:PORT."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def split_address(text: str) -> tuple[str, int]:
     """`HOST:PORT` as a pair; the host is an IPv4 address or `localhost`.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the text is not such an address.
     """
     host, _, port = text.rpartition(":")
     host = "127.0.0.1" if host in ("", "localhost") else host

@@ -1,4 +1,4 @@
-"""The other end of the control interface: one question, one answer, with a limit."""
+"""A client of the control interface: requests with a time limit for the answer."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from latentd.osc.address import split_address
 
 
 class Refused(UserError):
-    """The daemon answered with an error; the text is its own."""
+    """The daemon answered with an error, which is the message."""
 
 
 class Client:
-    """Speaks to a running daemon at `HOST:PORT`. Use as a context manager."""
+    """Exchanges messages with a running daemon at `HOST:PORT`. Use as a context manager."""
 
     def __init__(self, to: str) -> None:
         try:
             host, port = split_address(to)
         except ValueError as error:
             raise UserError(f"{to!r}: {error}") from error
-        # A daemon that listens on every address is reached on this machine.
+        # A daemon that listens on every address can be reached at loopback.
         self._address = ("127.0.0.1" if host == "0.0.0.0" else host, port)  # noqa: S104  compared, not bound
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.connect(self._address)
@@ -38,12 +38,12 @@ class Client:
         self._socket.close()
 
     def send(self, address: str, *args: float | str) -> None:
-        """Send one message; nobody listening is no error here."""
+        """Send one message; it is no error if nobody listens."""
         with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
             self._socket.send(packets.write(address, *args))
 
     def ask(self, address: str, *args: float | str, limit_s: float = 1.0, again_s: float = math.inf) -> packets.Message:
-        """Send one message and return the answer to it; unanswered, send it again every `again_s` seconds.
+        """Send one message and return its answer; send it again every `again_s` seconds until the answer comes.
 
         Raises:
             LatentdError: no answer within `limit_s`.
@@ -58,10 +58,10 @@ class Client:
                 with contextlib.suppress(TimeoutError):
                     return _answer(self._socket.recv(65536))
         except ConnectionRefusedError as error:
-            raise self._nobody() from error
+            raise self._no_answer() from error
         except packets.Malformed as error:
-            raise self._stranger() from error
-        raise self._nobody()
+            raise self._other_program() from error
+        raise self._no_answer()
 
     def confirm(
         self, address: str, *args: float | str, answer: str = "", limit_s: float = 1.0, answer_s: float = 10.0
@@ -71,12 +71,12 @@ class Client:
         Args:
             address: of the message.
             args: of the message.
-            answer: the address of what the message is answered with, if it is.
+            answer: the address of the answer; empty for a message without one.
             limit_s: how long to wait for the pong, s.
-            answer_s: how long to wait for the answer from then on, s: it may take a file or a model.
+            answer_s: how long to wait for the answer after the pong, s: the daemon may write a file or load a model.
 
         Returns:
-            The answer; None where the message has none.
+            The answer; None for a message without one.
 
         Raises:
             LatentdError: no pong, or no answer, in time.
@@ -101,29 +101,29 @@ class Client:
                     f"{address} was accepted, but {answer} did not follow within {answer_s:g} s",
                     "`latentd status` and the daemon's log may tell why",
                 ) from error
-            raise self._nobody() from error
+            raise self._no_answer() from error
         except ConnectionRefusedError as error:
-            raise self._nobody() from error
+            raise self._no_answer() from error
         except packets.Malformed as error:
-            raise self._stranger() from error
+            raise self._other_program() from error
         return found
 
-    def _nobody(self) -> LatentdError:
+    def _no_answer(self) -> LatentdError:
         host, port = self._address
         return LatentdError(
-            f"no latentd answers at {host}:{port}", "Start one with `latentd run`, or name it with --to"
+            f"no latentd answers at {host}:{port}", "Start one with `latentd run`, or give its address with --to"
         )
 
-    def _stranger(self) -> LatentdError:
+    def _other_program(self) -> LatentdError:
         host, port = self._address
-        return LatentdError(f"what listens at {host}:{port} is no latentd", "Name the right one with --to")
+        return LatentdError(f"another program listens at {host}:{port}", "Give latentd's address with --to")
 
     def fileno(self) -> int:
         """Readable when `take` has something."""
         return self._socket.fileno()
 
     def take(self) -> list[packets.Message]:
-        """What has arrived since the last call, without waiting; what is no OSC is passed over."""
+        """The messages since the last call, without waiting; datagrams that are not OSC are ignored."""
         found: list[packets.Message] = []
         self._socket.setblocking(False)
         while True:
@@ -135,19 +135,19 @@ class Client:
                 continue
 
     def status(self, limit_s: float = 1.0) -> dict[str, Any]:
-        """The daemon's facts, as `/latentd/status` gives them.
+        """The daemon's status, from `/latentd/status`.
 
         Raises:
-            LatentdError: nobody answers, or somebody else does.
+            LatentdError: no answer, or another program's.
         """
         facts = read_facts(self.ask("/latentd/status", limit_s=limit_s, again_s=0.3))
         if facts is None:
-            raise self._stranger()
+            raise self._other_program()
         return facts
 
 
 def read_facts(message: packets.Message) -> dict[str, Any] | None:
-    """The facts that a daemon's `/latentd/status` brings; None for any other message."""
+    """The status in a daemon's `/latentd/status`; None for any other message."""
     if message.address != "/latentd/status" or len(message.args) != 1:
         return None
     try:
@@ -162,5 +162,5 @@ def _answer(packet: bytes) -> packets.Message:
     if not messages:
         raise packets.Malformed("an empty bundle")
     if messages[0].address == "/latentd/error":
-        raise Refused(str(*messages[0].args[:1]) or "the daemon refused, and does not say why")
+        raise Refused(str(*messages[0].args[:1]) or "the daemon refused without a reason")
     return messages[0]

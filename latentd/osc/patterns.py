@@ -1,4 +1,4 @@
-"""OSC 1.0 address patterns: does `/pad/[1-4]/*` name `/pad/2/x`? Pure.
+"""OSC 1.0 address patterns: does `/pad/[1-4]/*` match `/pad/2/x`? Pure.
 
 Rules: Open Sound Control 1.0 Specification (opensoundcontrol.org/spec-1_0), the section on pattern matching.
 """
@@ -8,23 +8,23 @@ from __future__ import annotations
 import functools
 from typing import Final
 
-# Longer patterns and addresses name nothing: it bounds the time that one match can take.
+# Longer patterns and addresses match nothing: the limit bounds the time of one match.
 MAX_ADDRESS = 512
 
 _SPECIAL: Final = frozenset("?*[]{}")
 
 
 def is_pattern(address: str) -> bool:
-    """True when an address holds characters that the specification gives a meaning in patterns."""
+    """True if an address contains characters with a meaning in patterns."""
     return not _SPECIAL.isdisjoint(address)
 
 
 def matches(pattern: str, address: str) -> bool:
-    """Does this address pattern name this address?
+    """Does this address pattern match this address?
 
-    `?` is one character, `*` any run (also none), `[abc]`, `[a-z]`, `[!a-z]`, `{foo,bar}`. None of them crosses a `/`.
-    A pattern whose brackets do not close names nothing. Takes time proportional to the pattern at worst times the
-    address: all ways of matching are followed together, so no pattern can make it try them one by one.
+    `?` is one character, `*` any number of characters, and there are `[abc]`, `[a-z]`, `[!a-z]`, `{foo,bar}`. None of
+    them crosses a `/`. A pattern with a bracket that does not close matches nothing. Takes at worst time proportional
+    to the lengths of pattern and address multiplied: all alternatives are followed together, without backtracking.
     """
     if len(pattern) > MAX_ADDRESS or len(address) > MAX_ADDRESS:
         return False
@@ -33,7 +33,7 @@ def matches(pattern: str, address: str) -> bool:
 
 
 def can_match(pattern: str) -> bool:
-    """False for a pattern that names no address at all: a bracket does not close before the next `/`, or is empty."""
+    """False for a pattern that matches no address: a bracket does not close before the next `/`, or is empty."""
     return all(map(_part_can_match, pattern.split("/")))
 
 
@@ -54,7 +54,7 @@ def _has_members(inside: str) -> bool:
 
 
 def _part_matches(pattern: str, name: str) -> bool:
-    """One part between slashes. Bit i of `here` says: the pattern so far can have used up i characters of the name."""
+    """One part between slashes. Bit i of `here`: the pattern so far can match the first i characters of the name."""
     here = 1
     at = 0
     while at < len(pattern) and here:
@@ -76,14 +76,14 @@ def _part_matches(pattern: str, name: str) -> bool:
 
 
 def _step(here: int, chars: str, name: str) -> int:
-    """After exactly these characters."""
+    """The state after exactly these characters."""
     for char in chars:
         here = (here & _places(name, char)) << 1
     return here
 
 
 def _step_any(here: int, choices: str, name: str) -> int:
-    """After any of the comma-separated strings."""
+    """The state after any of the comma-separated strings."""
     after = 0
     for choice in choices.split(","):
         after |= _step(here, choice, name)
@@ -91,7 +91,7 @@ def _step_any(here: int, choices: str, name: str) -> int:
 
 
 def _step_class(here: int, inside: str, name: str) -> int:
-    """After one character of a `[...]`."""
+    """The state after one character of a `[...]`."""
     wanted = _members(inside.removeprefix("!"))
     negated = inside.startswith("!")
     places = sum(1 << i for i, char in enumerate(name) if any(a <= char <= b for a, b in wanted) != negated)
@@ -99,7 +99,7 @@ def _step_class(here: int, inside: str, name: str) -> int:
 
 
 def _members(inside: str) -> list[tuple[str, str]]:
-    """The ranges of a character class; a `-` at its end stands for itself."""
+    """The ranges of a character class; a `-` at the end is a plain character."""
     ranges: list[tuple[str, str]] = []
     at = 0
     while at < len(inside):
@@ -114,5 +114,5 @@ def _members(inside: str) -> list[tuple[str, str]]:
 
 @functools.lru_cache(maxsize=512)
 def _places(name: str, char: str) -> int:
-    """Bit i is set where the name has this character."""
+    """Bit i is set if character i of the name is this one."""
     return sum(1 << i for i, c in enumerate(name) if c == char)

@@ -197,5 +197,5 @@ def test_no_pong_is_nobody_and_no_answer_after_it_is_another_failure() -> None:
 
 
 def test_a_stranger_who_answers_is_no_latentd() -> None:
-    with Slow(b"hello") as daemon, Client(daemon.where) as client, pytest.raises(LatentdError, match="is no latentd"):
+    with Slow(b"hello") as daemon, Client(daemon.where) as client, pytest.raises(LatentdError, match="another program"):
         client.confirm("/latentd/undo", limit_s=LIMIT_S)

@@ -1,4 +1,4 @@
-"""Asking a daemon, and whoever else listens there."""
+"""A client's requests to a daemon, and to another program that listens at the address."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STRANGERS = [
 
 @contextlib.contextmanager
 def somebody(answer: bytes) -> Iterator[str]:
-    """A program that answers whatever it is sent in one way; the address it listens at."""
+    """A program that answers every datagram with `answer`; the address where it listens."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.settimeout(0.1)
@@ -56,19 +56,19 @@ def somebody(answer: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("answer", STRANGERS)
-def test_somebody_else_who_answers_is_said_to_be_no_latentd(answer: bytes) -> None:
+def test_an_answer_of_another_program_is_recognised(answer: bytes) -> None:
     with somebody(answer) as where:
         with Client(where) as client, pytest.raises(LatentdError) as caught:
             client.status()
-        assert str(caught.value) == f"what listens at {where} is no latentd. Name the right one with --to"
+        assert str(caught.value) == f"another program listens at {where}. Give latentd's address with --to"
         assert caught.value.exit_code == 1
         for command in (status.command, monitor.command):
             result = CliRunner().invoke(command, ["--to", where])
             assert isinstance(result.exception, LatentdError), result.exception
 
 
-@pytest.mark.parametrize(("args", "told"), [(("no such model",), "no such model"), ((), "does not say why")])
-def test_an_error_of_the_daemon_is_told_in_its_words(args: tuple[str, ...], told: str) -> None:
+@pytest.mark.parametrize(("args", "told"), [(("no such model",), "no such model"), ((), "without a reason")])
+def test_an_error_of_the_daemon_is_raised_with_its_text(args: tuple[str, ...], told: str) -> None:
     answer = packets.write("/latentd/error", *args)
     with somebody(answer) as where, Client(where) as client, pytest.raises(LatentdError, match=told):
         client.ask("/latentd/model", "x")
@@ -91,4 +91,4 @@ def test_status_asks_where_the_configuration_has_the_daemon_listen(
         result = CliRunner().invoke(status.command, ["--json", "--to", where], catch_exceptions=False)
         assert json.loads(result.output) == FACTS
     with somebody(b"hello") as where:
-        assert "no latentd" in str(CliRunner().invoke(monitor.command, ["--to", where]).exception)
+        assert "another program" in str(CliRunner().invoke(monitor.command, ["--to", where]).exception)
