@@ -11,10 +11,14 @@ from pathlib import Path
 from latentd.daemon.arguments import Choice, Flag, Name, Number, WrongValueError, nearest
 from latentd.daemon.context import Call, Context, Host
 from latentd.daemon.handlers import clients, landmarks, model, patch, performance, point
+from latentd.daemon.history import MAX_CHANGES
 from latentd.daemon.message_spec import PREFIX, Command
+from latentd.daemon.monitor import LASTS_S, MAX_MONITORS, MOST_A_SECOND
 from latentd.daemon.network import Sender
+from latentd.daemon.subscribers import MAX_HOSTS, MAX_PER_S
 from latentd.errors import LatentdError, UserError
 from latentd.instrument.landmarks import UserLandmarks
+from latentd.instrument.motion import MAX_RECORDED
 from latentd.osc.packets import Message, is_pattern, matches
 from latentd.synth.amsynth import NAMES
 
@@ -66,23 +70,24 @@ COMMANDS = (
     ),
     Command(
         "undo", (), performance.undo, "take back the last change that can be undone; a model is loaded again",
-        limits="64 changes", sends="loaded s",
+        limits=f"{MAX_CHANGES} changes", sends="loaded s",
     ),
     Command(
         "panic", (), performance.panic, "end every note, stop what moves by itself, send the whole patch again",
     ),
     Command("model", (_NAME,), model.model, "play another model", undo=True, answers="loaded s"),
     Command("wander", (_ON,), performance.wander, "walk over the pad by itself until a hand moves the point"),
-    Command("record", (_ON,), performance.record, "remember the gesture from 1 to 0", limits="60000 points"),
+    Command("record", (_ON,), performance.record, "remember the gesture from 1 to 0", limits=f"{MAX_RECORDED} points"),
     Command("play", (_ON,), performance.play, "play the recorded gesture in a loop"),
     Command(
         "subscribe", (_ON,), clients.subscribe, "send the point as it moves to this host, at the feedback port",
-        limits="30 a second, 256 hosts", sends="xy ff",
+        limits=f"{MAX_PER_S} a second, {MAX_HOSTS} hosts", sends="xy ff",
     ),
     Command(
         "monitor", (_ON,), clients.monitor,
         "send copies of what arrives: kind, source, bytes or nil, copies withheld",
-        limits="200 a second, 4 clients, 10 s unless asked again", sends="monitor ssbi",
+        limits=f"{MOST_A_SECOND} a second, {MAX_MONITORS} clients, {LASTS_S:g} s unless asked again",
+        sends="monitor ssbi",
     ),
     Command("status", (), clients.status, "answer with the status as JSON", after_points=False, answers="status s"),
     Command("ping", (), clients.ping, "answer at once", after_points=False, answers="pong"),

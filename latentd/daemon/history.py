@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from latentd.errors import LatentdError, UserError
 
 # An entry holds names and numbers, never a whole model: 64 of those are 300 MB.
-_MOST_ENTRIES = 64
+MAX_CHANGES = 64
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class History(Generic[T]):
     def add(self, entry: Callable[[T], None]) -> None:
         """A change was made; the oldest of too many is forgotten."""
         self._entries.append(entry)
-        del self._entries[:-_MOST_ENTRIES]
+        del self._entries[:-MAX_CHANGES]
 
     def discard(self, entry: Callable[[T], None]) -> None:
         """The change did not happen after all."""

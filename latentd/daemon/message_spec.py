@@ -170,10 +170,12 @@ class Command:
     def _pressed(self, args: Args, in_address: bool) -> Args | None:
         """The arguments of a trigger without a button's value; None where that is 0: the button was released.
 
-        In an address with a name the first number is the button, even where it has a meaning besides, as seconds.
+        The number that is sent alone is the button, even where it has a meaning besides, as seconds; the name is then
+        in the address, or there is none.
         """
         has_meaning = len(self.arguments) > self._fewest
-        if len(args) != self._fewest + 1 or (has_meaning and not in_address):
+        is_alone = in_address or not self._fewest
+        if len(args) != self._fewest + 1 or (has_meaning and not is_alone):
             return args
         button = args[-1]
         if button == 0:

@@ -23,8 +23,9 @@ class Mistakes:
         if mistake in self._known:
             self._known[mistake] = self._known.pop(mistake)
             return False
-        self._lines = min(self._lines + (now - self._t) * _PER_S, float(_BURST))
-        self._t = now
+        # What comes back from the background brings the time of its message.
+        self._lines = min(self._lines + max(now - self._t, 0.0) * _PER_S, float(_BURST))
+        self._t = max(self._t, now)
         if self._lines < 1.0:
             return False
         self._lines -= 1.0

@@ -12,7 +12,7 @@ ADDRESS = "/latentd/monitor"
 # Who does not ask again in this time is forgotten.
 LASTS_S = 10.0
 MOST_A_SECOND = 200
-_MOST_MONITORS = 4
+MAX_MONITORS = 4
 # Longer datagrams are copied up to here: enough to see whose they are.
 LONGEST = 8192
 _CUT = 64
@@ -46,7 +46,7 @@ class Monitors:
         """Begin, renew or end copying to `sender`; of too many the oldest is forgotten."""
         self._until.pop(sender, None)
         if on:
-            if len(self._until) >= _MOST_MONITORS:
+            if len(self._until) >= MAX_MONITORS:
                 self._until.pop(next(iter(self._until)))
             self._until[sender] = now + LASTS_S
         self.any = bool(self._until)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from latentd.instrument.pad import XY
 from latentd.osc import packets
 
-_FEEDBACK_S = 1.0 / 30.0
-_MAX_HOSTS = 256
+MAX_PER_S = 30
+_FEEDBACK_S = 1.0 / MAX_PER_S
+MAX_HOSTS = 256
 
 
 class Feedback:
@@ -31,7 +32,7 @@ class Feedback:
         """Begin or end telling `host`; a new one is told at once."""
         self._hosts.pop(host, None)
         if on:
-            if len(self._hosts) >= _MAX_HOSTS:
+            if len(self._hosts) >= MAX_HOSTS:
                 self._hosts.pop(next(iter(self._hosts)))
             self._hosts[host] = None
             self._told = None

@@ -69,7 +69,7 @@ class Wander:
 
 
 # A recording ends by itself here: 20 minutes of 50 points a second, about 6 MB.
-_MAX_RECORDED = 60_000
+MAX_RECORDED = 60_000
 
 
 class Recording:
@@ -80,7 +80,7 @@ class Recording:
 
     def add(self, xy: XY, now: float) -> None:
         """Record where the point is, if it moved; a full recording keeps its beginning."""
-        if len(self.points) < _MAX_RECORDED and (not self.points or self.points[-1][1] != xy):
+        if len(self.points) < MAX_RECORDED and (not self.points or self.points[-1][1] != xy):
             self.points.append((now, xy))
 
 

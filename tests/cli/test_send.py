@@ -63,17 +63,17 @@ def test_an_answer_that_takes_time_is_waited_for(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "text"),
     [
         (("landmark/goto", "nowhere"), "/latentd/landmark/goto: no landmark 'nowhere'"),  # at once
         (("model", "papre"), "Did you mean paper?"),  # from the background
         (("param/filter_cutoff", "99"), "filter_cutoff takes -0.5 to 1.5"),
     ],
 )
-def test_an_error_of_the_daemon_is_exit_code_2(daemon: Daemon, args: tuple[str, ...], told: str) -> None:
+def test_an_error_of_the_daemon_is_exit_code_2(daemon: Daemon, args: tuple[str, ...], text: str) -> None:
     done = send(daemon, *args)
     assert (done.returncode, done.stdout) == (2, "")
-    assert told in done.stderr and done.stderr.count("\n") == 1
+    assert text in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_where_nobody_answers_it_is_exit_code_1() -> None:
@@ -107,7 +107,7 @@ def test_words_become_what_the_row_takes(
 
 
 @pytest.mark.parametrize(
-    ("address", "words", "told"),
+    ("address", "words", "text"),
     [
         ("/latentd/xy", ("0.3",), "/latentd/xy ff X Y: found 0.3"),
         ("/latentd/xy", ("left", "0.3"), "/latentd/xy ff X Y: found 'left', 0.3. X is 0 to 1"),
@@ -119,11 +119,11 @@ def test_words_become_what_the_row_takes(
     ],
 )
 def test_what_the_row_does_not_take_is_refused_without_a_daemon(
-    address: str, words: tuple[str, ...], told: str
+    address: str, words: tuple[str, ...], text: str
 ) -> None:
     with pytest.raises(UserError) as caught:
         parse(address, words)
-    assert told in str(caught.value)
+    assert text in str(caught.value)
 
 
 def completed(word: str) -> list[str]:
@@ -143,7 +143,7 @@ def test_the_shell_completes_addresses_and_the_names_in_them() -> None:
 
 
 class Slow:
-    """Stands for a daemon: answers a ping, and the message itself as it is told to."""
+    """Stands for a daemon: answers a ping, and the message itself as it is text to."""
 
     def __init__(self, *answers: bytes) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -211,9 +211,9 @@ def test_senders_that_leave_out_type_tags_are_understood(daemon: Daemon) -> None
 
 def test_an_address_cannot_write_into_the_log() -> None:
     with latentd("--output", "print") as daemon:
-        told = error(daemon, "/latentd/\x1bcred\n12:00:00 ERROR forged" + "x" * 150)
+        answer = error(daemon, "/latentd/\x1bcred\n12:00:00 ERROR forged" + "x" * 150)
         wait_for(lambda: "no such message" in daemon.said(), "the mistake in the log")
-        for text in (told, daemon.said()):
+        for text in (answer, daemon.said()):
             assert "\x1b" not in text and "\n12:00:00 ERROR" not in text
             assert text.count("x") < 100
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from latentd.daemon.history import _MOST_ENTRIES, History
+from latentd.daemon.history import MAX_CHANGES, History
 from latentd.errors import LatentdError, UserError
 
 
@@ -29,12 +29,12 @@ def test_the_newest_change_is_taken_back_first_and_each_once() -> None:
 def test_the_oldest_of_too_many_is_forgotten() -> None:
     history: History[list[int]] = History()
     undone: list[int] = []
-    for n in range(_MOST_ENTRIES + 5):
+    for n in range(MAX_CHANGES + 5):
         history.add(change(n))
     with pytest.raises(UserError):
-        for _ in range(_MOST_ENTRIES + 5):
+        for _ in range(MAX_CHANGES + 5):
             history.undo(undone)
-    assert undone == list(range(_MOST_ENTRIES + 4, 4, -1))
+    assert undone == list(range(MAX_CHANGES + 4, 4, -1))
 
 
 def test_a_change_that_did_not_happen_leaves_the_history_and_others_stay() -> None:

@@ -29,7 +29,9 @@ SAVE = row("save", NAME, answers="saved s")
 LOCK = row("lock", Choice("NAME", values=("volume", "cutoff"), what="a parameter's name", listed="See it"), Flag("ON"))
 PARAM = row("param/NAME", Choice("NAME", values=("volume", "cutoff"), what="a parameter"), Number("VALUE"))
 UNDO = row("undo")
-ROWS = (XY, GOTO, SAVE, LOCK, PARAM, UNDO)
+NEXT = row("next", Number("SECONDS", optional=True, low=0.0, high=60.0, unit="s"))
+RENAME = row("rename", NAME, Name("NEW_NAME"))
+ROWS = (XY, GOTO, SAVE, LOCK, PARAM, UNDO, NEXT, RENAME)
 
 
 def read(command: Command, *args: object, name: str | None = None) -> list[object] | None:
@@ -98,11 +100,12 @@ def test_what_a_row_does_not_take_is_refused_with_the_next_step(command: Command
 def test_the_usage_has_type_tags_and_arguments_in_both_forms() -> None:
     assert [c.usage for c in ROWS] == [
         "/latentd/xy ff X Y", "/latentd/goto sf NAME [SECONDS]", "/latentd/save s NAME", "/latentd/lock si NAME ON",
-        "/latentd/param/NAME f VALUE", "/latentd/undo",
+        "/latentd/param/NAME f VALUE", "/latentd/undo", "/latentd/next f [SECONDS]",
+        "/latentd/rename ss NAME NEW_NAME",
     ]  # fmt: skip
     assert [c.usage_of(True) for c in ROWS if c.takes_name] == [
         "/latentd/goto/NAME f [SECONDS]", "/latentd/save/NAME", "/latentd/lock/NAME i ON",
-        "/latentd/param/NAME f VALUE",
+        "/latentd/param/NAME f VALUE", "/latentd/rename/NAME s NEW_NAME",
     ]  # fmt: skip
 
 
@@ -112,6 +115,9 @@ def test_a_name_in_the_address_is_the_first_argument_and_obeys_the_same_rules() 
     assert read(PARAM, -0.5, name="cutoff") == ["cutoff", -0.5]
     assert read(PARAM, 0.0, name="cutoff") == ["cutoff", 0.0]
     assert read(GOTO, 4.0, name="intro") == ["intro", 4.0]
+    assert read(NEXT, 4.0) == [4.0]
+    assert read(NEXT) == []
+    assert read(RENAME, "outro", name="intro") == ["intro", "outro"]
     assert read(GOTO, name="intro") == read(GOTO, IMPULSE, name="intro") == ["intro"]
     assert refused(LOCK, 1, name="volumes") == "Did you mean 'volume'?"
     assert "letters" in refused(SAVE, 1, name="..")
@@ -122,13 +128,15 @@ def test_a_name_in_the_address_is_the_first_argument_and_obeys_the_same_rules() 
 def test_a_buttons_press_is_the_message(press: Args) -> None:
     assert read(UNDO, *press) == []
     assert read(SAVE, "mine", *press) == read(SAVE, *press, name="mine") == ["mine"]
+    assert read(RENAME, "a", "b", *press) == read(RENAME, "b", *press, name="a") == ["a", "b"]
 
 
 @pytest.mark.parametrize("release", [0, 0.0, -0.0, False])
 def test_a_buttons_release_does_nothing_but_where_a_value_is_needed_it_is_one(release: float) -> None:
     assert read(UNDO, release) is None
     assert read(SAVE, "mine", release) is read(SAVE, release, name="mine") is None
-    assert read(GOTO, release, name="intro") is None
+    assert read(GOTO, release, name="intro") is read(NEXT, release) is None
+    assert read(RENAME, "a", "b", release) is read(RENAME, "b", release, name="a") is None
     assert read(GOTO, "intro", release) == ["intro", 0.0]
     assert read(LOCK, "volume", release) == read(LOCK, release, name="volume") == ["volume", False]
 

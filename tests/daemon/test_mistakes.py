@@ -23,6 +23,14 @@ def test_one_that_found_no_room_in_the_log_is_new_the_next_time() -> None:
     assert not mistakes.is_new("late", 3.0)
 
 
+def test_a_mistake_from_the_background_may_bring_an_earlier_time() -> None:
+    mistakes = Mistakes()
+    assert mistakes.is_new("a", 100.0)
+    assert mistakes.is_new("from the background", 50.0)
+    assert all(mistakes.is_new(n, 100.0) for n in range(_BURST - 2))
+    assert not mistakes.is_new("one too many", 100.5)
+
+
 def test_one_that_is_still_made_is_not_forgotten_for_many_others() -> None:
     mistakes = Mistakes()
     assert mistakes.is_new("often", 0.0)

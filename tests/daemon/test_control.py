@@ -1,4 +1,4 @@
-"""Another model, and its undo, with the background run by hand: what is held, and what overtakes what."""
+"""The control interface without a loop or a socket, its background run by hand: what comes before and after what."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from latentd.daemon.commands import Control
+from latentd.daemon.commands import COMMANDS, Control
+from latentd.daemon.message_spec import Command
 from latentd.model import bundle
 from latentd.osc.packets import Message
 from tests.daemon.test_engine import Recorder, engine
@@ -67,6 +68,15 @@ class Host:
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
     yield Host(tmp_path)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.address)
+def test_points_that_came_before_a_message_are_followed_first_where_its_row_says_so(
+    host: Host, command: Command
+) -> None:
+    host.send("xy", 0.25, 0.75)
+    host.send(command.address.replace("NAME", "master_vol"), "wrong", "wrong", "wrong")
+    assert (host.engine.xy == (0.25, 0.75)) is command.after_points
 
 
 def test_the_history_holds_no_model(host: Host) -> None:
