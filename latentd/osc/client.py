@@ -99,7 +99,7 @@ class Client:
             if confirmed:
                 raise LatentdError(
                     f"{address} was accepted, but {answer} did not follow within {answer_s:g} s",
-                    "`latentd status` and the daemon's log may tell why",
+                    "`latentd status` and the daemon's log may have the reason",
                 ) from error
             raise self._no_answer() from error
         except ConnectionRefusedError as error:

@@ -52,7 +52,7 @@ class Message(NamedTuple):
     Attributes:
         address: as sent, so it may be a pattern (see `is_pattern`).
         args: int (`i h t r`), float (`f d`), str (`s S c`), bytes (`b m`), bool (`T F`), None (`N`), `IMPULSE` (`I`).
-            The values of an array (`[ ]`) stand in line with the others.
+            The values of an array (`[ ]`) are listed among the others.
         untagged: the bytes after the address if the sender left out the type tags; `args` is then empty, and
             `read_untagged` reads the bytes for a receiver that knows their types. Otherwise None.
     """

@@ -94,7 +94,7 @@ def test_a_filter_whose_address_matches_nothing_is_refused(pattern: str) -> None
 
 
 def monitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    """What the command says when it refuses its arguments, on a port where no daemon listens."""
+    """The error of the command for wrong arguments, on a port where no daemon listens."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     result = CliRunner().invoke(command, ["--listen", f"127.0.0.1:{free_port()}", *arguments])
     assert isinstance(result.exception, UserError)

@@ -71,7 +71,7 @@ def test_this_machines_networks_are_suggested_for_allow(tmp_path: Path, monkeypa
     assert "--set 'allow=[10.1.0.0/16]'" in run(tmp_path, "")
 
 
-def test_a_daemon_that_refuses_all_other_machines_says_how_to_allow_a_network(tmp_path: Path) -> None:
+def test_a_daemon_that_refuses_all_other_machines_gets_advice_for_allow(tmp_path: Path) -> None:
     assert "network to `allow:`" in run(tmp_path, "listen: 0.0.0.0:8000")
     assert "network to `allow:`" not in run(tmp_path, "listen: 0.0.0.0:8000\nallow: [192.168.1.0/24]")
 
@@ -84,7 +84,7 @@ def test_alsa_ports_are_listed_without_the_numbers_that_change(tmp_path: Path, m
     assert json.loads(run(tmp_path, "", "--json"))["alsa"]["sinks"] == sinks
 
 
-def test_ports_that_cannot_be_listed_say_why(tmp_path: Path) -> None:
+def test_ports_that_cannot_be_listed_get_the_reason(tmp_path: Path) -> None:
     found = json.loads(run(tmp_path, "", "--json"))
     for kind in ("jack", "alsa"):
         assert found[kind]["trouble"] or isinstance(found[kind]["sources"], list)

@@ -19,7 +19,7 @@ def _no_user_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nothing"))
 
 
-def test_the_file_of_defaults_is_complete_and_says_the_defaults() -> None:
+def test_the_file_of_defaults_is_complete_and_has_the_defaults() -> None:
     config = parse_document(default_file(), "defaults.yaml", Config)
     assert config == Config()
     _names_every_key(yaml.safe_load(default_file()), Config)

@@ -11,7 +11,7 @@ import pytest
 from latentd.inputs.mapping import DeviceMapping, OscMessage, shipped_mappings
 from latentd.instrument.gesture import Gesture
 from latentd.osc.packets import matches
-from tests.support.mapped import Hearing, loaded
+from tests.support.mapped import Receiver, loaded
 
 TABLE = Path(__file__).parents[1] / "data" / "devices.txt"
 # A moment later every filter has closed in and every timeout has passed.
@@ -57,20 +57,20 @@ def argument(word: str) -> list[float | str]:
     return [value]
 
 
-def send(hearing: Hearing, message: str, now: float) -> None:
+def send(receiver: Receiver, message: str, now: float) -> None:
     if message.startswith("/"):
         address, *words = message.split()
-        hearing.osc(address, *(value for word in words for value in argument(word)), now=now)
+        receiver.osc(address, *(value for word in words for value in argument(word)), now=now)
     else:
-        hearing.midi(*bytes.fromhex(message), now=now)
+        receiver.midi(*bytes.fromhex(message), now=now)
 
 
-def settle(gesture: Gesture, hearing: Hearing, now: float) -> None:
+def settle(gesture: Gesture, receiver: Receiver, now: float) -> None:
     """Let the gesture have what came, and all the steps that it asks for."""
-    gesture.step(hearing.inputs.take(now), now)
-    due = hearing.inputs.due()
+    gesture.step(receiver.inputs.take(now), now)
+    due = receiver.inputs.due()
     if due is not None:
-        gesture.step(hearing.inputs.take(due), due)
+        gesture.step(receiver.inputs.take(due), due)
     while (step := gesture.next_step(now)) is not None:
         now = step
         gesture.step([], now)
@@ -78,16 +78,16 @@ def settle(gesture: Gesture, hearing: Hearing, now: float) -> None:
 
 @pytest.mark.parametrize("name", DEVICES)
 def test_what_the_device_sends_puts_the_point_where_its_sources_say(name: str) -> None:
-    hearing = Hearing(name)
+    receiver = Receiver(name)
     gesture = Gesture({name: loaded(name).gesture})
     for i, moment in enumerate(DEVICES[name]):
         now = i * APART_S
         for message in moment.sent:
-            send(hearing, message, now)
-        settle(gesture, hearing, now)
+            send(receiver, message, now)
+        settle(gesture, receiver, now)
         assert gesture.xy == pytest.approx((moment.x, moment.y), abs=CLOSE), moment.sent
         assert gesture.touched is moment.touch, moment.sent
-    assert hearing.counters.malformed == 0
+    assert receiver.counters.malformed == 0
 
 
 def test_the_table_names_exactly_the_mappings_that_come_with_latentd() -> None:

@@ -23,13 +23,15 @@ NAMES = [path.stem for path in shipped_mappings()]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_shipped_mapping_is_sound_and_says_what_is_known(name: str) -> None:
+def test_every_shipped_mapping_is_valid_and_states_its_sources(name: str) -> None:
     loaded = load_mapping(name)
     assert loaded.name == name
     lines = loaded.path.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "# yaml-language-server: $schema=mapping.schema.json"
     head = " ".join(line for line in lines if line.startswith("#"))
-    assert re.search("CONFIRMED|PROBABLE|CONFLICT", head), "its head must say what is known, and from which source"
+    assert re.search("CONFIRMED|PROBABLE|CONFLICT", head), (
+        "its first lines must state what is known, and from which source"
+    )
     assert max(map(len, lines)) <= 120
     Inputs([loaded], Counters())
 
@@ -51,7 +53,7 @@ def test_the_table_lists_exactly_the_files() -> None:
         assert title == load_mapping(name).file.title
 
 
-def test_what_the_guide_says_is_not_here_is_claimed_by_no_file_and_what_it_points_to_is_here() -> None:
+def test_no_file_is_for_a_device_that_the_guide_lists_as_missing_and_every_reference_has_a_file() -> None:
     lists = README.read_text(encoding="utf-8").split("## Writing one")[0]
     here, not_here = lists.split("### Not here")
     unknown = re.split(r",\s", not_here.split("these send: ")[1].split(".\n\nWhat")[0])
@@ -89,7 +91,7 @@ def test_the_schema_for_editors_is_current() -> None:
     assert stored == mapping.schema(), "renew it: latentd check --schema > mappings/mapping.schema.json"
 
 
-def test_the_schema_tells_editors_that_a_file_has_one_section() -> None:
+def test_the_schema_requires_exactly_one_section() -> None:
     assert mapping.schema()["oneOf"] == [
         {"required": [f"{name}"]} for name in ("osc", "tuio", "midi", "mpe", "linnstrument")
     ]
@@ -139,12 +141,12 @@ def test_mappings_of_one_name_are_refused_and_other_mistakes_listed(pads: Path) 
     assert [mapping.name for mapping in load_mappings(["xy", first])] == ["xy", "pad"]
 
 
-def test_the_control_interfaces_own_name_is_taken(pads: Path) -> None:
+def test_the_control_interfaces_name_is_reserved(pads: Path) -> None:
     with pytest.raises(UserError, match=r"latentd\.yaml:1: the file: the name latentd is reserved .* Rename the file$"):
         load_mapping(f"{pads}/latentd.yaml")
 
 
-def test_check_tells_names_that_are_taken(pads: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_names_that_are_in_use(pads: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = pads / "config.yaml"
     config.write_text("mappings:\n- xy\n- xy.yaml\n- latentd.yaml\n")
     assert run_check("--config", str(config)) == 2
@@ -153,7 +155,9 @@ def test_check_tells_names_that_are_taken(pads: Path, capsys: pytest.CaptureFixt
     assert reserved.startswith(f"{config}:4: mappings[2]: {pads}/latentd.yaml:1: the file: the name latentd")
 
 
-def test_check_looks_at_the_controllers_file_that_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reads_the_controllers_file_of_a_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("model: timbre\ncontrollers: mine\n")
     assert run_check("--config", str(config)) == 2
@@ -163,14 +167,14 @@ def test_check_looks_at_the_controllers_file_that_is_named(tmp_path: Path, capsy
     assert capsys.readouterr().err.startswith(f"{config}:2: controllers: {tmp_path}/mine: Is a directory")
 
 
-def test_check_misses_the_port_that_alsa_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_a_missing_alsa_port(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("output: alsa\n")
     assert run_check("--config", str(config)) == 2
     assert capsys.readouterr().err.startswith(f"{config}:1: alsa.out: is empty, and `output: alsa` needs it. ")
 
 
-def test_check_looks_at_what_a_configuration_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reads_the_files_of_a_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("mappings:\n- xy\n- touchosc-mk3\n- mine/pad.yaml\nfeedback_port: 0\nmodel: timbr\nmodle: x\n")
     (tmp_path / "mine").mkdir()
@@ -196,7 +200,7 @@ def test_check_takes_a_configuration_of_any_shape(
     assert f"{config}:1: " in capsys.readouterr().err
 
 
-def test_check_alone_looks_at_the_users_own_configuration(
+def test_check_alone_checks_the_users_own_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -209,7 +213,7 @@ def test_check_alone_looks_at_the_users_own_configuration(
     config.write_text("mappings: [xyz]\n")
     assert run_check() == 2
     assert capsys.readouterr().err == f"{config}:1: mappings[0]: There is no mapping 'xyz'. Did you mean xy?\n"
-    assert run_check("xy") == 0  # what is named is all that is looked at
+    assert run_check("xy") == 0  # only the given files are checked
 
 
 def run_check(*arguments: str) -> int:
@@ -235,7 +239,7 @@ def test_check_lists_every_mistake_of_every_file(tmp_path: Path, capsys: pytest.
     assert keys == ["tuio.version", "nothing", "osc.messages", "modle"]
 
 
-def test_check_speaks_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("title: t\n")
     assert run_check(str(bad), "xy", "--json") == 2

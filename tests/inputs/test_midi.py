@@ -12,110 +12,110 @@ from latentd.inputs.mapping import shipped_mappings
 from latentd.inputs.midi_spec import CODINGS
 from latentd.inputs.receiver import Inputs
 from latentd.status import Counters
-from tests.support.mapped import Hearing, loaded
+from tests.support.mapped import Receiver, loaded
 
 PAIR = "midi: {x: {cc: 12, bits: 14}, y: {cc: 13, bits: 14}}"
 
 
 def test_all_messages_of_one_event_count() -> None:
     """What Csound writes into one event of a JACK period."""
-    hearing = Hearing(text=PAIR)
-    assert hearing.midi(*bytes.fromhex("b00c27 b02c2e b00d5a b02d12"))
-    assert hearing.place() == (round((0x27 * 128 + 0x2E) / 16383, 6), round((0x5A * 128 + 0x12) / 16383, 6), None)
-    assert hearing.midi(*bytes.fromhex("b00c40 2c00 0d00 2d00"))  # running status
-    assert hearing.place() == (round(0x40 * 128 / 16383, 6), 0.0, None)
-    assert hearing.counters.malformed == 0
+    receiver = Receiver(text=PAIR)
+    assert receiver.midi(*bytes.fromhex("b00c27 b02c2e b00d5a b02d12"))
+    assert receiver.place() == (round((0x27 * 128 + 0x2E) / 16383, 6), round((0x5A * 128 + 0x12) / 16383, 6), None)
+    assert receiver.midi(*bytes.fromhex("b00c40 2c00 0d00 2d00"))  # running status
+    assert receiver.place() == (round(0x40 * 128 / 16383, 6), 0.0, None)
+    assert receiver.counters.malformed == 0
 
 
 @pytest.mark.parametrize("data", ["40", "B0", "B00C", "B00CB00D40", "F101B00D4040", "B00D40E000", "F6 01", "F2 01"])
 def test_bytes_that_break_the_protocol_are_malformed(data: str) -> None:
-    hearing = Hearing("kp3")
-    assert hearing.midi(*bytes.fromhex(data))  # not unmapped
-    assert hearing.counters.malformed == 1
+    receiver = Receiver("kp3")
+    assert receiver.midi(*bytes.fromhex(data))  # not unmapped
+    assert receiver.counters.malformed == 1
 
 
 def test_system_exclusive_has_a_counter_of_its_own() -> None:
-    hearing = Hearing("kp3")
-    assert hearing.midi(*bytes.fromhex("F07E7F0601F7"))  # not unmapped
-    assert hearing.midi(0xF0)
-    assert hearing.midi(*bytes.fromhex("B40C7F F07EF7"))
-    assert (hearing.counters.sysex, hearing.counters.malformed) == (3, 0)
-    assert hearing.place() == (1.0, None, None)
+    receiver = Receiver("kp3")
+    assert receiver.midi(*bytes.fromhex("F07E7F0601F7"))  # not unmapped
+    assert receiver.midi(0xF0)
+    assert receiver.midi(*bytes.fromhex("B40C7F F07EF7"))
+    assert (receiver.counters.sysex, receiver.counters.malformed) == (3, 0)
+    assert receiver.place() == (1.0, None, None)
 
 
 def test_seven_bits_with_touch() -> None:
-    hearing = Hearing("kp3")
-    assert hearing.midi(0xB4, 92, 127)
-    assert hearing.midi(0xB4, 12, 127)
-    assert hearing.midi(0xB4, 13, 0)
-    assert hearing.place() == (1.0, 0.0, True)
-    assert hearing.midi(0xB4, 92, 63)
-    assert hearing.place() == (1.0, 0.0, False)
-    assert not hearing.midi(0xB4, 94, 1)
-    assert not hearing.midi(0x90, 60, 1)
+    receiver = Receiver("kp3")
+    assert receiver.midi(0xB4, 92, 127)
+    assert receiver.midi(0xB4, 12, 127)
+    assert receiver.midi(0xB4, 13, 0)
+    assert receiver.place() == (1.0, 0.0, True)
+    assert receiver.midi(0xB4, 92, 63)
+    assert receiver.place() == (1.0, 0.0, False)
+    assert not receiver.midi(0xB4, 94, 1)
+    assert not receiver.midi(0x90, 60, 1)
 
 
 def test_channel_and_port_pick_the_device() -> None:
-    hearing = Hearing("nanokontrol2")
-    assert hearing.midi(0xB0, 0, 127)
-    assert not hearing.midi(0xB1, 0, 127)
-    hearing = Hearing(text="midi: {port: nanoKontrol, x: {cc: 1}, y: {cc: 2}}")
-    assert hearing.midi(0xB0, 1, 127, port="nanoKONTROL2:nanoKONTROL2 MIDI 1 20:0")
-    assert not hearing.midi(0xB0, 1, 127, port="KeyStep")
-    assert hearing.midi(0xB0, 1, 127, port="latentd:midi_in")  # JACK does not say whose it is
+    receiver = Receiver("nanokontrol2")
+    assert receiver.midi(0xB0, 0, 127)
+    assert not receiver.midi(0xB1, 0, 127)
+    receiver = Receiver(text="midi: {port: nanoKontrol, x: {cc: 1}, y: {cc: 2}}")
+    assert receiver.midi(0xB0, 1, 127, port="nanoKONTROL2:nanoKONTROL2 MIDI 1 20:0")
+    assert not receiver.midi(0xB0, 1, 127, port="KeyStep")
+    assert receiver.midi(0xB0, 1, 127, port="latentd:midi_in")  # JACK does not say which port it came from
 
 
 def test_cc_and_cc_plus_32_are_never_paired_by_guess() -> None:
-    hearing = Hearing(text="midi: {x: {cc: 0}, y: {cc: 1}}")
-    hearing.midi(0xB0, 0, 64)
-    assert not hearing.midi(0xB0, 32, 127)  # a button of the nanoKONTROL2
-    assert hearing.place() == (round(64 / 127, 6), None, None)
+    receiver = Receiver(text="midi: {x: {cc: 0}, y: {cc: 1}}")
+    receiver.midi(0xB0, 0, 64)
+    assert not receiver.midi(0xB0, 32, 127)  # a button of the nanoKONTROL2
+    assert receiver.place() == (round(64 / 127, 6), None, None)
 
 
-def test_fourteen_bits_upper_half_first() -> None:
-    hearing = Hearing(text=PAIR)
-    hearing.midi(0xB0, 12, 127)
-    assert hearing.place() == (1.0, None, None)  # until a lower half was ever heard, the upper one spans it all
-    hearing.midi(0xB0, 44, 127)
-    assert hearing.place() == (1.0, None, None)
-    hearing.midi(0xB0, 12, 64)
-    assert hearing.place(now=0.0) is None  # no jump to 64 * 128 on the way
-    hearing.midi(0xB0, 44, 5)
-    assert hearing.place() == (round((64 * 128 + 5) / 16383, 6), None, None)
-    hearing.midi(0xB0, 44, 6)  # the lower half alone: a small move
-    assert hearing.place() == (round((64 * 128 + 6) / 16383, 6), None, None)
+def test_fourteen_bits_msb_first() -> None:
+    receiver = Receiver(text=PAIR)
+    receiver.midi(0xB0, 12, 127)
+    assert receiver.place() == (1.0, None, None)  # until an LSB has come, the MSB spans the whole range
+    receiver.midi(0xB0, 44, 127)
+    assert receiver.place() == (1.0, None, None)
+    receiver.midi(0xB0, 12, 64)
+    assert receiver.place(now=0.0) is None  # no jump to 64 * 128 on the way
+    receiver.midi(0xB0, 44, 5)
+    assert receiver.place() == (round((64 * 128 + 5) / 16383, 6), None, None)
+    receiver.midi(0xB0, 44, 6)  # the LSB alone: a small move
+    assert receiver.place() == (round((64 * 128 + 6) / 16383, 6), None, None)
 
 
-def test_an_upper_half_alone_counts_after_its_wait_by_the_time_handed_in() -> None:
-    hearing = Hearing(text=PAIR)
-    hearing.midi(0xB0, 12, 10, now=1.0)
-    hearing.midi(0xB0, 44, 10, now=1.0)
-    hearing.inputs.take()
-    assert hearing.inputs.due() is None
-    hearing.midi(0xB0, 12, 20, now=2.0)
-    assert hearing.inputs.due() == pytest.approx(2.01)
-    assert hearing.place(now=2.009) is None
-    assert hearing.place(now=2.0101) == (round(20 * 128 / 16383, 6), None, None)
-    assert hearing.inputs.due() is None
-    assert hearing.place(now=9.0) is None
+def test_an_msb_alone_counts_once_it_has_waited() -> None:
+    receiver = Receiver(text=PAIR)
+    receiver.midi(0xB0, 12, 10, now=1.0)
+    receiver.midi(0xB0, 44, 10, now=1.0)
+    receiver.inputs.take()
+    assert receiver.inputs.due() is None
+    receiver.midi(0xB0, 12, 20, now=2.0)
+    assert receiver.inputs.due() == pytest.approx(2.01)
+    assert receiver.place(now=2.009) is None
+    assert receiver.place(now=2.0101) == (round(20 * 128 / 16383, 6), None, None)
+    assert receiver.inputs.due() is None
+    assert receiver.place(now=9.0) is None
 
 
-def test_a_lower_half_before_any_upper_one_says_nothing() -> None:
-    hearing = Hearing(text=PAIR)
-    assert hearing.midi(0xB0, 44, 10)
-    assert hearing.place(now=9.0) is None
+def test_an_lsb_before_any_msb_sets_nothing() -> None:
+    receiver = Receiver(text=PAIR)
+    assert receiver.midi(0xB0, 44, 10)
+    assert receiver.place(now=9.0) is None
 
 
-def test_fourteen_bits_lower_half_first() -> None:
-    hearing = Hearing(text="midi: {x: {cc: 12, bits: 14, lsb_first: true}, y: {cc: 1}}")
+def test_fourteen_bits_lsb_first() -> None:
+    receiver = Receiver(text="midi: {x: {cc: 12, bits: 14, lsb_first: true}, y: {cc: 1}}")
     for top, low in ((64, 5), (65, 0), (65, 127)):
-        hearing.midi(0xB0, 44, low)
-        assert hearing.place(now=0.0) is None
-        hearing.midi(0xB0, 12, top)
-        assert hearing.place() == (round((top * 128 + low) / 16383, 6), None, None)
-    hearing.midi(0xB0, 44, 3, now=1.0)  # a small move without its upper half
-    assert hearing.place(now=1.02) == (round((65 * 128 + 3) / 16383, 6), None, None)
-    assert hearing.place(now=2.0) is None
+        receiver.midi(0xB0, 44, low)
+        assert receiver.place(now=0.0) is None
+        receiver.midi(0xB0, 12, top)
+        assert receiver.place() == (round((top * 128 + low) / 16383, 6), None, None)
+    receiver.midi(0xB0, 44, 3, now=1.0)  # a small move without its MSB
+    assert receiver.place(now=1.02) == (round((65 * 128 + 3) / 16383, 6), None, None)
+    assert receiver.place(now=2.0) is None
 
 
 NRPN = "midi: {x: {nrpn: 245}, y: {nrpn: 130, data: DATA}}"
@@ -123,91 +123,91 @@ NRPN = "midi: {x: {nrpn: 245}, y: {nrpn: 130, data: DATA}}"
 
 @pytest.mark.parametrize("order", [(99, 98), (98, 99)])
 def test_nrpn_in_both_orders_of_its_number(order: tuple[int, int]) -> None:
-    hearing = Hearing(text=NRPN.replace("DATA", "both"))
+    receiver = Receiver(text=NRPN.replace("DATA", "both"))
     half = {99: 1, 98: 117}  # 1 * 128 + 117 = 245
     for control in order:
-        assert hearing.midi(0xB0, control, half[control])
-    assert hearing.midi(0xB0, 6, 64)
-    assert hearing.midi(0xB0, 38, 5)
-    assert hearing.place() == (round((64 * 128 + 5) / 16383, 6), None, None)
-    assert hearing.midi(0xB0, 38, 6)  # it stays selected
-    assert hearing.place() == (round((64 * 128 + 6) / 16383, 6), None, None)
-    hearing.midi(0xB0, 98, 118)  # another parameter
-    assert not hearing.midi(0xB0, 6, 1)
-    assert hearing.point() is None
+        assert receiver.midi(0xB0, control, half[control])
+    assert receiver.midi(0xB0, 6, 64)
+    assert receiver.midi(0xB0, 38, 5)
+    assert receiver.place() == (round((64 * 128 + 5) / 16383, 6), None, None)
+    assert receiver.midi(0xB0, 38, 6)  # it stays selected
+    assert receiver.place() == (round((64 * 128 + 6) / 16383, 6), None, None)
+    receiver.midi(0xB0, 98, 118)  # another parameter
+    assert not receiver.midi(0xB0, 6, 1)
+    assert receiver.point() is None
 
 
 @pytest.mark.parametrize(("data", "control", "other"), [("msb", 6, 38), ("lsb", 38, 6)])
 def test_nrpn_with_seven_bits_in_one_data_byte(data: str, control: int, other: int) -> None:
-    hearing = Hearing(text=NRPN.replace("DATA", data))
+    receiver = Receiver(text=NRPN.replace("DATA", data))
     for head in ((99, 1), (98, 2)):
-        hearing.midi(0xB0, *head)
-    hearing.midi(0xB0, control, 127)
-    assert hearing.place() == (None, 1.0, None)
-    hearing.midi(0xB0, other, 3)
-    assert hearing.point() is None
+        receiver.midi(0xB0, *head)
+    receiver.midi(0xB0, control, 127)
+    assert receiver.place() == (None, 1.0, None)
+    receiver.midi(0xB0, other, 3)
+    assert receiver.point() is None
 
 
-def test_nrpn_increment_and_decrement_are_steps_of_what_was_heard() -> None:
-    hearing = Hearing(text=NRPN.replace("DATA", "both"))
+def test_nrpn_increment_and_decrement_are_steps_from_the_last_value() -> None:
+    receiver = Receiver(text=NRPN.replace("DATA", "both"))
     for control, value in ((99, 1), (98, 117)):
-        hearing.midi(0xB0, control, value)
-    assert hearing.midi(0xB0, 96, 0)
-    assert hearing.point() is None  # a step from where?
+        receiver.midi(0xB0, control, value)
+    assert receiver.midi(0xB0, 96, 0)
+    assert receiver.point() is None  # a step from where?
     for control, value in ((6, 63), (38, 127)):
-        hearing.midi(0xB0, control, value)
-    hearing.midi(0xB0, 96, 0)
-    assert hearing.place() == (round(64 * 128 / 16383, 6), None, None)
+        receiver.midi(0xB0, control, value)
+    receiver.midi(0xB0, 96, 0)
+    assert receiver.place() == (round(64 * 128 / 16383, 6), None, None)
     for _ in range(2):
-        hearing.midi(0xB0, 97, 127)
-    assert hearing.place() == (round((64 * 128 - 2) / 16383, 6), None, None)
-    assert not hearing.midi(0xB1, 96, 0)
-    hearing.midi(0xB0, 98, 118)
-    assert not hearing.midi(0xB0, 96, 0)
+        receiver.midi(0xB0, 97, 127)
+    assert receiver.place() == (round((64 * 128 - 2) / 16383, 6), None, None)
+    assert not receiver.midi(0xB1, 96, 0)
+    receiver.midi(0xB0, 98, 118)
+    assert not receiver.midi(0xB0, 96, 0)
 
 
 @pytest.mark.parametrize(("data", "control"), [("msb", 6), ("lsb", 38)])
 def test_nrpn_steps_of_seven_bits_end_at_both_ends(data: str, control: int) -> None:
-    hearing = Hearing(text=NRPN.replace("DATA", data))
+    receiver = Receiver(text=NRPN.replace("DATA", data))
     for head in ((99, 1), (98, 2), (control, 126)):
-        hearing.midi(0xB0, *head)
+        receiver.midi(0xB0, *head)
     for _ in range(3):
-        hearing.midi(0xB0, 96, 0)
-    assert hearing.place() == (None, 1.0, None)
+        receiver.midi(0xB0, 96, 0)
+    assert receiver.place() == (None, 1.0, None)
     for _ in range(128):
-        hearing.midi(0xB0, 97, 0)
-    assert hearing.place() == (None, 0.0, None)
+        receiver.midi(0xB0, 97, 0)
+    assert receiver.place() == (None, 0.0, None)
 
 
-def test_a_step_counts_a_half_that_waits() -> None:
-    hearing = Hearing(text=NRPN.replace("DATA", "both"))
+def test_a_step_uses_an_msb_that_waits() -> None:
+    receiver = Receiver(text=NRPN.replace("DATA", "both"))
     for control, value in ((99, 1), (98, 117), (6, 10), (38, 10), (6, 20), (96, 0)):
-        hearing.midi(0xB0, control, value)
-    assert hearing.inputs.due() is None
-    assert hearing.place() == (round((20 * 128 + 1) / 16383, 6), None, None)
+        receiver.midi(0xB0, control, value)
+    assert receiver.inputs.due() is None
+    assert receiver.place() == (round((20 * 128 + 1) / 16383, 6), None, None)
 
 
 def test_nrpn_knows_its_channels_and_is_not_rpn() -> None:
-    hearing = Hearing(text=NRPN.replace("DATA", "both"))
+    receiver = Receiver(text=NRPN.replace("DATA", "both"))
     for head in ((99, 1), (98, 117)):
-        hearing.midi(0xB0, *head)
-    assert not hearing.midi(0xB1, 6, 64)  # nothing is selected on channel 2
+        receiver.midi(0xB0, *head)
+    assert not receiver.midi(0xB1, 6, 64)  # nothing is selected on channel 2
     for head in ((101, 1), (100, 117)):
-        hearing.midi(0xB0, *head)
-    assert not hearing.midi(0xB0, 6, 64)  # RPN 245 is not NRPN 245
+        receiver.midi(0xB0, *head)
+    assert not receiver.midi(0xB0, 6, 64)  # RPN 245 is not NRPN 245
     for head in ((99, 127), (98, 127)):
-        hearing.midi(0xB0, *head)
-    assert not hearing.midi(0xB0, 6, 64)  # 127, 127 deselects
-    assert hearing.point() is None
+        receiver.midi(0xB0, *head)
+    assert not receiver.midi(0xB0, 6, 64)  # 127, 127 deselects
+    assert receiver.point() is None
 
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"), [(0, 64, 0.5), (0, 0, 0.0), (127, 127, 1.0), (0, 32, 0.25), (127, 63, 8191 / 16384)]
 )
 def test_pitch_bend_has_its_centre_exactly_in_the_middle(low: int, high: int, expected: float) -> None:
-    hearing = Hearing("bend-mod")
-    assert hearing.midi(0xE0, low, high)
-    point = hearing.point()
+    receiver = Receiver("bend-mod")
+    assert receiver.midi(0xE0, low, high)
+    point = receiver.point()
     assert point is not None
     assert point.x == expected
 
@@ -228,62 +228,62 @@ def test_every_coding_of_relative_encoders(
 ) -> None:
     decode = CODINGS[coding]
     assert [decode(v) for v in (plus, minus, none, plus_3, minus_3)] == [1, -1, 0, 3, -3]
-    hearing = Hearing(
+    receiver = Receiver(
         text=f"midi: {{x: {{cc: 16, relative: {coding}, step: 0.25}}, y: {{cc: 17, relative: {coding}}}}}"
     )
     for value in (plus, plus_3, minus):
-        hearing.midi(0xB0, 16, value)
-    point = hearing.point()
+        receiver.midi(0xB0, 16, value)
+    point = receiver.point()
     assert point is not None
     assert (point.x, point.y, point.relative) == (0.75, None, True)
 
 
 def test_two_sided_axes_rest_in_the_middle() -> None:
-    hearing = Hearing("touche")
-    hearing.midi(0xB0, 19, 127)
-    assert hearing.place() == (1.0, None, None)
-    hearing.midi(0xB0, 18, 127)
-    hearing.midi(0xB0, 16, 127)
-    assert hearing.place() == (0.5, 0.0, None)
-    hearing.midi(0xB0, 19, 0)
-    assert hearing.place() == (0.0, 0.0, None)
+    receiver = Receiver("touche")
+    receiver.midi(0xB0, 19, 127)
+    assert receiver.place() == (1.0, None, None)
+    receiver.midi(0xB0, 18, 127)
+    receiver.midi(0xB0, 16, 127)
+    assert receiver.place() == (0.5, 0.0, None)
+    receiver.midi(0xB0, 19, 0)
+    assert receiver.place() == (0.0, 0.0, None)
 
 
 def test_touch_by_notes_pressure_and_panic() -> None:
-    hearing = Hearing("mackie")
-    hearing.midi(0x90, 104, 127)
-    hearing.midi(0x90, 105, 127)
-    hearing.midi(0xE0, 0, 64)
-    hearing.midi(0xE1, 0, 0)
-    assert hearing.place() == (0.5, 0.0, True)
-    hearing.midi(0x90, 104, 0)
-    assert hearing.place() == (0.5, 0.0, True)  # the other fader is still touched
-    hearing.midi(0x80, 105, 64)
-    assert hearing.place() == (0.5, 0.0, False)
-    hearing.midi(0x90, 104, 127)
-    hearing.midi(0xB0, 123, 0)  # all notes off
-    assert hearing.place() == (0.5, 0.0, False)
-    hearing = Hearing("r2m")
-    hearing.midi(0xD0, 1)
-    assert hearing.place() == (None, round(1 / 127, 6), True)
-    hearing.midi(0xD0, 0)
-    assert hearing.place() == (None, 0.0, False)
+    receiver = Receiver("mackie")
+    receiver.midi(0x90, 104, 127)
+    receiver.midi(0x90, 105, 127)
+    receiver.midi(0xE0, 0, 64)
+    receiver.midi(0xE1, 0, 0)
+    assert receiver.place() == (0.5, 0.0, True)
+    receiver.midi(0x90, 104, 0)
+    assert receiver.place() == (0.5, 0.0, True)  # the other fader is still touched
+    receiver.midi(0x80, 105, 64)
+    assert receiver.place() == (0.5, 0.0, False)
+    receiver.midi(0x90, 104, 127)
+    receiver.midi(0xB0, 123, 0)  # all notes off
+    assert receiver.place() == (0.5, 0.0, False)
+    receiver = Receiver("r2m")
+    receiver.midi(0xD0, 1)
+    assert receiver.place() == (None, round(1 / 127, 6), True)
+    receiver.midi(0xD0, 0)
+    assert receiver.place() == (None, 0.0, False)
 
 
 def test_pads_are_a_grid_and_the_newest_leads() -> None:
-    hearing = Hearing("mpd-pads")
-    hearing.midi(0x90, 36, 100)
-    assert hearing.place() == (0.0, 0.0, True)
-    hearing.midi(0x90, 51, 100)
-    assert hearing.place() == (1.0, 1.0, True)
-    hearing.midi(0x90, 42, 100)
-    assert hearing.place() == (round(2 / 3, 6), round(1 / 3, 6), True)
-    hearing.midi(0x80, 42, 0)
-    assert hearing.place() == (1.0, 1.0, True)
+    receiver = Receiver("mpd-pads")
+    receiver.midi(0x90, 36, 100)
+    assert receiver.place() == (0.0, 0.0, True)
+    receiver.midi(0x90, 51, 100)
+    assert receiver.place() == (1.0, 1.0, True)
+    receiver.midi(0x90, 42, 100)
+    assert receiver.place() == (round(2 / 3, 6), round(1 / 3, 6), True)
+    receiver.midi(0x80, 42, 0)
+    assert receiver.place() == (1.0, 1.0, True)
     for note in (36, 51):
-        hearing.midi(0x80, note, 0)
-    assert hearing.place() == (1.0, 1.0, False)
-    assert not hearing.midi(0x90, 52, 100)
+        receiver.midi(0x80, note, 0)
+    assert receiver.place() == (1.0, 1.0, False)
+    assert not receiver.midi(0x90, 52, 100)
 
 
 def semitones(value: float, reach: float = 48.0) -> tuple[int, int]:
@@ -292,113 +292,113 @@ def semitones(value: float, reach: float = 48.0) -> tuple[int, int]:
     return bend & 0x7F, bend >> 7
 
 
-def test_mpe_the_newest_note_leads_with_what_its_channel_said_before() -> None:
-    hearing = Hearing("mpe")
-    hearing.midi(0xE1, *semitones(0))
-    hearing.midi(0xB1, 74, 127)  # before its note
-    assert hearing.point() is None
-    hearing.midi(0x91, 60, 100)
-    assert hearing.place() == (60.0, 1.0, True)
-    hearing.midi(0x92, 72, 100)
-    assert hearing.place() == (72.0, round(64 / 127, 6), True)
-    hearing.midi(0xB1, 74, 0)  # of the note that does not lead
-    assert hearing.point() is None
-    hearing.midi(0xE2, 0, 0)
-    assert hearing.place() == (24.0, round(64 / 127, 6), True)
-    hearing.midi(0x82, 72, 0)
-    assert hearing.place() == (60.0, 0.0, True)
-    hearing.midi(0x81, 60, 0)
-    assert hearing.place() == (60.0, 0.0, False)
+def test_mpe_the_newest_note_leads_with_the_values_its_channel_sent_before() -> None:
+    receiver = Receiver("mpe")
+    receiver.midi(0xE1, *semitones(0))
+    receiver.midi(0xB1, 74, 127)  # before its note
+    assert receiver.point() is None
+    receiver.midi(0x91, 60, 100)
+    assert receiver.place() == (60.0, 1.0, True)
+    receiver.midi(0x92, 72, 100)
+    assert receiver.place() == (72.0, round(64 / 127, 6), True)
+    receiver.midi(0xB1, 74, 0)  # of the note that does not lead
+    assert receiver.point() is None
+    receiver.midi(0xE2, 0, 0)
+    assert receiver.place() == (24.0, round(64 / 127, 6), True)
+    receiver.midi(0x82, 72, 0)
+    assert receiver.place() == (60.0, 0.0, True)
+    receiver.midi(0x81, 60, 0)
+    assert receiver.place() == (60.0, 0.0, False)
 
 
 def test_mpe_bend_range_comes_by_rpn_0_and_holds_for_the_zone() -> None:
-    hearing = Hearing("mpe-bend")
+    receiver = Receiver("mpe-bend")
     for control, value in ((101, 0), (100, 0), (6, 12), (38, 0)):
-        assert hearing.midi(0xB5, control, value) or control != 6
-    hearing.midi(0xB5, 96, 5)  # a step, which says nothing of a range
-    hearing.midi(0x91, 60, 100)
-    hearing.midi(0xE1, 127, 127)
-    assert hearing.place() == (12.0, round(64 / 127, 6), True)
-    hearing.midi(0xE1, 0, 0)
-    assert hearing.place() == (-12.0, round(64 / 127, 6), True)
+        assert receiver.midi(0xB5, control, value) or control != 6
+    receiver.midi(0xB5, 96, 5)  # a step, which sets no range
+    receiver.midi(0x91, 60, 100)
+    receiver.midi(0xE1, 127, 127)
+    assert receiver.place() == (12.0, round(64 / 127, 6), True)
+    receiver.midi(0xE1, 0, 0)
+    assert receiver.place() == (-12.0, round(64 / 127, 6), True)
 
 
 def test_mpe_manager_bends_all_by_its_own_range() -> None:
-    hearing = Hearing("mpe")
-    hearing.midi(0x91, 60, 100)
-    hearing.midi(0xE0, 127, 127)
-    assert hearing.place() == (62.0, round(64 / 127, 6), True)
-    assert not hearing.midi(0x90, 60, 100)  # the manager's notes are nobody's finger
-    hearing = Hearing("mpe-bend")
-    hearing.midi(0x91, 60, 100)
-    hearing.midi(0xE1, *semitones(-12))
-    hearing.midi(0xE0, 127, 127)
-    point = hearing.point()
+    receiver = Receiver("mpe")
+    receiver.midi(0x91, 60, 100)
+    receiver.midi(0xE0, 127, 127)
+    assert receiver.place() == (62.0, round(64 / 127, 6), True)
+    assert not receiver.midi(0x90, 60, 100)  # the manager's notes are no fingers
+    receiver = Receiver("mpe-bend")
+    receiver.midi(0x91, 60, 100)
+    receiver.midi(0xE1, *semitones(-12))
+    receiver.midi(0xE0, 127, 127)
+    point = receiver.point()
     assert point is not None
     assert point.x == pytest.approx(-10.0, abs=0.01)
 
 
 def test_mpe_zones_are_set_by_rpn_6() -> None:
-    hearing = Hearing("mpe")
+    receiver = Receiver("mpe")
 
     def configure(status: int, members: int) -> None:
         for control, value in ((101, 0), (100, 6), (6, members)):
-            hearing.midi(status, control, value)
+            receiver.midi(status, control, value)
 
-    hearing.midi(0x9E, 50, 100)
+    receiver.midi(0x9E, 50, 100)
     configure(0xB0, 3)
-    assert hearing.place() == (50.0, round(64 / 127, 6), False)  # a zone that is set anew is silent
-    assert hearing.midi(0x93, 60, 100)
-    assert not hearing.midi(0x94, 60, 100)
+    assert receiver.place() == (50.0, round(64 / 127, 6), False)  # a zone that is set anew is silent
+    assert receiver.midi(0x93, 60, 100)
+    assert not receiver.midi(0x94, 60, 100)
     configure(0xBF, 12)  # the upper zone takes a channel away
-    assert not hearing.midi(0x93, 61, 100)
+    assert not receiver.midi(0x93, 61, 100)
     configure(0xB0, 0)
-    assert not hearing.midi(0x91, 61, 100)
+    assert not receiver.midi(0x91, 61, 100)
 
 
 def test_mpe_upper_zone_counts_downwards() -> None:
-    hearing = Hearing(text="mpe: {zone: upper, members: 2}")
-    assert hearing.midi(0x9E, 60, 100)
-    assert hearing.midi(0x9D, 60, 100)
-    assert not hearing.midi(0x9C, 60, 100)
-    assert not hearing.midi(0x9F, 60, 100)
+    receiver = Receiver(text="mpe: {zone: upper, members: 2}")
+    assert receiver.midi(0x9E, 60, 100)
+    assert receiver.midi(0x9D, 60, 100)
+    assert not receiver.midi(0x9C, 60, 100)
+    assert not receiver.midi(0x9F, 60, 100)
 
 
 def test_mpe_all_notes_off() -> None:
-    hearing = Hearing("mpe")
-    hearing.midi(0x91, 60, 100)
-    hearing.midi(0x92, 61, 100)
-    hearing.midi(0xB2, 123, 0)
-    assert hearing.place() == (60.0, round(64 / 127, 6), True)
-    hearing.midi(0xB0, 120, 0)
-    assert hearing.place() == (60.0, round(64 / 127, 6), False)
+    receiver = Receiver("mpe")
+    receiver.midi(0x91, 60, 100)
+    receiver.midi(0x92, 61, 100)
+    receiver.midi(0xB2, 123, 0)
+    assert receiver.place() == (60.0, round(64 / 127, 6), True)
+    receiver.midi(0xB0, 120, 0)
+    assert receiver.place() == (60.0, round(64 / 127, 6), False)
 
 
 def test_linnstrument_example_of_a_slide_keeps_the_lead() -> None:
     """The messages of the second example in user_firmware_mode.md, with another finger down."""
-    hearing = Hearing("linnstrument-ufm")
-    hearing.midi(0x92, 12, 120)
-    hearing.midi(0xA2, 12, 50)
-    hearing.midi(0xB2, 12, 16)
-    hearing.midi(0xB2, 44, 85)
-    assert hearing.point() is None  # y is not known yet
-    hearing.midi(0xB2, 76, 127)
-    assert hearing.place() == (round((16 * 128 + 85) / 4265, 6), 3 / 8, True)
-    hearing.midi(0x95, 3, 120)
-    hearing.midi(0xB2, 119, 12)
-    hearing.midi(0x92, 13, 120)
-    hearing.midi(0x82, 12, 13)
-    hearing.midi(0xB2, 13, 17)
-    hearing.midi(0xB2, 45, 0)
-    hearing.midi(0xB2, 77, 0)
-    assert hearing.place() == (round(17 * 128 / 4265, 6), 2 / 8, True)
-    hearing.midi(0x82, 13, 0)
-    hearing.inputs.take()
+    receiver = Receiver("linnstrument-ufm")
+    receiver.midi(0x92, 12, 120)
+    receiver.midi(0xA2, 12, 50)
+    receiver.midi(0xB2, 12, 16)
+    receiver.midi(0xB2, 44, 85)
+    assert receiver.point() is None  # y is not known yet
+    receiver.midi(0xB2, 76, 127)
+    assert receiver.place() == (round((16 * 128 + 85) / 4265, 6), 3 / 8, True)
+    receiver.midi(0x95, 3, 120)
+    receiver.midi(0xB2, 119, 12)
+    receiver.midi(0x92, 13, 120)
+    receiver.midi(0x82, 12, 13)
+    receiver.midi(0xB2, 13, 17)
+    receiver.midi(0xB2, 45, 0)
+    receiver.midi(0xB2, 77, 0)
+    assert receiver.place() == (round(17 * 128 / 4265, 6), 2 / 8, True)
+    receiver.midi(0x82, 13, 0)
+    receiver.inputs.take()
     for control, value in ((3, 0), (35, 0), (67, 0)):
-        hearing.midi(0xB5, control, value)
-    assert hearing.place() == (0.0, 5 / 8, True)
-    hearing.midi(0x85, 3, 0)
-    assert hearing.place() == (0.0, 5 / 8, False)
+        receiver.midi(0xB5, control, value)
+    assert receiver.place() == (0.0, 5 / 8, True)
+    receiver.midi(0x85, 3, 0)
+    assert receiver.place() == (0.0, 5 / 8, False)
 
 
 def every_midi_mapping() -> list[str]:

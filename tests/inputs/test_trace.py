@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from latentd.inputs.trace import Tracer, describe_midi
 from latentd.osc import packets
-from tests.support.mapped import Hearing, loaded
+from tests.support.mapped import Receiver, loaded
 
 
 def tracer(*names: str, daemon: bool = False) -> Tracer:
@@ -36,7 +36,7 @@ def test_the_place_is_that_on_the_pad() -> None:
     assert [(round(p.x or 0.0, 3), round(p.y or 0.0, 3)) for p in points] == [(0.5, 0.5)]
 
 
-def test_one_axis_moves_the_point_and_the_other_is_said_to_be_missing() -> None:
+def test_one_axis_moves_the_point_and_the_other_is_shown_as_not_set() -> None:
     assert line(tracer("iosc"), "/osc/padx", 0.25) == "/osc/padx 0.25  ->  iosc: x 0.250 y not set yet"
     assert line(tracer("iosc"), "/osc/pady", 0.25) == "/osc/pady 0.25  ->  iosc: x not set yet y 0.750"
     swapped = tracer("touchosc-mk1-landscape")  # the device's first number is the pad's y
@@ -50,7 +50,7 @@ def test_movements_of_one_axis_have_a_place_on_both() -> None:
     assert line(tracer("monome-arc"), "/monome/enc/delta", 0, 5).endswith("monome-arc: x 0.510 y 0.500")
 
 
-def test_values_outside_the_mappings_range_are_said_to_be_clipped() -> None:
+def test_values_outside_the_mappings_range_are_shown_as_clipped() -> None:
     clipped = "xy: x 1.000 y 0.000 (clipped: x 64 is outside range_x [0, 1], y -3 is outside range_y [0, 1])"
     assert line(tracer("xy"), "/xy", 64, -3.0).endswith(clipped)
     assert line(tracer("xy"), "/xy", 1.005, -0.005).endswith("xy: x 1.000 y 0.000")  # noise
@@ -59,17 +59,17 @@ def test_values_outside_the_mappings_range_are_said_to_be_clipped() -> None:
 
 
 def test_the_daemon_knows_the_first_values_of_a_source_that_were_clipped() -> None:
-    hearing = Hearing("xy", "iosc", "monome-arc")
-    hearing.osc("/xy", 0.0, 1.0)
-    hearing.osc("/monome/enc/delta", 0, 5000)  # a movement
-    hearing.inputs.take()
-    assert hearing.inputs.clipped == []
+    receiver = Receiver("xy", "iosc", "monome-arc")
+    receiver.osc("/xy", 0.0, 1.0)
+    receiver.osc("/monome/enc/delta", 0, 5000)  # a movement
+    receiver.inputs.take()
+    assert receiver.inputs.clipped == []
     for x in (64, 65):
-        hearing.osc("/xy", x, 0.5)
-        hearing.inputs.take()
-    hearing.osc("/osc/pady", -2.0)
-    hearing.inputs.take()
-    assert hearing.inputs.clipped == [
+        receiver.osc("/xy", x, 0.5)
+        receiver.inputs.take()
+    receiver.osc("/osc/pady", -2.0)
+    receiver.inputs.take()
+    assert receiver.inputs.clipped == [
         ("xy", "x 64 is outside range_x [0, 1]"),
         ("iosc", "y -2 is outside range_y [0, 1]"),
     ]
@@ -105,7 +105,7 @@ def test_a_trace_names_the_mappings_that_use_the_message() -> None:
     ("value", "shown"),
     [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf"), (1e30, "1e+30"), (0.0, "0.0"), (-3.0, "-3.0")],
 )
-def test_a_number_of_any_size_is_shown_and_one_that_is_none_too(value: float, shown: str) -> None:
+def test_a_number_of_any_size_is_shown_and_nan_too(value: float, shown: str) -> None:
     assert line(tracer("xy"), "/a", value).startswith(f"/a {shown}  ->  no mapping uses this")
 
 
@@ -117,7 +117,7 @@ def test_arguments_that_are_no_numbers_name_the_mapping() -> None:
     assert "the arguments are not the numbers that xy reads" in line(tracer("tuio", "xy"), "/xy", "left", "up")
 
 
-def test_bytes_that_are_no_osc_say_why() -> None:
+def test_bytes_that_are_not_osc_are_shown_with_the_reason() -> None:
     trace = tracer("xy").datagram(b"hello\x1b[2J", 1.0)
     assert "malformed: neither a message nor a bundle" in str(trace[0])
     assert "\x1b" not in str(trace[0])

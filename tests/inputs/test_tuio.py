@@ -12,7 +12,7 @@ from latentd.inputs.source import Source
 from latentd.inputs.tuio import Tuio11
 from latentd.osc.packets import Message, write
 from latentd.status import Counters
-from tests.support.mapped import Hearing
+from tests.support.mapped import Receiver
 
 CURSOR = "/tuio/2Dcur"
 
@@ -40,80 +40,80 @@ def test_the_bytes_of_one_frame() -> None:
         b"\0\0\0\x34/tuio/2Dcur\0,sifffff\0\0\0\0set\0\0\0\0\x0c\x3e\x80\0\0\x3f\0\0\0" + b"\0" * 12 + b""
         b"\0\0\0\x1c/tuio/2Dcur\0,si\0fseq\0\0\0\0\0\0\0\1"
     )
-    hearing = Hearing("tuio")
-    assert hearing.datagram(packet)
-    assert hearing.counters.malformed == 0
-    assert hearing.place() == (0.25, 0.5, True)
+    receiver = Receiver("tuio")
+    assert receiver.datagram(packet)
+    assert receiver.counters.malformed == 0
+    assert receiver.place() == (0.25, 0.5, True)
 
 
 def test_nothing_moves_before_fseq() -> None:
-    hearing = Hearing("tuio")
-    hearing.osc(CURSOR, "alive", 1)
-    hearing.osc(CURSOR, "set", 1, 0.25, 0.5, 0.0, 0.0, 0.0)
-    assert hearing.point() is None
-    hearing.osc(CURSOR, "fseq", 1)
-    assert hearing.place() == (0.25, 0.5, True)
+    receiver = Receiver("tuio")
+    receiver.osc(CURSOR, "alive", 1)
+    receiver.osc(CURSOR, "set", 1, 0.25, 0.5, 0.0, 0.0, 0.0)
+    assert receiver.point() is None
+    receiver.osc(CURSOR, "fseq", 1)
+    assert receiver.place() == (0.25, 0.5, True)
 
 
 def test_the_first_cursor_leads_and_the_next_takes_over() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(frame([1], {1: (0.1, 0.1)}, 1))
-    hearing.datagram(frame([1, 2], {2: (0.75, 0.75)}, 2))
-    assert hearing.place() == (0.1, 0.1, True)
-    hearing.datagram(frame([1, 2], {2: (0.5, 0.75)}, 3))
-    assert hearing.place() == (0.1, 0.1, True)
-    hearing.datagram(frame([2], {}, 4))
-    assert hearing.place() == (0.5, 0.75, True)
-    hearing.datagram(frame([], {}, 5))
-    assert hearing.place() == (0.5, 0.75, False)
-    hearing.datagram(frame([], {}, 6))
-    assert hearing.point() is None  # idle frames say nothing new
+    receiver = Receiver("tuio")
+    receiver.datagram(frame([1], {1: (0.1, 0.1)}, 1))
+    receiver.datagram(frame([1, 2], {2: (0.75, 0.75)}, 2))
+    assert receiver.place() == (0.1, 0.1, True)
+    receiver.datagram(frame([1, 2], {2: (0.5, 0.75)}, 3))
+    assert receiver.place() == (0.1, 0.1, True)
+    receiver.datagram(frame([2], {}, 4))
+    assert receiver.place() == (0.5, 0.75, True)
+    receiver.datagram(frame([], {}, 5))
+    assert receiver.place() == (0.5, 0.75, False)
+    receiver.datagram(frame([], {}, 6))
+    assert receiver.point() is None  # idle frames set nothing
 
 
 def test_an_overtaken_frame_is_dropped_but_minus_one_never_is() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(frame([1], {1: (0.5, 0.5)}, 100), now=1.0)
-    hearing.datagram(frame([1], {1: (0.1, 0.1)}, 99), now=1.0)
-    assert hearing.place() == (0.5, 0.5, True)
-    hearing.datagram(frame([1], {1: (0.75, 0.25)}, -1), now=1.1)  # full state
-    assert hearing.place() == (0.75, 0.25, True)
-    hearing.datagram(frame([], {}, -1), now=1.2)  # the end
-    assert hearing.place() == (0.75, 0.25, False)
+    receiver = Receiver("tuio")
+    receiver.datagram(frame([1], {1: (0.5, 0.5)}, 100), now=1.0)
+    receiver.datagram(frame([1], {1: (0.1, 0.1)}, 99), now=1.0)
+    assert receiver.place() == (0.5, 0.5, True)
+    receiver.datagram(frame([1], {1: (0.75, 0.25)}, -1), now=1.1)  # full state
+    assert receiver.place() == (0.75, 0.25, True)
+    receiver.datagram(frame([], {}, -1), now=1.2)  # the end
+    assert receiver.place() == (0.75, 0.25, False)
 
 
 def test_split_frames_share_their_number() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(frame([1, 2, 3], {1: (0.1, 0.2), 2: (0.3, 0.4)}, 7))
-    hearing.datagram(frame([1, 2, 3], {3: (0.5, 0.75)}, 7))
-    assert hearing.place() == (0.1, 0.2, True)
-    hearing.datagram(frame([3], {}, 8))
-    assert hearing.place() == (0.5, 0.75, True)
+    receiver = Receiver("tuio")
+    receiver.datagram(frame([1, 2, 3], {1: (0.1, 0.2), 2: (0.3, 0.4)}, 7))
+    receiver.datagram(frame([1, 2, 3], {3: (0.5, 0.75)}, 7))
+    assert receiver.place() == (0.1, 0.2, True)
+    receiver.datagram(frame([3], {}, 8))
+    assert receiver.place() == (0.5, 0.75, True)
 
 
-def test_a_restarted_sender_is_heard_at_once_or_after_a_second() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(frame([1], {1: (0.5, 0.5)}, 5_000), now=1.0)
-    hearing.datagram(frame([9], {9: (0.25, 0.25)}, 1), now=1.1)  # far back
-    assert hearing.place() == (0.25, 0.25, True)
-    hearing.datagram(frame([9], {9: (0.5, 0.25)}, 30), now=1.2)
-    hearing.datagram(frame([1], {1: (0.75, 0.75)}, 2), now=3.0)  # a little back, after a silence
-    assert hearing.place() == (0.75, 0.75, True)
-    hearing.datagram(frame([], {}, -1), now=3.1)  # says that it begins
-    hearing.datagram(frame([4], {4: (0.1, 0.1)}, 1), now=3.2)
-    assert hearing.place() == (0.1, 0.1, True)
+def test_a_restarted_sender_counts_at_once_or_after_a_second() -> None:
+    receiver = Receiver("tuio")
+    receiver.datagram(frame([1], {1: (0.5, 0.5)}, 5_000), now=1.0)
+    receiver.datagram(frame([9], {9: (0.25, 0.25)}, 1), now=1.1)  # far back
+    assert receiver.place() == (0.25, 0.25, True)
+    receiver.datagram(frame([9], {9: (0.5, 0.25)}, 30), now=1.2)
+    receiver.datagram(frame([1], {1: (0.75, 0.75)}, 2), now=3.0)  # a little back, after a silence
+    assert receiver.place() == (0.75, 0.75, True)
+    receiver.datagram(frame([], {}, -1), now=3.1)  # announces its start
+    receiver.datagram(frame([4], {4: (0.1, 0.1)}, 1), now=3.2)
+    assert receiver.place() == (0.1, 0.1, True)
 
 
 def test_a_lost_set_waits_for_the_next_one() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(frame([1], {}, 1))
-    assert hearing.point() is None
-    hearing.datagram(frame([1], {1: (0.5, 0.25)}, 2))
-    assert hearing.place() == (0.5, 0.25, True)
+    receiver = Receiver("tuio")
+    receiver.datagram(frame([1], {}, 1))
+    assert receiver.point() is None
+    receiver.datagram(frame([1], {1: (0.5, 0.25)}, 2))
+    assert receiver.place() == (0.5, 0.25, True)
 
 
 def test_broken_sets_are_malformed_and_never_a_point() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(
+    receiver = Receiver("tuio")
+    receiver.datagram(
         bundle(
             write(CURSOR, "alive", 1, 2),
             write(CURSOR, "set", 1, float("nan"), 0.5),
@@ -123,77 +123,79 @@ def test_broken_sets_are_malformed_and_never_a_point() -> None:
             write(CURSOR, "fseq", "x"),
         )
     )
-    assert hearing.counters.malformed == 4
-    assert hearing.point() is None
-    assert not hearing.osc(CURSOR, "unheard of")
-    assert not hearing.osc(CURSOR)
+    assert receiver.counters.malformed == 4
+    assert receiver.point() is None
+    assert not receiver.osc(CURSOR, "unheard of")
+    assert not receiver.osc(CURSOR)
 
 
 def test_a_flood_of_cursors_does_not_grow_memory() -> None:
-    hearing = Hearing("tuio")
+    receiver = Receiver("tuio")
     for i in range(1_000):
-        hearing.osc(CURSOR, "set", i, 0.5, 0.5)
-    hearing.osc(CURSOR, "fseq", 1)
-    assert hearing.counters.malformed == 1_000 - 64
+        receiver.osc(CURSOR, "set", i, 0.5, 0.5)
+    receiver.osc(CURSOR, "fseq", 1)
+    assert receiver.counters.malformed == 1_000 - 64
     for i in range(1_000, 2_000):
-        hearing.osc(CURSOR, "set", i, 0.5, 0.5)
-        hearing.osc(CURSOR, "fseq", i)
-    assert hearing.place() == (0.5, 0.5, True)
+        receiver.osc(CURSOR, "set", i, 0.5, 0.5)
+        receiver.osc(CURSOR, "fseq", i)
+    assert receiver.place() == (0.5, 0.5, True)
 
 
 LEFT, RIGHT = "table@10.0.0.2", "table@10.0.0.3"
 
 
 def test_trackers_on_one_port_keep_their_cursors_and_the_first_of_them_all_leads() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(frame([1], {1: (0.25, 0.25)}, 5_000, LEFT))
-    hearing.datagram(frame([1], {1: (0.75, 0.75)}, 3, RIGHT))  # the same id and a lower frame: somebody else's
-    assert hearing.place() == (0.25, 0.25, True)
-    hearing.datagram(frame([], {}, 4, RIGHT))
-    hearing.datagram(frame([1], {1: (0.5, 0.25)}, 5_001, LEFT))
-    assert hearing.place() == (0.5, 0.25, True)
-    hearing.datagram(frame([2], {2: (0.1, 0.9)}, 5, RIGHT))
-    hearing.datagram(frame([], {}, 5_002, LEFT))
-    assert hearing.place() == (0.1, 0.9, True)
-    hearing.datagram(frame([], {}, 6, RIGHT))
-    assert hearing.place() == (0.1, 0.9, False)
+    receiver = Receiver("tuio")
+    receiver.datagram(frame([1], {1: (0.25, 0.25)}, 5_000, LEFT))
+    receiver.datagram(
+        frame([1], {1: (0.75, 0.75)}, 3, RIGHT)
+    )  # the same id and a lower frame number, of another tracker
+    assert receiver.place() == (0.25, 0.25, True)
+    receiver.datagram(frame([], {}, 4, RIGHT))
+    receiver.datagram(frame([1], {1: (0.5, 0.25)}, 5_001, LEFT))
+    assert receiver.place() == (0.5, 0.25, True)
+    receiver.datagram(frame([2], {2: (0.1, 0.9)}, 5, RIGHT))
+    receiver.datagram(frame([], {}, 5_002, LEFT))
+    assert receiver.place() == (0.1, 0.9, True)
+    receiver.datagram(frame([], {}, 6, RIGHT))
+    assert receiver.place() == (0.1, 0.9, False)
 
 
 def test_a_frame_overtaken_is_one_of_the_same_tracker() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(frame([1], {1: (0.5, 0.5)}, 100, LEFT), now=1.0)
-    hearing.datagram(frame([1], {1: (0.9, 0.9)}, 90, RIGHT), now=1.0)
-    hearing.datagram(frame([1], {1: (0.25, 0.25)}, 99, LEFT), now=1.1)
-    assert hearing.place() == (0.5, 0.5, True)
-    hearing.datagram(frame([], {}, 101, LEFT), now=1.2)
-    assert hearing.place() == (0.9, 0.9, True)
+    receiver = Receiver("tuio")
+    receiver.datagram(frame([1], {1: (0.5, 0.5)}, 100, LEFT), now=1.0)
+    receiver.datagram(frame([1], {1: (0.9, 0.9)}, 90, RIGHT), now=1.0)
+    receiver.datagram(frame([1], {1: (0.25, 0.25)}, 99, LEFT), now=1.1)
+    assert receiver.place() == (0.5, 0.5, True)
+    receiver.datagram(frame([], {}, 101, LEFT), now=1.2)
+    assert receiver.place() == (0.9, 0.9, True)
 
 
 def test_what_names_no_source_belongs_to_the_last_one_or_to_a_nameless_one() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(frame([1], {1: (0.1, 0.1)}, 1, None))
-    hearing.datagram(frame([2], {2: (0.5, 0.5)}, 1, LEFT))
-    assert hearing.place() == (0.1, 0.1, True)
-    hearing.datagram(frame([], {}, 2, None))  # of LEFT
-    hearing.datagram(frame([3], {3: (0.9, 0.9)}, 1, RIGHT))
-    assert hearing.place() == (0.1, 0.1, True)
-    assert hearing.counters.malformed == 0
-    hearing.osc(CURSOR, "source")
-    hearing.osc(CURSOR, "source", 7)
-    assert hearing.counters.malformed == 2
+    receiver = Receiver("tuio")
+    receiver.datagram(frame([1], {1: (0.1, 0.1)}, 1, None))
+    receiver.datagram(frame([2], {2: (0.5, 0.5)}, 1, LEFT))
+    assert receiver.place() == (0.1, 0.1, True)
+    receiver.datagram(frame([], {}, 2, None))  # of LEFT
+    receiver.datagram(frame([3], {3: (0.9, 0.9)}, 1, RIGHT))
+    assert receiver.place() == (0.1, 0.1, True)
+    assert receiver.counters.malformed == 0
+    receiver.osc(CURSOR, "source")
+    receiver.osc(CURSOR, "source", 7)
+    assert receiver.counters.malformed == 2
 
 
 def test_a_tracker_that_was_unplugged_leaves_the_lead_to_one_that_plays() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(frame([1], {1: (0.1, 0.1)}, 1, LEFT), now=0.0)
-    hearing.datagram(frame([1], {1: (0.9, 0.9)}, 1, RIGHT), now=5.0)
-    hearing.datagram(frame([], {}, 2, RIGHT), now=6.0)  # nobody plays there, so nobody waits for the lead
-    assert hearing.place() == (0.1, 0.1, True)
-    hearing.datagram(frame([2], {2: (0.9, 0.5)}, 3, RIGHT), now=6.1)
-    assert hearing.place() == (0.9, 0.5, True)
-    hearing.datagram(frame([1], {1: (0.25, 0.25)}, 2, LEFT), now=6.2)  # it only rested
-    hearing.datagram(frame([], {}, 4, RIGHT), now=6.3)
-    assert hearing.place() == (0.25, 0.25, True)
+    receiver = Receiver("tuio")
+    receiver.datagram(frame([1], {1: (0.1, 0.1)}, 1, LEFT), now=0.0)
+    receiver.datagram(frame([1], {1: (0.9, 0.9)}, 1, RIGHT), now=5.0)
+    receiver.datagram(frame([], {}, 2, RIGHT), now=6.0)  # no cursor is down there, so the lead is free
+    assert receiver.place() == (0.1, 0.1, True)
+    receiver.datagram(frame([2], {2: (0.9, 0.5)}, 3, RIGHT), now=6.1)
+    assert receiver.place() == (0.9, 0.5, True)
+    receiver.datagram(frame([1], {1: (0.25, 0.25)}, 2, LEFT), now=6.2)  # it only rested
+    receiver.datagram(frame([], {}, 4, RIGHT), now=6.3)
+    assert receiver.place() == (0.25, 0.25, True)
 
 
 def test_made_up_source_names_do_not_grow_memory() -> None:
@@ -208,25 +210,25 @@ def test_made_up_source_names_do_not_grow_memory() -> None:
 
 
 def test_made_up_source_names_do_not_end_a_cursor() -> None:
-    hearing = Hearing("tuio")
-    hearing.datagram(frame([1], {1: (0.25, 0.75)}, 1, LEFT))
+    receiver = Receiver("tuio")
+    receiver.datagram(frame([1], {1: (0.25, 0.75)}, 1, LEFT))
     for i in range(10_000):
-        hearing.osc(CURSOR, "source", f"nobody@{i}")
+        receiver.osc(CURSOR, "source", f"nobody@{i}")
         if i % 10 == 0:
-            hearing.datagram(frame([i], {}, i, f"empty@{i}"))
-    hearing.datagram(frame([1], {}, 2, LEFT))
-    assert hearing.place() == (0.25, 0.75, True)
+            receiver.datagram(frame([i], {}, i, f"empty@{i}"))
+    receiver.datagram(frame([1], {}, 2, LEFT))
+    assert receiver.place() == (0.25, 0.75, True)
 
 
 def test_made_up_trackers_with_cursors_stay_few_and_the_one_that_plays_comes_back() -> None:
-    hearing = Hearing("tuio")
+    receiver = Receiver("tuio")
     for i in range(10_000):
-        hearing.datagram(frame([1], {1: (0.5, 0.5)}, 1, f"nobody@{i}"), now=i / 10_000)
-    hearing.datagram(frame([1], {1: (0.25, 0.75)}, 1, LEFT), now=1.0)
-    hearing.datagram(frame([1], {1: (0.25, 0.25)}, 2, LEFT), now=6.1)
-    assert hearing.place() == (0.25, 0.25, True)
-    hearing.datagram(frame([], {}, 3, LEFT), now=6.2)
-    assert hearing.place() == (0.25, 0.25, False)  # none of the others is left
+        receiver.datagram(frame([1], {1: (0.5, 0.5)}, 1, f"nobody@{i}"), now=i / 10_000)
+    receiver.datagram(frame([1], {1: (0.25, 0.75)}, 1, LEFT), now=1.0)
+    receiver.datagram(frame([1], {1: (0.25, 0.25)}, 2, LEFT), now=6.1)
+    assert receiver.place() == (0.25, 0.25, True)
+    receiver.datagram(frame([], {}, 3, LEFT), now=6.2)
+    assert receiver.place() == (0.25, 0.25, False)  # none of the others is left
 
 
 def pointers(
@@ -242,32 +244,32 @@ def pointers(
 
 
 def test_tuio2_pointers_lead_and_lift() -> None:
-    hearing = Hearing("tuio2")
-    hearing.datagram(pointers(1, {537: (0.163, 0.396)}, [99, 537]))
-    assert hearing.place() == (0.163, 0.396, True)  # the token is alive, but no pointer
-    hearing.datagram(pointers(2, {538: (0.5, 0.5)}, [99, 537, 538]))
-    assert hearing.place() == (0.163, 0.396, True)
-    hearing.datagram(pointers(1, {537: (0.9, 0.9)}, [537]))  # overtaken
-    assert hearing.point() is None
-    hearing.datagram(pointers(3, {}, [538]))
-    assert hearing.place() == (0.5, 0.5, True)
-    hearing.datagram(pointers(4, {}, [99]))
-    assert hearing.place() == (0.5, 0.5, False)
-    hearing.osc("/tuio2/ptr", 1, 0, 0, float("inf"), 0.5)
-    assert hearing.counters.malformed == 1
+    receiver = Receiver("tuio2")
+    receiver.datagram(pointers(1, {537: (0.163, 0.396)}, [99, 537]))
+    assert receiver.place() == (0.163, 0.396, True)  # the token is alive, but no pointer
+    receiver.datagram(pointers(2, {538: (0.5, 0.5)}, [99, 537, 538]))
+    assert receiver.place() == (0.163, 0.396, True)
+    receiver.datagram(pointers(1, {537: (0.9, 0.9)}, [537]))  # overtaken
+    assert receiver.point() is None
+    receiver.datagram(pointers(3, {}, [538]))
+    assert receiver.place() == (0.5, 0.5, True)
+    receiver.datagram(pointers(4, {}, [99]))
+    assert receiver.place() == (0.5, 0.5, False)
+    receiver.osc("/tuio2/ptr", 1, 0, 0, float("inf"), 0.5)
+    assert receiver.counters.malformed == 1
 
 
 def test_tuio2_trackers_keep_their_pointers() -> None:
-    hearing = Hearing("tuio2")
-    hearing.datagram(pointers(500, {1: (0.25, 0.25)}, [1], LEFT))
-    hearing.datagram(pointers(490, {1: (0.75, 0.75)}, [1], RIGHT))
-    hearing.datagram(pointers(491, {}, [1], RIGHT))
-    assert hearing.place() == (0.25, 0.25, True)
-    hearing.datagram(pointers(501, {}, [], LEFT))
-    assert hearing.place() == (0.75, 0.75, True)
-    hearing.datagram(pointers(1, {5: (0.1, 0.1)}, [5], 7.0))  # names none
-    hearing.datagram(pointers(492, {}, [], RIGHT))
-    assert hearing.place() == (0.1, 0.1, True)
+    receiver = Receiver("tuio2")
+    receiver.datagram(pointers(500, {1: (0.25, 0.25)}, [1], LEFT))
+    receiver.datagram(pointers(490, {1: (0.75, 0.75)}, [1], RIGHT))
+    receiver.datagram(pointers(491, {}, [1], RIGHT))
+    assert receiver.place() == (0.25, 0.25, True)
+    receiver.datagram(pointers(501, {}, [], LEFT))
+    assert receiver.place() == (0.75, 0.75, True)
+    receiver.datagram(pointers(1, {5: (0.1, 0.1)}, [5], 7.0))  # names none
+    receiver.datagram(pointers(492, {}, [], RIGHT))
+    assert receiver.place() == (0.1, 0.1, True)
 
 
 SCALARS = st.one_of(st.sampled_from(["set", "alive", "fseq", "source"]), st.integers(-2, 300), st.floats())
@@ -277,8 +279,8 @@ ADDRESSES = st.sampled_from([CURSOR, "/tuio2/frm", "/tuio2/ptr", "/tuio2/alv"])
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(ADDRESSES, st.lists(SCALARS, max_size=6)), max_size=30))
 def test_no_sequence_of_messages_raises_or_gives_a_wild_point(messages: list[tuple[str, list[object]]]) -> None:
-    hearing = Hearing("tuio", "tuio2")
+    receiver = Receiver("tuio", "tuio2")
     for i, (address, args) in enumerate(messages):
-        hearing.inputs.osc(Message(address, tuple(args)), i / 10)
-        for point in hearing.inputs.take():
+        receiver.inputs.osc(Message(address, tuple(args)), i / 10)
+        for point in receiver.inputs.take():
             assert all(v is None or math.isfinite(v) for v in (point.x, point.y))

@@ -36,7 +36,7 @@ def test_messages_have_midos_names_and_channels_count_from_1(message: str, text:
     [
         (["nanoKONTROL2:nanoKONTROL2 MIDI 1 20:0"], ["nanoKONTROL2 MIDI 1"]),
         (["LPD8:LPD8 MIDI 1 20:0", "LPD8:LPD8 MIDI 1 24:0"], ["LPD8 MIDI 1", "LPD8:LPD8 MIDI 1 24:0"]),
-        (["A:port 0 20:0", "B:port 0 24:0"], ["port 0", "B:port 0"]),  # the client tells them apart
+        (["A:port 0 20:0", "B:port 0 24:0"], ["port 0", "B:port 0"]),  # the client's name differs
         (["LPD8 24:0"], ["LPD8"]),
         (["odd"], ["odd"]),
     ],

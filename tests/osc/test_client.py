@@ -33,7 +33,7 @@ STRANGERS = [
 
 
 @contextlib.contextmanager
-def somebody(answer: bytes) -> Iterator[str]:
+def other_program(answer: bytes) -> Iterator[str]:
     """A program that answers every datagram with `answer`; the address where it listens."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
         listening.bind(("127.0.0.1", 0))
@@ -57,7 +57,7 @@ def somebody(answer: bytes) -> Iterator[str]:
 
 @pytest.mark.parametrize("answer", STRANGERS)
 def test_an_answer_of_another_program_is_recognised(answer: bytes) -> None:
-    with somebody(answer) as where:
+    with other_program(answer) as where:
         with Client(where) as client, pytest.raises(LatentdError) as caught:
             client.status()
         assert str(caught.value) == f"another program listens at {where}. Give latentd's address with --to"
@@ -67,10 +67,10 @@ def test_an_answer_of_another_program_is_recognised(answer: bytes) -> None:
             assert isinstance(result.exception, LatentdError), result.exception
 
 
-@pytest.mark.parametrize(("args", "told"), [(("no such model",), "no such model"), ((), "without a reason")])
-def test_an_error_of_the_daemon_is_raised_with_its_text(args: tuple[str, ...], told: str) -> None:
+@pytest.mark.parametrize(("args", "text"), [(("no such model",), "no such model"), ((), "without a reason")])
+def test_an_error_of_the_daemon_is_raised_with_its_text(args: tuple[str, ...], text: str) -> None:
     answer = packets.write("/latentd/error", *args)
-    with somebody(answer) as where, Client(where) as client, pytest.raises(LatentdError, match=told):
+    with other_program(answer) as where, Client(where) as client, pytest.raises(LatentdError, match=text):
         client.ask("/latentd/model", "x")
 
 
@@ -83,12 +83,12 @@ def test_status_asks_where_the_configuration_has_the_daemon_listen(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     own = tmp_path / "latentd" / "config.yaml"
     own.parent.mkdir()
-    with somebody(packets.write("/latentd/status", json.dumps(FACTS))) as where:
+    with other_program(packets.write("/latentd/status", json.dumps(FACTS))) as where:
         own.write_text(f"listen: {where}\n", encoding="utf-8")
         result = CliRunner().invoke(status.command, ["--json"], catch_exceptions=False)
         assert json.loads(result.output) == FACTS
-        own.write_text("listen: nowhere\n", encoding="utf-8")  # who is named is asked, whatever the file says
+        own.write_text("listen: nowhere\n", encoding="utf-8")  # --to counts even if the file has mistakes
         result = CliRunner().invoke(status.command, ["--json", "--to", where], catch_exceptions=False)
         assert json.loads(result.output) == FACTS
-    with somebody(b"hello") as where:
+    with other_program(b"hello") as where:
         assert "another program" in str(CliRunner().invoke(monitor.command, ["--to", where]).exception)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.real
 
 
 class Monitor:
-    """One `latentd monitor --json`: what it has shown, and what it said besides."""
+    """One `latentd monitor --json`: its lines, and its notes on standard error."""
 
     def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
         environment = {**(env or os.environ), "XDG_CONFIG_HOME": str(folder)}
@@ -34,21 +34,21 @@ class Monitor:
             argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self.lines: list[dict[str, Any]] = []
-        self.said = ""
-        self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_lines, self._read_said)]
+        self.notes = ""
+        self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_lines, self._read_notes)]
         for thread in self._threads:
             thread.start()
-        wait_for(lambda: "q ends" in self.said or self.process.poll() is not None, "the monitor to begin")
+        wait_for(lambda: "q ends" in self.notes or self.process.poll() is not None, "the monitor to begin")
 
     def _read_lines(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(json.loads(line))
 
-    def _read_said(self) -> None:
+    def _read_notes(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.said += line
+            self.notes += line
 
     def has(self, *messages: str) -> bool:
         """Is there a line about each of these messages?"""
@@ -73,8 +73,8 @@ def monitor(folder: Path, *options: str, env: Mapping[str, str] | None = None) -
     try:
         yield started
         code = started.end()
-        assert code == 0, started.said
-        assert "Traceback" not in started.said and "Warning" not in started.said
+        assert code == 0, started.notes
+        assert "Traceback" not in started.notes and "Warning" not in started.notes
     finally:
         started.process.kill()
         started.process.wait()
@@ -106,8 +106,8 @@ def test_beside_a_daemon_it_shows_what_moves_the_point_and_what_does_not(tmp_pat
             assert (point["address"], point["args"]) == ("/xy", [0.25, 0.75])
             assert "--mapping" in watching.shows("/3/xy 0.5 0.5")["outcome"]
             assert "malformed" in watching.shows("8 bytes (not osc!)")["outcome"]
-            wait_for(lambda: "xy leads now" in watching.said, "who leads")
-        # It has said goodbye: the daemon copies nothing any more, and played on all the time.
+            wait_for(lambda: "xy leads now" in watching.notes, "who leads")
+        # It has unsubscribed: the daemon sends no more copies, and played on all the time.
         assert daemon.status()["counters"]["faults"] == 0
         assert daemon.status()["xy"] == pytest.approx([0.25, 0.75], abs=1e-3)
 
@@ -115,13 +115,13 @@ def test_beside_a_daemon_it_shows_what_moves_the_point_and_what_does_not(tmp_pat
 def test_without_a_daemon_it_listens_in_its_place(tmp_path: Path) -> None:
     port = free_port()
     with monitor(tmp_path, "--listen", f"127.0.0.1:{port}", "--mapping", "xy") as watching:
-        assert "no latentd" in watching.said
+        assert "no latentd" in watching.notes
         with socket.socket(type=socket.SOCK_DGRAM) as phone:
             phone.sendto(packets.write("/xy", 0.5, 0.25), ("127.0.0.1", port))
         assert watching.shows("/xy 0.5 0.25")["points"][0]["y"] == 0.25
 
 
-def test_without_a_daemon_it_hears_midi_through_jack(tmp_path: Path) -> None:
+def test_without_a_daemon_it_shows_midi_from_jack(tmp_path: Path) -> None:
     options = ("--listen", f"127.0.0.1:{free_port()}", "--mapping", "pair7", "--midi")
     with jackd() as server, monitor(tmp_path, *options, env=server.env) as watching:
         wait_for(lambda: "latentd:midi_in" in server.ports(), "the monitor's port")
@@ -133,10 +133,10 @@ def test_without_a_daemon_it_hears_midi_through_jack(tmp_path: Path) -> None:
             assert watching.shows(shown[1])["points"][0]["x"] == 1.0
 
 
-def test_a_daemon_that_was_named_but_does_not_answer_is_an_error(tmp_path: Path) -> None:
+def test_a_daemon_that_does_not_answer_at_the_given_address_is_an_error(tmp_path: Path) -> None:
     started = Monitor(tmp_path, "--to", f"127.0.0.1:{free_port()}")
     assert started.process.wait(LIMIT_S) == 1
-    wait_for(lambda: "no latentd answers" in started.said, "the reason")
+    wait_for(lambda: "no latentd answers" in started.notes, "the reason")
     for pipe in (started.process.stdout, started.process.stderr):
         assert pipe is not None
         pipe.close()

@@ -163,7 +163,7 @@ def test_all_mistakes_of_one_file_come_in_one_run_each_once() -> None:
         ("a" * 1_000_001, ["m.yaml: longer than 1000000 characters"]),
     ],
 )
-def test_each_kind_of_mistake_is_told_plainly(text: str, expected: list[str]) -> None:
+def test_each_kind_of_mistake_is_one_plain_line(text: str, expected: list[str]) -> None:
     found = mistakes(text)
     assert len(found) == len(expected), found
     for line, start in zip(found, expected, strict=True):
@@ -306,11 +306,11 @@ def test_decimal_numbers_truth_values_and_dates_are_what_they_look_like() -> Non
     assert (file.gesture.curve, file.gesture.range_x) == (0.1, (-1.0, 25.0))
 
 
-def test_a_key_that_is_a_word_for_a_truth_value_is_named_as_typed() -> None:
+def test_a_key_that_is_a_word_for_a_truth_value_is_shown_as_typed() -> None:
     assert mistakes("title: t\ntuio: {}\non: 1\n")[0].startswith("m.yaml:3: on: unknown key")
 
 
-def test_a_tab_is_told_to_become_spaces() -> None:
+def test_a_tab_gets_the_advice_to_use_spaces() -> None:
     assert mistakes("title: t\n\ttuio: 1\n")[0].endswith("; use spaces, not tabs")
 
 
@@ -319,7 +319,7 @@ def test_a_bomb_of_aliases_is_refused_before_it_unfolds() -> None:
     assert all("alias" in line for line in mistakes(f"a0: &a0 [x]\n{layers}\n"))
 
 
-def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_gets_the_reason(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         read_document(tmp_path / "none.yaml", MappingFile)
     (tmp_path / "latin.yaml").write_bytes(b"title: \xe9\n")

@@ -1,4 +1,4 @@
-"""Helpers of the input tests: inputs with mappings from text, fed with bytes as they come over the wire."""
+"""Helpers of the input tests: inputs with mappings, some from text, that receive bytes as they come over the wire."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ loaded = functools.cache(load_mapping)  # reading YAML is slow, and what is read
 Place = tuple[float | None, float | None, bool | None]
 
 
-class Hearing:
-    """Inputs with shipped mappings (by name) and one more from text, and what came of what they were told."""
+class Receiver:
+    """Inputs with shipped mappings (by name) and one more from text, and the points that come out."""
 
     def __init__(self, *names: str, text: str = "") -> None:
         self.counters = Counters()
@@ -29,9 +29,9 @@ class Hearing:
         self.inputs = Inputs(mappings, self.counters)
 
     def datagram(self, packet: bytes, now: float = 0.0) -> bool:
-        """True when anything in it was wanted."""
-        wanted = [self.inputs.osc(message, now) for message in packets.read(packet, self.counters)]
-        return any(wanted)
+        """True if a mapping uses any of its messages."""
+        used = [self.inputs.osc(message, now) for message in packets.read(packet, self.counters)]
+        return any(used)
 
     def osc(self, address: str, *args: float | str | bool | None, now: float = 0.0) -> bool:
         return self.datagram(packets.write(address, *args), now)
