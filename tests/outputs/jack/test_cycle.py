@@ -92,9 +92,9 @@ class Rig:
         """Periods of 64 frames, one after the other."""
         return [event for _ in range(round(seconds * RATE / 64)) for event in self.run()]
 
-    def run_until_done(self, frames: int = 64) -> list[Event]:
+    def run_until_done(self, frames: int = 64, cycles: int = 40) -> list[Event]:
         events: list[Event] = []
-        for _ in range(40):
+        for _ in range(cycles):
             events += self.run(frames)
             if self.port.settled():
                 return events
@@ -521,3 +521,69 @@ def test_a_note_off_is_written_once_more_unless_the_key_is_down_again(rig: Rig) 
         rig.port.note(*message)
     rig.run_until_done()
     assert [event for _, event in rig.run_for(2.0)] == [bytes((0x80, 60, 0))]
+
+
+def test_a_fault_does_not_lose_the_end_of_a_note_that_is_written_again(rig: Rig) -> None:
+    rig.port.note(0x80, 60, 0)
+    rig.run_until_done()
+    rig.run_for(0.245)
+    rig.midi_out.fail = 1
+    rig.now += 0.1
+    rig.run()
+    assert rig.memory.facts[Fact.FAULTS] == 1
+    assert rig.run() == [(1, bytes((0x80, 60, 0)))]
+
+
+def test_after_an_xrun_a_small_budget_is_kept_and_the_patch_is_done_once_all_of_it_is_written_again() -> None:
+    rig = Rig(budget_per_s=400)
+    rig.send(whole(0.5))
+    rig.run_for(0.5)
+    rig.held.clear()
+    count(rig.memory.facts, Fact.XRUNS)
+    rig.run()
+    rig.run_until_done(cycles=2000)
+    assert len(rig.held) == amsynth.COUNT
+    rig.port.close()
+
+
+def test_after_a_stall_what_is_due_keeps_to_the_budget() -> None:
+    rig = Rig(budget_per_s=100)
+    rig.send(whole(0.5))
+    rig.run_for(1.0)
+    rig.now += 5.0
+    assert len(rig.run(1024)) == 10
+    rig.port.close()
+
+
+def test_what_counts_as_done_is_written_again_after_an_xrun_all_the_same(rig: Rig) -> None:
+    rig.send({11: 0.5})
+    rig.run_until_done()
+    for _ in range(10_000):
+        if rig.memory.facts[Fact.EVENTS] == 7:
+            break
+        count(rig.memory.facts, Fact.XRUNS)
+        rig.run()
+    assert rig.run_for(0.5) == []
+    count(rig.memory.facts, Fact.XRUNS)
+    assert rig.run() == []
+    assert rig.port.settled()
+    assert len(rig.run_for(1.0)) == 1
+
+
+def test_more_notes_than_fit_into_a_period_are_ended_before_it_is_done(rig: Rig) -> None:
+    keys = range(40, 60)
+    for key in keys:
+        rig.port.note(0x90, key, 100)
+    rig.run_until_done()
+    rig.memory.bytes[RELEASE] = 1
+    assert [event for _, event in rig.run_until_done()] == [bytes((0x80, key, 0)) for key in keys]
+
+
+def test_more_note_offs_than_fit_into_a_period_are_written_again_before_it_is_done(rig: Rig) -> None:
+    for key in range(40, 60):
+        rig.port.note(0x80, key, 0)
+    rig.run_until_done()
+    count(rig.memory.facts, Fact.XRUNS)
+    rig.run()
+    assert not rig.port.settled()
+    assert len(rig.run_until_done(cycles=200)) == 20
