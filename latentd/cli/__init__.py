@@ -29,10 +29,10 @@ COMMANDS = {
     "midimap": "Print or install the controllers file that lets MIDI reach all of amSynth's parameters.",
     "render": "Render presets, banks or pad points to audio (needs the offline extra).",
     "timbre": "Describe the timbre and loudness of audio files (needs the offline extra).",
-    "corpus": "Look through preset banks; write them as a table to learn from.",
-    "train": "Make a model from preset banks (needs the offline extra).",
-    "map": "Draw what a model's pad sounds like (needs the offline extra).",
-    "evaluate": "Measure how good an instrument a model is (needs the offline extra).",
+    "corpus": "Check preset banks; list duplicates; write them as a table.",
+    "train": "Train a model on preset banks (needs the offline extra).",
+    "map": "Draw the timbre of a model's pad (needs the offline extra).",
+    "evaluate": "Measure the quality of a model (needs the offline extra).",
 }
 
 

@@ -48,7 +48,13 @@ EPILOG = """Examples:
 @click.argument("sources", metavar="[BANKS…]", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--name", help="The model's name.  [default: the recipe's name, or `mine` with BANKS]")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to write it to.  [default: your own models]")
-@click.option("--hold-out", "excluded", multiple=True, type=click.Path(path_type=Path), help="Measure on these banks.")
+@click.option(
+    "--hold-out",
+    "excluded",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Banks to measure on, left out of the training. May be repeated.",
+)
 @click.option(
     "--recipe",
     type=click.Choice(["timbre", "vae", "paper"]),
@@ -118,16 +124,16 @@ def command(
     from latentd.offline.publish.export import check_place
 
     model_name, parent = _name(name or ("mine" if sources else chosen.name)), out or bundle.user_folder()
-    check_place(parent, model_name)
     rows, held_out = _corpora(sources, excluded, chosen.seed)
     _check_size(rows, held_out, chosen)
+    check_place(parent, model_name)
     if grid or chosen.name != "paper":
         _check_rendering(rendering)
     folder = _train(rows, held_out, chosen, rendering, model_name, parent)
     if grid:
         _measure(folder, held_out, rows, rendering, grid)
-    command = f"latentd run --model {_model(folder, out)}"
-    click.echo(click.format_filename(f"{folder}: trained on {len(rows.rows)} presets. Play it: {command}"))
+    play = f"latentd run --model {_model(folder, out)}"
+    click.echo(click.format_filename(f"{folder}: trained on {len(rows.rows)} presets. Play it: {play}"))
 
 
 def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:
