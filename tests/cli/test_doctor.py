@@ -20,6 +20,7 @@ from latentd.osc import packets
 from latentd.synth import midimap
 from latentd.system import jackd, machine
 from tests.support.daemon import free_port
+from tests.support.rig import LIMIT_S
 
 
 @pytest.fixture(autouse=True)
@@ -137,8 +138,9 @@ def test_shared_memory_that_no_jackd_can_start_with_is_named(
 
 @contextlib.contextmanager
 def a_daemon(ways: dict[str, Any]) -> Iterator[str]:
-    """What answers like a latentd with these ways into the synth; yields its address."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+    """What answers like a latentd with these outputs, however long that takes; yields its address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon, pytest.MonkeyPatch.context() as patient:
+        patient.setattr(doctor, "_ANSWER_S", LIMIT_S)
         daemon.bind(("127.0.0.1", 0))
         status = json.dumps({"version": "0", "ways": ways})
 

@@ -55,6 +55,7 @@ def test_a_running_daemon_is_asked_where_it_listens(
 
         if usual:
             monkeypatch.setattr(ports, "_USUAL", there)
+        monkeypatch.setattr(ports, "_ANSWER_S", LIMIT_S)
         thread = threading.Thread(target=answer)
         thread.start()
         found = json.loads(run(tmp_path, f"listen: {f'127.0.0.1:{free_port()}' if usual else there}", "--json"))

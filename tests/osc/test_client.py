@@ -59,7 +59,7 @@ def other_program(answer: bytes) -> Iterator[str]:
 def test_an_answer_of_another_program_is_recognised(answer: bytes) -> None:
     with other_program(answer) as where:
         with Client(where) as client, pytest.raises(LatentdError) as caught:
-            client.status()
+            client.status(limit_s=LIMIT_S)
         assert str(caught.value) == f"another program listens at {where}. Give latentd's address with --to"
         assert caught.value.exit_code == 1
         for command in (status.command, monitor.command):
@@ -71,7 +71,7 @@ def test_an_answer_of_another_program_is_recognised(answer: bytes) -> None:
 def test_an_error_of_the_daemon_is_raised_with_its_text(args: tuple[str, ...], text: str) -> None:
     answer = packets.write("/latentd/error", *args)
     with other_program(answer) as where, Client(where) as client, pytest.raises(LatentdError, match=text):
-        client.ask("/latentd/model", "x")
+        client.ask("/latentd/model", "x", limit_s=LIMIT_S)
 
 
 FACTS = {"version": "0", "mappings": []}

@@ -12,6 +12,7 @@ from latentd.instrument.point import Change
 from latentd.outputs import Output
 from latentd.outputs.print import Print
 from latentd.synth import amsynth
+from tests.support.rig import LIMIT_S, wait_for
 
 
 def test_each_send_is_one_line_with_the_changes_in_the_synths_units() -> None:
@@ -25,6 +26,7 @@ def test_each_send_is_one_line_with_the_changes_in_the_synths_units() -> None:
     output.resend_all(3.0)
     assert output.settled()
     assert output.poll(3.0) is None
+    wait_for(lambda: output.facts()["written"] == 4, "the lines")
     output.close()
     assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
         {"t": 1.5, "changes": {"filter_cutoff": 0.0, "lfo_waveform": 6.0}},
@@ -48,8 +50,8 @@ def test_a_full_pipe_loses_lines_and_counts_them_but_never_blocks() -> None:
         drain = threading.Thread(target=lambda: [reader.readline() for _ in range(2000 - lost)])
         drain.start()
         output.close()
-        drain.join(20.0)
-        assert output.facts()["written"] == 2000 - lost
+        drain.join(LIMIT_S)
+        wait_for(lambda: output.facts()["written"] == 2000 - lost, "every line that was not lost")
 
 
 def test_a_reader_that_went_away_is_no_error() -> None:
@@ -58,6 +60,7 @@ def test_a_reader_that_went_away_is_no_error() -> None:
     stream = os.fdopen(write_end, "w")
     output = Print(stream)
     output.send([Change(0, 0.5)], 0.0)
+    wait_for(lambda: not output.facts()["connected"], "the pipe to be found broken")
     output.close()
     output.send([Change(0, 0.6)], 1.0)
     assert output.facts() == {"connected": False, "written": 0, "lost": 1}

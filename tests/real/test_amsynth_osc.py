@@ -18,6 +18,7 @@ from latentd.outputs.amsynth_osc.discovery import running
 from latentd.outputs.amsynth_osc.output import AmsynthOsc
 from latentd.synth import amsynth as table
 from latentd.synth.amsynth import Array
+from tests.support.daemon import free_port
 from tests.support.oracle import Oracle, message, read_beside, udp_port
 from tests.support.rig import LIMIT_S, Server, Synth, amsynth
 
@@ -93,14 +94,6 @@ def difference(synth: Synth, params: Array) -> float:
     return float(np.max(np.abs(table.to_params(np.array([held[name] for name in table.NAMES])) - params)))
 
 
-def free_port() -> int:
-    """A UDP port that nobody listens on, yet."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
     found = Host(tmp_path)
@@ -123,7 +116,7 @@ def test_random_patches_arrive_to_1e_4_of_range_in_all_41(host: Host, synth: Syn
         host.send(params)
         host.settle()
         assert difference(synth, params) < 1e-4, f"patch {i}"
-    assert host.fact("missing") == host.fact("errors") == 0
+    assert host.fact("errors") == 0
 
 
 def test_a_stream_of_250_patches_a_second_ends_at_the_newest(host: Host, synth: Synth) -> None:
@@ -148,7 +141,7 @@ def test_a_killed_and_restarted_synth_gets_the_whole_patch_back(host: Host, synt
     params = stepped(np.random.default_rng(9))
     host.send(params)
     host.settle()
-    before = host.output.facts()["address"]
+    connections = host.fact("connections")
     synth.kill()
     host.send(params * 0.5)
     host.until(lambda: not host.output.facts()["connected"], "the loss to be noticed")
@@ -156,7 +149,8 @@ def test_a_killed_and_restarted_synth_gets_the_whole_patch_back(host: Host, synt
     synth.start()
     took_s = host.settle()
     print(f"whole patch acknowledged {took_s * 1e3:.1f} ms after amSynth's port came up")
-    assert host.output.facts()["address"] != before
+    assert host.fact("connections") > connections, "it announced itself again"
+    assert host.fact("resent") > 0
     assert difference(synth, params) < 1e-4
 
 
@@ -165,13 +159,15 @@ def test_a_stopped_synth_blocks_nothing_and_holds_the_newest_afterwards(host: Ho
     host.send(stepped(rng))
     host.settle()
     synth.pause()
-    start, turns = time.monotonic(), host.turns
-    while time.monotonic() < start + 1.0:
+    turns, params = host.turns, stepped(rng)
+
+    def missed_in_many_turns() -> bool:
+        nonlocal params
         params = stepped(rng)
         host.send(params)
-        host.turn(0.002)
-    assert host.turns - turns > 50, "the loop went on"
-    assert host.fact("missing") >= 3
+        return host.turns - turns > 50 and host.fact("missing") >= 3
+
+    host.until(missed_in_many_turns, "the loop to go on and to miss answers")
     assert host.fact("retried") >= 3
     assert not host.output.settled()
     synth.resume()
@@ -208,9 +204,8 @@ def test_a_restarted_daemon_finds_the_remembered_synth_and_does_not_touch_it(
 
 
 def test_a_daemon_on_another_port_takes_a_remembered_synth_over(tmp_path: Path, host: Host, synth: Synth) -> None:
-    host.crash()
-    with contextlib.closing(Host(tmp_path)) as second:
-        assert second.port != host.port
+    with contextlib.closing(Host(tmp_path)) as second:  # opened first, or the system might give it the same port
+        host.crash()
         params = stepped(np.random.default_rng(7))
         second.send(params)
         second.settle()

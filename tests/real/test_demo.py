@@ -71,11 +71,11 @@ class Demo:
         found: dict[str, Any] = json.loads(line)
         return found
 
-    def until(self, wanted: str, value: object) -> dict[str, Any]:
-        """The first line in which this fact has this value."""
+    def until(self, **wanted: object) -> dict[str, Any]:
+        """The first line in which these facts have these values."""
         end = time.monotonic() + LIMIT_S
-        while (line := self.line())[wanted] != value:
-            assert time.monotonic() < end, f"waited in vain for {wanted} {value}, last {line[wanted]}"
+        while any((line := self.line())[name] != value for name, value in wanted.items()):
+            assert time.monotonic() < end, f"waited in vain for {wanted}, last {line}"
         return line
 
     def end(self) -> tuple[int, str]:
@@ -113,14 +113,18 @@ def test_it_records_a_moving_sound_and_leaves_nothing_behind_and_the_user_s_file
     (tmp_path / "home" / ".amSynthControllersrc").write_text("null\n")
     home = {"HOME": str(tmp_path / "home")}
     with demo(tmp_path, "--seconds", "5", "--record", str(path), env=home) as running:
-        running.until("output", "osc")
+        running.until(output="osc")
         synth = next(pid for pid, name in running.programs().items() if name == "amsynth")
         first = read_beside(udp_port(synth))
         line = running.line()
         assert line["source"] == "demo"
         assert line["counters"]["faults"] == 0
-        second = read_beside(udp_port(synth))
-        assert sum(first[name] != second[name] for name in first) > 10  # the synth itself says that it moved
+
+        def changed() -> int:
+            held = read_beside(udp_port(synth))
+            return sum(first[name] != held[name] for name in first)
+
+        wait_for(lambda: changed() > 10, "the synth itself to say that its sound moves")
         code, said = running.end()
     assert code == 0, said
     assert "0 samples clipped" in said
@@ -140,7 +144,7 @@ def test_it_records_a_moving_sound_and_leaves_nothing_behind_and_the_user_s_file
 def test_a_signal_in_the_middle_ends_it_in_order_with_the_recording_complete(tmp_path: Path, number: int) -> None:
     path = tmp_path / "f.wav"
     with demo(tmp_path, "--seconds", "60", "--record", str(path)) as running:
-        running.until("output", "osc")
+        running.until(output="osc")
         running.line()
         running.process.send_signal(number)
         code, said = running.end()
@@ -151,20 +155,19 @@ def test_a_signal_in_the_middle_ends_it_in_order_with_the_recording_complete(tmp
 
 def test_even_when_it_is_killed_nothing_stays_behind(tmp_path: Path) -> None:
     with demo(tmp_path, "--seconds", "60") as running:
-        running.until("output", "osc")
+        running.until(output="osc")
         running.process.kill()
         running.end()
 
 
 def test_another_hand_takes_over_and_the_demo_goes_on_when_it_is_let_alone(tmp_path: Path) -> None:
     with demo(tmp_path, "--seconds", "60", "--no-notes") as running, socket.socket(type=socket.SOCK_DGRAM) as phone:
-        running.until("source", "demo")
+        running.until(source="demo")
         for i in range(20):
             phone.sendto(packets.write("/xy", 0.9, 0.1 + 0.01 * i), ("127.0.0.1", running.port))
             time.sleep(0.02)
-        line = running.until("source", "xy")
-        assert line["xy"] == pytest.approx([0.9, 0.29], abs=0.02)
-        running.until("source", "demo")
+        running.until(source="xy", xy=pytest.approx([0.9, 0.29], abs=0.02))
+        running.until(source="demo")
         running.process.terminate()
         assert running.end()[0] == 0
 
@@ -174,7 +177,7 @@ def test_it_plays_on_the_running_server_and_leaves_it_running(kind: Servers, tmp
     path = tmp_path / "f.wav"
     options = ("--seconds", "4", "--record", str(path))
     with kind() as server, demo(tmp_path, *options, env=dict(server.env)) as running:
-        running.until("output", "osc")
+        running.until(output="osc")
         assert "jackd" not in running.programs().values()
         assert "amsynth:midi_in" in server.ports()
         code, said = running.end()
@@ -186,7 +189,7 @@ def test_it_plays_on_the_running_server_and_leaves_it_running(kind: Servers, tmp
 
 def test_a_program_that_ends_under_it_is_named_in_one_line(tmp_path: Path) -> None:
     with demo(tmp_path, "--seconds", "60") as running:
-        running.until("output", "osc")
+        running.until(output="osc")
         os.kill(next(pid for pid, name in running.programs().items() if name == "amsynth"), signal.SIGKILL)
         code, said = running.end()
     assert code == 1
@@ -197,7 +200,7 @@ def test_two_demos_at_once_play_each_on_a_server_of_its_own(tmp_path: Path) -> N
     (tmp_path / "other").mkdir()
     with demo(tmp_path, "--seconds", "60") as first, demo(tmp_path / "other", "--seconds", "60") as second:
         for running in (first, second):
-            running.until("output", "osc")
+            running.until(output="osc")
         assert "jackd" in second.programs().values()
         for running in (second, first):
             running.process.terminate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import select
@@ -100,16 +101,22 @@ def test_random_walks_reach_the_synth_exactly(server: Server, monkeypatch: pytes
 
 @pytest.mark.parametrize("period", [64, 128, 1024])
 def test_no_period_ever_exceeds_the_limits(period: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    with jackd(period) as server, Listener(server) as listener:
-        with port_on(server, monkeypatch, playback="listener:in") as port:
-            poll_until(port, lambda: port.facts()["connected"], "the connection")
-            for n in range(300):
+    with (
+        jackd(period) as server,
+        Listener(server) as listener,
+        port_on(server, monkeypatch, playback="listener:in") as port,
+    ):
+        poll_until(port, lambda: port.facts()["connected"], "the connection")
+        numbers = itertools.count()
+
+        def sent_enough() -> bool:
+            for n in itertools.islice(numbers, 3):
                 send(port, a_patch(n))
                 port.note(0x90 if n % 2 == 0 else 0x80, 60, 64)
-                port.poll(time.monotonic())
-                time.sleep(0.002)
-            poll_until(port, port.settled, "the last values")
-        wait_for(lambda: len(listener.messages) > 1000, "the listener")
+            return len(listener.messages) > 5000
+
+        poll_until(port, sent_enough, "the listener to receive 5000 messages")
+        poll_until(port, port.settled, "the last values")
     for cycle in listener.cycles:
         assert cycle.frames == period
         check_limits(cycle.events, period)
@@ -323,14 +330,15 @@ def test_midi_that_comes_in_wakes_the_engine(server: Server, monkeypatch: pytest
         port_on(server, monkeypatch, sources=("listener:out",), playback="none") as port,
     ):
         poll_until(port, lambda: server.connections("listener:out") == ["latentd:midi_in"], "the connection")
+        start = time.monotonic()
 
         def heard() -> bool:
             # Again and again: an xrun of the server loses a period with all that is in it.
-            before = time.monotonic()
             listener.play(*sent)
             select.select(port.filenos(), [], [], 1.0)
             messages = port.take_midi()
-            assert all(before - 1.0 < t < time.monotonic() for _, t in messages)
+            # A period counts from its beginning, and the server may be late with it.
+            assert all(start - LIMIT_S < t < time.monotonic() for _, t in messages)
             return [m for m, _ in messages] == sent
 
         poll_until(port, heard, "the messages")
@@ -343,7 +351,7 @@ def test_a_controller_that_someone_else_connects_is_heard(server: Server, monkey
 
         def heard() -> bool:
             listener.play(b"\xb0\x10\x11")
-            time.sleep(0.05)
+            select.select(port.filenos(), [], [], 1.0)
             return (b"\xb0\x10\x11") in [message for message, _ in port.take_midi()]
 
         poll_until(port, heard, "the controller")

@@ -28,7 +28,7 @@ def enter(monkeypatch: pytest.MonkeyPatch, env: Mapping[str, str]) -> None:
 def test_a_running_server_tells_its_settings_and_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     with rig.jackd() as server, rig.amsynth(server) as synth:
         enter(monkeypatch, server.env)
-        facts = machine.ask_jack()
+        facts = machine.ask_jack(limit_s=rig.LIMIT_S)
         assert isinstance(facts, machine.JackFacts), facts
         assert (facts.rate_hz, facts.realtime) == (48000, False)
         assert synth.midi_in in facts.midi_sinks
@@ -54,7 +54,7 @@ def test_pipewires_jack_is_told_from_jackds(monkeypatch: pytest.MonkeyPatch) -> 
     with rig.pipewire() as server, monkeypatch.context() as inside:
         enter(inside, server.env)
         assert machine.jack_is_pipewire()
-        facts = machine.ask_jack()
+        facts = machine.ask_jack(limit_s=rig.LIMIT_S)
         assert isinstance(facts, machine.JackFacts), facts
         assert "PipeWire" in facts.version
     with rig.jackd() as server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,12 +27,22 @@ from tests.support.rig import LIMIT_S, Program, wait_for
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
+# Neither amSynth (10000 to 19999) nor the system (from 32768) gives these ports to a socket that asks for any.
+_PORTS = range(20000, 32768)
+_RESERVATIONS: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A UDP port that nobody uses at the moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A UDP port that nobody uses, and that no other test run is given while this one lasts."""
+    for port in random.sample(_PORTS, len(_PORTS)):
+        reservation = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            reservation.bind(f"\0latentd-test-port-{port}")
+            probe.bind(("127.0.0.1", port))
+            _RESERVATIONS.append(reservation)
+            return port
+        reservation.close()
+    raise AssertionError(f"no UDP port is free from {_PORTS.start} to {_PORTS.stop - 1}")
 
 
 class Daemon(Program):
@@ -74,9 +85,10 @@ class Daemon(Program):
             return client.status(limit_s=LIMIT_S)
 
     def settle(self) -> None:
-        """Wait until everything it was sent has been taken, answered, and acknowledged where the way in can."""
-        heard = self.status()["counters"]["received"]
-        wait_for(lambda: self.status()["counters"]["received"] > heard, "latentd to take what was sent")
+        """Wait until everything it was sent is played, and acknowledged where the output can.
+
+        A question waits in the daemon's socket behind all that was sent before it, so no answer is older than that.
+        """
         wait_for(lambda: self.status()["settled"], "latentd to settle")
 
     def close(self) -> None:

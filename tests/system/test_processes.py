@@ -9,6 +9,7 @@ import pytest
 
 from latentd.errors import LatentdError
 from latentd.system.processes import Programs, need
+from tests.support.rig import wait_for
 
 
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,8 +25,7 @@ def test_programs_end_in_reverse_order_and_a_stubborn_one_is_killed(tmp_path: Pa
     with Programs(tmp_path) as programs:
         first = programs.start("first", [sys.executable, "-c", stubborn], {})
         second = programs.start("second", ["sleep", "60"], {"PATH": "/usr/bin:/bin"})
-        while first.last_line() != "up":
-            programs.check()
+        wait_for(lambda: first.last_line() == "up", "the stubborn one")
     assert second.process.returncode == -15
     assert first.process.returncode == -9
 
