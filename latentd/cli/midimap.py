@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +13,7 @@ import click
 from latentd.errors import LatentdError
 from latentd.synth import amsynth, midimap
 from latentd.synth.midimap import Midimap
+from latentd.system import files
 
 
 class Plan(NamedTuple):
@@ -97,7 +96,7 @@ def _install(plan: Plan) -> Path | None:
         # A link into somebody's dotfiles stays a link: the file behind it is replaced.
         path = path.resolve()
         backup = _back_up(path) if path.exists() else None
-        _write(path, plan.complete.text())
+        files.replace(path, plan.complete.text().encode("ascii"))
     except OSError as error:
         where = error.filename or path
         raise LatentdError(f"{where}: {error.strerror or error}", "Check the folder and its permissions") from error
@@ -113,18 +112,3 @@ def _back_up(path: Path) -> Path:
             file.write(content)
             return backup
     raise AssertionError("count() never ends")
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the file in one step: a reader sees the old one or the new one, never a part."""
-    handle, name = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            os.fchmod(handle, 0o644)
-            file.write(text)
-            file.flush()
-            os.fsync(handle)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from latentd.daemon import landmark_file
 from latentd.daemon.arguments import Choice, Flag, Name, Number, WrongValueError, nearest
 from latentd.daemon.context import Call, Context, Host
 from latentd.daemon.handlers import clients, landmarks, model, patch, performance, point
@@ -50,7 +51,7 @@ COMMANDS = (
     Command("freeze", (_ON,), point.freeze, "ignore all input while 1"),
     Command(
         "landmark/save", (_NAME,), landmarks.save,
-        "keep the point under a name", limits=f"{landmarks.MOST} landmarks", undo=True,
+        "keep the point under a name", limits=f"{landmark_file.MOST} landmarks", undo=True,
     ),
     Command(
         "landmark/goto", (_NAME, Number("SECONDS", optional=True, low=0.0, high=_LONGEST_GLIDE_S, unit="s")),
@@ -129,7 +130,7 @@ class Control:
     """Carries out `/latentd/...` messages. Runs on the engine's thread."""
 
     def __init__(self, host: Host, folder: Path) -> None:
-        self.landmarks = UserLandmarks(landmarks.load_landmarks(folder / landmarks.FILE))
+        self.landmarks = UserLandmarks(landmark_file.load(folder / landmark_file.FILE))
         self._context = Context(host, folder, self.landmarks)
         self._engine = host.engine
         self._patterns: dict[str, list[str]] = {}  # address pattern -> the addresses that it matches

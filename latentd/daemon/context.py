@@ -19,6 +19,7 @@ from latentd.daemon.subscribers import Feedback
 from latentd.errors import LatentdError
 from latentd.instrument.landmarks import UserLandmarks
 from latentd.instrument.motion import Recording
+from latentd.system import files
 
 log = logging.getLogger(__name__)
 
@@ -104,17 +105,20 @@ class Call:
 
         def written(result: Any) -> None:
             if isinstance(result, Exception):
-                why = f"{path} was not written: {getattr(result, 'strerror', None) or result}"
-                self.refuse(LatentdError(why, "Make room, or set `state:` to another folder"))
+                self.not_written(path, result)
             elif then is not None:
                 then()
 
-        self.in_background(lambda: write_file(path, data()), written)
+        def write() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.replace(path, data(), keep=True)
 
+        self.in_background(write, written)
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing: aside, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_bytes(data)
-    aside.replace(path)
+    def not_written(self, path: Path, error: Exception) -> None:
+        """Answer why a file of the state folder was not written."""
+        if isinstance(error, LatentdError):
+            self.refuse(error)
+            return
+        why = f"{path} was not written: {getattr(error, 'strerror', None) or error}"
+        self.refuse(LatentdError(why, "Make room, or set `state:` to another folder"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
+from collections.abc import Mapping
 
 from latentd.errors import UserError
 from latentd.instrument.pad import XY
@@ -12,11 +14,36 @@ from latentd.instrument.pad import XY
 _MAX_COMPARED = 12
 
 
+# Name -> its new point; None where it is to be forgotten.
+Change = Mapping[str, XY | None]
+
+
+def changed(points: Mapping[str, XY], change: Change) -> dict[str, XY]:
+    """The points after a change."""
+    return {name: xy for name, xy in {**points, **change}.items() if xy is not None}
+
+
 class UserLandmarks:
-    """The performer's own named pad points."""
+    """The performer's own named pad points.
+
+    Others may change the file that keeps them, so a change is written on top of what the file holds by then: it counts
+    here from `begin` on, and `finish` brings what the file held.
+    """
 
     def __init__(self, points: dict[str, XY] | None = None) -> None:
         self.points: dict[str, XY] = dict(points or {})
+        self._under_way: list[Change] = []
+
+    def begin(self, change: Change) -> None:
+        """A change that is being written."""
+        self._under_way.append(change)
+        self.points = changed(self.points, change)
+
+    def finish(self, change: Change, kept: Mapping[str, XY] | None) -> None:
+        """The oldest change is written, and the file holds `kept`; None where it could not be: it counts here alone."""
+        self._under_way.remove(change)
+        if kept is not None:
+            self.points = functools.reduce(changed, self._under_way, dict(kept))
 
     def find(self, name: str) -> XY:
         """The point called `name`.

@@ -24,6 +24,7 @@ import numpy as np
 from latentd.errors import UserError
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
+from latentd.system import files
 
 BANK_HEADER = "amSynth"
 PRESET_HEADER = "amSynth1.0preset"
@@ -143,15 +144,12 @@ def write(path: Path, content: Bank | Preset) -> None:
     """
     data = content.to_text().encode("utf-8", "surrogateescape")
     path = Path(os.path.realpath(path))
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
-            aside.write_bytes(data)
-            aside.replace(path)
+            files.replace(path, data)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise BankError(f"{path}: {error.strerror or error}", "Name a file in a folder you may write to") from error
 
 

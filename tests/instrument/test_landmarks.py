@@ -30,3 +30,22 @@ def test_a_misspelled_landmark_among_very_many_is_answered_without_comparing_the
 def test_an_unknown_landmark_names_the_nearest_one() -> None:
     with pytest.raises(UserError, match="Did you mean 'intro'"):
         UserLandmarks({"intro": (0.0, 0.0)}).find("intor")
+
+
+def test_changes_under_way_count_at_once_and_on_top_of_what_others_wrote() -> None:
+    landmarks = UserLandmarks({"a": (0.1, 0.1)})
+    first, second = {"b": (0.2, 0.2)}, {"a": None}
+    landmarks.begin(first)
+    landmarks.begin(second)
+    assert landmarks.points == {"b": (0.2, 0.2)}
+    landmarks.finish(first, {"a": (0.1, 0.1), "b": (0.2, 0.2), "theirs": (0.9, 0.9)})
+    assert landmarks.points == {"b": (0.2, 0.2), "theirs": (0.9, 0.9)}
+    landmarks.finish(second, {"b": (0.2, 0.2), "theirs": (0.9, 0.9)})
+    assert landmarks.points == {"b": (0.2, 0.2), "theirs": (0.9, 0.9)}
+
+
+def test_a_change_that_cannot_be_written_counts_here_alone() -> None:
+    landmarks = UserLandmarks()
+    landmarks.begin({"a": (0.1, 0.1)})
+    landmarks.finish({"a": (0.1, 0.1)}, None)
+    assert landmarks.points == {"a": (0.1, 0.1)}

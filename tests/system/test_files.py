@@ -62,3 +62,65 @@ def test_only_a_full_disk_is_not_the_users_mistake(number: int, code: int) -> No
     error = files.cannot_write(Path("x"), OSError(number, os.strerror(number)), "hint")
     assert isinstance(error, LatentdError)
     assert error.exit_code == code
+
+
+def test_a_replaced_file_keeps_the_content_before_unless_it_was_empty(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for content in (b"one", b"two", b""):
+        files.replace(path, content, keep=True)
+    assert (path.read_bytes(), files.old(path).read_bytes()) == (b"", b"two")
+    files.replace(path, b"three", keep=True)
+    assert (path.read_bytes(), files.old(path).read_bytes()) == (b"three", b"two")
+    assert sorted(p.name for p in path.parent.iterdir()) == ["file", "file.old"]
+
+
+def test_where_the_file_system_has_no_links_a_copy_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", no_links)
+    for content in (b"one", b"two"):
+        files.replace(tmp_path / "file", content, keep=True)
+    assert files.old(tmp_path / "file").read_bytes() == b"one"
+
+
+def test_content_reaches_the_disk_before_its_name_and_its_name_before_replace_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut between any two of these steps leaves the old content or the new one."""
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        steps.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        sync(descriptor)
+
+    def renamed(self: Path, target: Path) -> Path:
+        steps.append(f"rename to {target.name}")
+        return rename(self, target)
+
+    monkeypatch.setattr("os.fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    files.replace(tmp_path / "file", b"content")
+    assert steps == [f"sync .file.{os.getpid()}.new", "rename to file", f"sync {tmp_path.name}"]
+
+
+def test_a_failed_replace_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.replace(tmp_path / "file", b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        files.replace(tmp_path / "file", b"new", keep=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
+
+
+def test_old_temporary_files_are_swept_and_those_being_written_are_not(tmp_path: Path) -> None:
+    for name in (".a.12.new", ".b.13.new", "c"):
+        (tmp_path / name).write_bytes(b"")
+    os.utime(tmp_path / ".a.12.new", (0, 0))
+    os.utime(tmp_path / "c", (0, 0))
+    files.sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.13.new", "c"]

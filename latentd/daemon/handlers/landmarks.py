@@ -1,21 +1,14 @@
-"""Messages about the performer's own landmarks, and the file that keeps them."""
+"""Messages about the performer's own landmarks."""
 
 from __future__ import annotations
 
-import json
-import logging
-import math
-from pathlib import Path
+from typing import Any
 
-from latentd.daemon.arguments import is_name
+from latentd.daemon import landmark_file
 from latentd.daemon.context import Call
+from latentd.daemon.landmark_file import MOST
 from latentd.errors import UserError
-from latentd.instrument.pad import XY, clip
-
-log = logging.getLogger(__name__)
-
-FILE = "landmarks.json"
-MOST = 128  # the status lists them all in one datagram
+from latentd.instrument.landmarks import Change
 
 
 def save(call: Call, name: str) -> None:
@@ -25,14 +18,13 @@ def save(call: Call, name: str) -> None:
         raise UserError("there is no point yet", "Move the point first")
     if name not in points and len(points) >= MOST:
         raise UserError(f"{MOST} landmarks are kept at most", "Delete one first")
-    _change(call, {**points, name: xy})
+    _change(call, {name: xy})
 
 
 def delete(call: Call, name: str) -> None:
     """Forget a landmark."""
-    landmarks = call.context.landmarks
-    landmarks.find(name)
-    _change(call, {key: xy for key, xy in landmarks.points.items() if key != name})
+    call.context.landmarks.find(name)
+    _change(call, {name: None})
 
 
 def goto(call: Call, name: str, glide_s: float = 0.0) -> None:
@@ -48,40 +40,23 @@ def goto(call: Call, name: str, glide_s: float = 0.0) -> None:
     call.engine.go_to(goal, glide_s, call.now)
 
 
-def _change(call: Call, points: dict[str, XY]) -> None:
-    before = call.context.landmarks.points
-    call.undo_with(lambda undo: _set(undo, before))
-    _set(call, points)
+def _change(call: Call, wanted: Change) -> None:
+    points = call.context.landmarks.points
+    before: Change = {name: points.get(name) for name in wanted}
+    call.undo_with(lambda undo: _apply(undo, before))
+    _apply(call, wanted)
 
 
-def _set(call: Call, points: dict[str, XY]) -> None:
-    call.context.landmarks.points = points
-    call.write(FILE, lambda: json.dumps(points, indent=1).encode())
+def _apply(call: Call, wanted: Change) -> None:
+    """Change the landmarks at once, and their file in the background, where other daemons may have changed it, too."""
+    landmarks, path = call.context.landmarks, call.context.folder / landmark_file.FILE
 
+    def written(result: Any) -> None:
+        if isinstance(result, Exception):
+            landmarks.finish(wanted, None)
+            call.not_written(path, result)
+        else:
+            landmarks.finish(wanted, result)
 
-def load_landmarks(path: Path) -> dict[str, XY]:
-    """The performer's landmarks. A damaged file is kept aside and logged; the instrument plays on."""
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return {_checked(name): (clip(_finite(x)), clip(_finite(y))) for name, (x, y) in rows.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
-        log.warning("%s cannot be read (%s): kept as %s.damaged, starting without landmarks", path, error, path.name)
-        try:
-            path.replace(path.with_name(f"{path.name}.damaged"))
-        except OSError as failure:
-            log.warning("%s could not be put aside: %s", path, failure)
-        return {}
-
-
-def _checked(name: str) -> str:
-    if not is_name(name):
-        raise ValueError(f"{name!r} is no name of a landmark")
-    return name
-
-
-def _finite(value: object) -> float:
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no coordinate")
-    return float(value)
+    call.in_background(lambda: landmark_file.change(path, wanted), written)
+    landmarks.begin(wanted)

@@ -66,6 +66,7 @@ def write(contents: Mapping[str, bytes], name: str, parent: Path) -> Path:
         files.write(new, contents, _HINT)
         bundle.load(str(new.resolve()))
         _replace(folder, new, old)
+        files.sync_folder(parent)
     except OSError as error:
         raise files.cannot_write(folder, error, _HINT) from error
     finally:

@@ -14,6 +14,8 @@ import re
 import socket
 from pathlib import Path
 
+from latentd.system import files
+
 Address = tuple[str, int]
 
 _MOST_BYTES = 4096
@@ -37,15 +39,13 @@ def is_local(host: str) -> bool:
 
 
 def remember(path: Path, address: Address) -> None:
-    """Write the address for the next daemon, in one step.
+    """Write the address for the next daemon.
 
     Raises:
         OSError: the state folder cannot be written.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.new")
-    aside.write_text(json.dumps({"host": address[0], "port": address[1]}) + "\n", encoding="utf-8")
-    aside.replace(path)
+    files.replace(path, json.dumps({"host": address[0], "port": address[1]}).encode() + b"\n")
 
 
 def recall(path: Path) -> Address | None:
