@@ -1,7 +1,7 @@
 """Models for the engine: read and checked in a process of their own, which hands over what plays and nothing else.
 
-To check a bundle takes its other network, what its pad sounds like and a cryptographic library, 15 MB that the engine
-would keep, and holds the interpreter far longer than a performance can wait.
+Checking a bundle takes its other network, what its pad sounds like and a library that reads tensors: 19 MB that would
+stay in the engine's memory. It also holds the interpreter far longer than a performance can wait.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _hand_over(name: str, fd: int) -> NoReturn:
 
 def _answer(name: str) -> bytes:
     """The model, or what is wrong with it."""
-    from latentd.model import bundle  # only here: it pulls what the engine is spared
+    from latentd.model import bundle  # only here: the engine does without it and all that it imports
 
     try:
         return pack(bundle.load(name))
