@@ -37,7 +37,8 @@ def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> 
     "  latentd send /latentd/xy 0.3 0.8\n"
     "  latentd send landmark/goto intro 4\n"
     "  latentd send param/filter_cutoff -0.25 --to 192.168.1.20:8000\n\n"
-    'Addresses are completed after: eval "$(_LATENTD_COMPLETE=bash_source latentd)"',
+    "\b\nTo complete addresses in bash:\n"
+    '  eval "$(_LATENTD_COMPLETE=bash_source latentd)"',
 )
 @click.argument("address", shell_complete=_complete)
 @click.argument("args", nargs=-1)
