@@ -133,6 +133,26 @@ def test_without_a_daemon_it_shows_midi_from_jack(tmp_path: Path) -> None:
             assert watching.shows(shown[1])["points"][0]["x"] == 1.0
 
 
+def test_all_messages_of_a_jack_event_are_shown_and_clock_is_not(tmp_path: Path) -> None:
+    """Csound writes what it plays in a period into one event."""
+    options = ("--listen", f"127.0.0.1:{free_port()}", "--mapping", "pair14", "--midi")
+    event = bytes.fromhex("b00c27 b02c2e b00d5a 2d12")
+    shown = tuple(
+        f"control_change channel=1 control={cc} value={value}" for cc, value in ((12, 39), (44, 46), (13, 90), (45, 18))
+    )
+    with jackd() as server, monitor(tmp_path, *options, env=server.env) as watching:
+        wait_for(lambda: "latentd:midi_in" in server.ports(), "the monitor's port")
+        with Listener(server, "latentd:midi_in") as sequencer:
+            wait_for(lambda: server.connections("listener:out"), "the connection")
+            again(
+                lambda: sequencer.play(b"\xf8", event, b"\xf0\x7e\x7f\xf7", b"\xfe"),
+                lambda: watching.has(*shown, "sysex"),
+                "all messages of the event",
+            )
+            assert {line["message"] for line in watching.lines} == {*shown, "sysex"}
+            assert watching.shows(shown[3])["points"][0]["y"] == pytest.approx((90 * 128 + 18) / 16383)
+
+
 def test_a_daemon_that_does_not_answer_at_the_given_address_is_an_error(tmp_path: Path) -> None:
     started = Monitor(tmp_path, "--to", f"127.0.0.1:{free_port()}")
     assert started.process.wait(LIMIT_S) == 1
