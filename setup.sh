@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set latentd up on Debian or Raspberry Pi OS: play it, prove it, or keep it. Safe to run twice.
+# Set up latentd on Debian or Raspberry Pi OS: a demo, the tests, or a permanent rig. Safe to run twice.
 set -euo pipefail
 readonly CALLED_FROM=$PWD
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")" > /dev/null
@@ -7,20 +7,20 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")" > /dev/null
 usage() {
     cat << 'END'
 Usage: ./setup.sh demo [OPTION...]   install what is missing, then play (options go to `latentd demo`)
-       ./setup.sh test               install what is missing, then run every check and test
+       ./setup.sh test               install what is missing, then run all checks and tests
        ./setup.sh install            a permanent rig: JACK, amSynth and latentd at every login or boot
-       ./setup.sh uninstall          take the permanent rig away again
+       ./setup.sh uninstall          remove the permanent rig
 END
 }
 
 readonly PLAY_PACKAGES=(jackd2 amsynth)
 readonly TEST_PACKAGES=(pipewire pipewire-bin pipewire-jack wireplumber dbus-x11 dbus-daemon systemd shellcheck)
-# python-rtmidi has no wheel for some machines; it is built from source there.
+# Where python-rtmidi has no wheel it is built from source.
 readonly BUILD_PACKAGES=(g++ pkg-config python3-dev libasound2-dev libjack-jackd2-dev)
 readonly TEST_PROGRAMS=(jackd jack_lsp amsynth pipewire pw-jack pw-cli wireplumber dbus-run-session systemd-analyze shellcheck)
 
 readonly CONSTRAINTS=tests/constraints.txt
-readonly LOG="$PWD/build/setup.log" # what apt and pip say; named when they fail
+readonly LOG="$PWD/build/setup.log" # the output of apt and pip
 readonly UNITS="${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user"
 readonly SETTINGS="${XDG_CONFIG_HOME:-$HOME/.config}/latentd/rig.env"
 
@@ -31,20 +31,22 @@ die() {
     exit 1
 }
 
-# quietly WHAT COMMAND...: run it with its output in the log, shown in part only when it fails.
+# quietly WHAT COMMAND...: run it with its output in the log; show the end of the log when it fails.
 quietly() {
     local what=$1
     shift
     if ! "$@" >> "$LOG" 2>&1; then
         tail -n 15 "$LOG" >&2
-        die "$what failed; everything it said is in $LOG"
+        die "$what failed; its whole output is in $LOG"
     fi
 }
 
 # --- system packages ---------------------------------------------------------------------------------------------
 
+is_root() { [ "$EUID" -eq 0 ]; }
+
 as_root() {
-    if [ "$EUID" -eq 0 ]; then env "$@"; else sudo env "$@"; fi
+    if is_root; then env "$@"; else sudo env "$@"; fi
 }
 
 installed() {
@@ -57,8 +59,8 @@ need_packages() {
     command -v apt-get > /dev/null || die "no apt-get here; install by hand: $*"
     for package in "$@"; do installed "$package" || missing+=("$package"); done
     [ "${#missing[@]}" -gt 0 ] || return 0
-    if [ "$EUID" -ne 0 ] && ! sudo true; then
-        die "this needs root or sudo; let somebody who may run: apt-get install --no-install-recommends ${missing[*]}"
+    if ! is_root && ! sudo true; then
+        die "this needs root or sudo; ask an administrator to run: apt-get install --no-install-recommends ${missing[*]}"
     fi
     if [ "$apt_updated" = no ]; then
         say "Refreshing the package lists"
@@ -79,7 +81,7 @@ need_python() {
     python3 -c 'import ensurepip, venv' 2> /dev/null || need_packages python3-venv
 }
 
-# fill_venv VENV EXTRAS CONSTRAINTS: latentd, editable, in a virtual environment; a no-op where that is already so.
+# fill_venv VENV EXTRAS CONSTRAINTS: install latentd, editable, in a virtual environment; does nothing if it is up to date.
 fill_venv() {
     local venv=$1 extras=$2 constraints=$3 wanted
     wanted=$(
@@ -88,7 +90,7 @@ fill_venv() {
         cat pyproject.toml "$constraints"
     )
     if [ "$(cat "$venv/installed.txt" 2> /dev/null)" = "$wanted" ]; then return; fi
-    # A moved checkout or another Python leaves a broken environment behind: make it anew.
+    # After the checkout has moved, or with another Python, the old environment is broken: make a new one.
     if [ "$(head -n 2 "$venv/installed.txt" 2> /dev/null)" != "$(head -n 2 <<< "$wanted")" ]; then
         quietly "python3 -m venv $venv" python3 -m venv --clear "$venv"
     fi
@@ -107,7 +109,7 @@ pip_install() {
     "$venv/bin/python" -m pip --disable-pip-version-check install --no-input -c "$constraints" "$@"
 }
 
-# The play environment never takes away what `setup.sh test` put there.
+# An environment that `setup.sh test` has filled keeps its extras.
 need_latentd() {
     need_python
     if [ -d .venv ] && sed -n 3p .venv/installed.txt 2> /dev/null | grep -q dev; then
@@ -122,7 +124,7 @@ need_latentd() {
 failed=()
 times=()
 
-# stage NAME COMMAND...: run it, note how long it took, go on when it fails.
+# stage NAME COMMAND...: run it and note how long it took; a failure does not stop the next stages.
 stage() {
     local name=$1 start=$SECONDS result=ok
     shift
@@ -155,10 +157,10 @@ need_minimal_venv() {
     fill_venv .venv-minimal test "$constraints"
 }
 
-# A hanging test is interrupted as by Ctrl-C, so that it still ends the programs it started.
+# A test that hangs is interrupted as by Ctrl-C, so that it still ends the programs it has started.
 limited() { timeout --foreground --signal=INT --kill-after=60 1800 "$@"; }
 
-# The pure tests in both environments side by side: each keeps one core busy.
+# The pure tests in both environments at once: each uses one core.
 pure_tests() {
     local log=build/minimal.log minimal failures=0
     limited .venv-minimal/bin/python -m pytest -q -m "not real and not offline" > "$log" 2>&1 &
@@ -192,11 +194,11 @@ run_tests() {
 
 readonly UNIT_NAMES=(latentd-jack.service latentd-amsynth.service latentd.service latentd.target)
 
-# The units are written for /opt/latentd; the installed copies name this checkout, spelt as systemd reads it.
+# The units in systemd/ are for /opt/latentd; the installed copies have this checkout, quoted for systemd.
 write_units() {
     local unit text here=${PWD//%/%%}
     case $PWD in
-        *[\"\'\\]*) die "systemd starts no program below a folder with a quote or backslash in its name: move $PWD" ;;
+        *[\"\'\\]*) die "systemd cannot start a program in a folder with a quote or backslash in its name: move $PWD" ;;
     esac
     mkdir -p "$UNITS"
     for unit in "${UNIT_NAMES[@]}"; do
@@ -206,7 +208,7 @@ write_units() {
     say "Wrote ${UNIT_NAMES[*]} to $UNITS"
 }
 
-# The settings file is the user's: written once, with the sound card and the JACK found now.
+# The settings file belongs to the user: it is written once, with the sound card and the JACK that are found now.
 write_settings() {
     local card driver="dummy -r 48000 -p 128" jack=jackd
     if [ -e "$SETTINGS" ]; then
@@ -221,12 +223,23 @@ write_settings() {
         jack=pipewire
         sed -i -e 's|^LATENTD_JACK=.*|LATENTD_JACK=pipewire|' -e 's|^#LD_LIBRARY_PATH|LD_LIBRARY_PATH|' "$SETTINGS"
     fi
-    say "Wrote $SETTINGS: JACK from $jack, sound card ${card:-none found, a silent dummy}"
+    say "Wrote $SETTINGS: JACK from $jack, sound card: ${card:-none found, so JACK is silent}"
 }
 
 user_systemd() { systemctl --user show-environment > /dev/null 2>&1; }
 
+# `sudo ./setup.sh install` sets up a rig for root, which no user who logs in ever gets.
+warn_root() {
+    cat >&2 << 'END'
+setup.sh: warning: running as root installs the rig for root, and it runs as root.
+    To install it for the user who plays, press Ctrl-C now and run, as that user and without sudo (it asks for the
+    password itself): ./setup.sh install
+    Where it is installed for root already, remove it first: sudo ./setup.sh uninstall
+END
+}
+
 install_rig() {
+    if is_root; then warn_root; fi
     need_packages "${PLAY_PACKAGES[@]}"
     need_latentd
     .venv/bin/latentd midimap --install
@@ -238,7 +251,7 @@ install_rig() {
         quietly "systemctl --user restart" systemctl --user restart latentd.target
         say "Enabled and started"
     else
-        say "No systemd for users answers here; once it does, start the rig with"
+        say "systemd does not run for this user; once it does (after a login), start the rig with"
         printf '    systemctl --user daemon-reload && systemctl --user enable --now latentd.target\n'
     fi
     next_steps
@@ -247,18 +260,18 @@ install_rig() {
 next_steps() {
     cat << END
 
-See it     systemctl --user status 'latentd*'  and  journalctl --user -u latentd -f
+Status     systemctl --user status 'latentd*'  and  journalctl --user -u latentd -f
            .venv/bin/latentd status  and  .venv/bin/latentd doctor
-Play it    .venv/bin/latentd ports  says where to aim a phone or a pad
-Notes      connect a keyboard or sequencer to amsynth:midi_in, as with jack_connect or qjackctl: latentd moves the
-           sound, and plays no notes itself
+Input      .venv/bin/latentd ports  prints the addresses for phones and the MIDI ports
+Notes      latentd changes the sound and plays no notes: connect a keyboard or sequencer to amsynth:midi_in, with
+           jack_connect or qjackctl
 Settings   $SETTINGS, then: systemctl --user restart latentd.target
-At boot    sudo loginctl enable-linger $(id -un)  (else it starts when you log in)
+At boot    sudo loginctl enable-linger $(id -un)  (without it the rig starts when you log in)
 Undo       ./setup.sh uninstall
 END
     if [ "$(ulimit -r)" = 0 ]; then
         cat << END
-Real time  sudo dpkg-reconfigure -p high jackd2 (answer yes), sudo usermod -aG audio $(id -un), then log in again:
+Real time  sudo dpkg-reconfigure -p high jackd2 (answer yes), sudo usermod -aG audio $(id -un), then log in again;
            without it JACK crackles under load
 END
     fi
@@ -267,11 +280,11 @@ END
 uninstall_rig() {
     local unit
     if user_systemd; then
-        systemctl --user disable --now latentd.target >> "$LOG" 2>&1 || true # not there: nothing to stop
+        systemctl --user disable --now latentd.target >> "$LOG" 2>&1 || true # fails if it is not installed
     fi
     for unit in "${UNIT_NAMES[@]}"; do rm -f "$UNITS/$unit"; done
     if user_systemd; then quietly "systemctl --user daemon-reload" systemctl --user daemon-reload; fi
-    say "Took the units away; $SETTINGS and amSynth's controllers file stay"
+    say "Removed the units; $SETTINGS and amSynth's controllers file stay"
 }
 
 # --- the commands ------------------------------------------------------------------------------------------------
@@ -280,11 +293,11 @@ demo() {
     need_packages "${PLAY_PACKAGES[@]}"
     need_latentd
     local latentd=$PWD/.venv/bin/latentd
-    cd -- "$CALLED_FROM" # where the user's relative paths start
+    cd -- "$CALLED_FROM" # relative paths in the options start there
     exec "$latentd" demo "$@"
 }
 
-# wrong WHAT: the user's mistake.
+# wrong WHAT: report a mistake of the user.
 wrong() {
     printf 'setup.sh: %s\n' "$1" >&2
     usage >&2

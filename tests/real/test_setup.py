@@ -1,4 +1,4 @@
-"""The rig's systemd units as `setup.sh install` writes them, judged by systemd itself."""
+"""The systemd units of the rig as `setup.sh install` writes them, checked by systemd itself."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ NOTHING_MISSING = "need_packages() { :; }; need_latentd() { :; }"
 def shell(script: str, checkout: Path, config: Path) -> subprocess.CompletedProcess[str]:
     """Run bash lines that may call the functions of the checkout's setup.sh."""
     env = os.environ | {"XDG_CONFIG_HOME": str(config), "XDG_RUNTIME_DIR": str(config)}
+    env.pop("DBUS_SESSION_BUS_ADDRESS", None)  # the way to the systemd of the user who runs the tests
     argv = ["bash", "-c", f"source ./setup.sh; {script}"]
     return subprocess.run(argv, cwd=checkout, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.fixture(params=["latentd", "my 100% synth at $HOME"])
 def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """What the units need of a checkout, also under a name that systemd and the shell could misread."""
+    """The parts of a checkout that the units need, also in a folder whose name systemd and the shell could misread."""
     top = tmp_path / str(request.param)
     shutil.copytree(TOP / "systemd", top / "systemd")
     shutil.copy(TOP / "setup.sh", top)
@@ -39,7 +40,7 @@ def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return top
 
 
-def test_systemd_has_nothing_to_say_about_the_installed_units(checkout: Path, tmp_path: Path) -> None:
+def test_systemd_finds_no_fault_in_the_installed_units(checkout: Path, tmp_path: Path) -> None:
     need("systemd-analyze", "jackd", "amsynth")
     done = shell("write_units", checkout, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -47,8 +48,8 @@ def test_systemd_has_nothing_to_say_about_the_installed_units(checkout: Path, tm
     assert [unit.name for unit in units] == [
         "latentd-amsynth.service", "latentd-jack.service", "latentd.service", "latentd.target",
     ]  # fmt: skip
-    verdict = verify(units, tmp_path)
-    assert (verdict.returncode, verdict.stdout + verdict.stderr) == (0, "")
+    result = verify(units, tmp_path)
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
 
 def verify(units: list[Path], runtime: Path) -> subprocess.CompletedProcess[str]:
@@ -57,12 +58,12 @@ def verify(units: list[Path], runtime: Path) -> subprocess.CompletedProcess[str]
     return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_judge_sees_a_unit_whose_program_is_missing(checkout: Path, tmp_path: Path) -> None:
+def test_systemd_does_find_a_unit_whose_program_is_missing(checkout: Path, tmp_path: Path) -> None:
     assert shell("write_units", checkout, tmp_path).returncode == 0
     (checkout / ".venv" / "bin" / "latentd").unlink()
-    verdict = verify([tmp_path / "systemd" / "user" / "latentd.service"], tmp_path)
-    assert "latentd" in verdict.stderr
-    assert verdict.returncode != 0
+    result = verify([tmp_path / "systemd" / "user" / "latentd.service"], tmp_path)
+    assert "latentd" in result.stderr
+    assert result.returncode != 0
 
 
 def test_a_folder_that_systemd_refuses_is_refused_by_setup(checkout: Path, tmp_path: Path) -> None:
@@ -97,7 +98,17 @@ def test_settings_name_the_jack_that_runs_and_are_written_once(checkout: Path, t
     assert settings.read_text(encoding="utf-8") == "LATENTD_JACK=mine\n"
 
 
-def test_uninstall_takes_every_unit_away(checkout: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("root", [True, False])
+def test_install_as_root_warns_and_names_what_to_do_instead(checkout: Path, tmp_path: Path, root: bool) -> None:
+    as_user = f"is_root() {{ {str(root).lower()}; }}; write_settings() {{ :; }}"
+    done = shell(f"{NOTHING_MISSING}; {as_user}; install_rig", checkout, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert ("warning: running as root" in done.stderr) == root
+    assert ("as that user and without sudo" in done.stderr) == root
+    assert (tmp_path / "systemd" / "user" / "latentd.target").exists()
+
+
+def test_uninstall_removes_every_unit(checkout: Path, tmp_path: Path) -> None:
     assert shell("write_units", checkout, tmp_path).returncode == 0
     done = shell("main uninstall", checkout, tmp_path)
     assert done.returncode == 0, done.stderr
