@@ -76,7 +76,7 @@ def command(
     1. Not shown: MIDI clock and active sensing, requests such as /latentd/status, and amSynth's acknowledgements. q or
     Ctrl-C ends it.
     """
-    wanted = Filter(addresses, senders, users)
+    wanted = MessageFilter(addresses, senders, users)
     show = wanted.apply(_show_json if as_json else _show_line)
     config = Config() if to else load_config(None, listen=address)  # --to counts even if the user's file has mistakes
     where = to or config.listen
@@ -90,7 +90,7 @@ def command(
 # -- which messages to show --------------------------------------------------------------------------
 
 
-class Filter:
+class MessageFilter:
     """The messages to show: those that meet every condition; a condition lists its alternatives, empty allows all.
 
     Args:
@@ -174,7 +174,9 @@ def _daemon_answers(client: Client) -> bool:
         return False
 
 
-def _beside(client: Client, where: str, names: tuple[str, ...], wanted: Filter, show: Show, keys: int | None) -> None:
+def _beside(
+    client: Client, where: str, names: tuple[str, ...], wanted: MessageFilter, show: Show, keys: int | None
+) -> None:
     """Show the copies that the daemon sends."""
     facts = client.status()
     mappings = _readable(names or tuple(facts["mappings"]))
@@ -182,7 +184,7 @@ def _beside(client: Client, where: str, names: tuple[str, ...], wanted: Filter, 
     tracer = Tracer(mappings, daemon=True)
     tracer.prepare()
     _print(f"beside the latentd at {where}, mappings {', '.join(facts['mappings'])}; q ends")
-    leader = Leader()
+    leader = LeaderLine()
     withheld = 0
     answered = time.monotonic()
     try:
@@ -253,7 +255,7 @@ def _traced(tracer: Tracer, kind: str, source: str, data: bytes, now: float) -> 
 _network_of = functools.lru_cache(256)(network_of)  # asks the system
 
 
-class Leader:
+class LeaderLine:
     """Prints which source leads, whenever that changes."""
 
     def __init__(self) -> None:
@@ -282,7 +284,9 @@ def _readable(names: tuple[str, ...]) -> list[DeviceMapping]:
 # -- in its place ----------------------------------------------------------------------------------
 
 
-def _alone(config: Config, names: tuple[str, ...], midi: bool, wanted: Filter, show: Show, keys: int | None) -> None:
+def _alone(
+    config: Config, names: tuple[str, ...], midi: bool, wanted: MessageFilter, show: Show, keys: int | None
+) -> None:
     """Listen where the daemon would."""
     mappings = load_mappings(names or tuple(config.mappings))
     wanted.check(mapping.name for mapping in mappings)

@@ -31,7 +31,7 @@ class Target(NamedTuple):
     listening: bool
 
 
-class Listener(NamedTuple):
+class ListenAddress(NamedTuple):
     """Where latentd receives OSC and TUIO, and from which networks."""
 
     host: str
@@ -68,16 +68,16 @@ def command(config_file: Path | None, as_json: bool) -> None:
     _show("ALSA MIDI", _port_lines(alsa, lasting_name))
 
 
-def find_listener(config: Config) -> Listener:
+def find_listener(config: Config) -> ListenAddress:
     """Where the running daemon listens; if none answers, where the configuration says."""
     for place in dict.fromkeys((config.listen, _USUAL)):
         with contextlib.suppress(LatentdError, OSError, ValueError, LookupError), Client(place) as client:
             facts = client.status(limit_s=_ANSWER_S)
-            return Listener(*split_address(facts["listen"]), facts["allow"], True)
-    return Listener(*config.address, config.allow, False)
+            return ListenAddress(*split_address(facts["listen"]), facts["allow"], True)
+    return ListenAddress(*config.address, config.allow, False)
 
 
-def targets(listener: Listener) -> list[Target]:
+def targets(listener: ListenAddress) -> list[Target]:
     """The addresses that a controller could send to, loopback last."""
     return [
         Target(name, address, listener.port, listener.host in (_ANY, address)) for name, address in machine.addresses()
@@ -106,7 +106,7 @@ def _target_line(target: Target) -> str:
     return f"{target.host}:{target.port}  ({target.interface}{'' if target.listening else ', latentd does not listen'})"
 
 
-def _advice(listener: Listener, osc: list[Target]) -> list[str]:
+def _advice(listener: ListenAddress, osc: list[Target]) -> list[str]:
     networks = ", ".join(machine.networks()) or "192.168.1.0/24"
     lines = [] if listener.running else ["No latentd is running: these are the configuration's addresses"]
     if not all(target.listening for target in osc):

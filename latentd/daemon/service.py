@@ -22,8 +22,8 @@ from latentd.daemon.network import Allowed, Sender, listen, overrun
 from latentd.daemon.subscribers import Feedback
 from latentd.daemon.synth_link import SynthLink
 from latentd.errors import LatentdError
-from latentd.inputs.limits import warn_clipped
 from latentd.inputs.mapping import load_mapping
+from latentd.inputs.pad_range import warn_clipped
 from latentd.inputs.receiver import JACK_PORT, Inputs
 from latentd.instrument.gesture import Gesture
 from latentd.instrument.gesture_settings import GestureSettings

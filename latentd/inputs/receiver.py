@@ -8,13 +8,13 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
-from latentd.inputs.limits import Limits
 from latentd.inputs.linnstrument import LinnStrumentReader
 from latentd.inputs.mapping import DeviceMapping
 from latentd.inputs.midi_controls import MidiReader
 from latentd.inputs.midi_spec import PAIR_WAIT_S
 from latentd.inputs.mpe import MpeReader
 from latentd.inputs.osc_messages import OscReader
+from latentd.inputs.pad_range import PadRange
 from latentd.inputs.source import Fingers, Source
 from latentd.inputs.tuio import Tuio11, Tuio20
 from latentd.instrument.point import Point
@@ -126,7 +126,7 @@ class Inputs:
         relative = file.osc.relative if file.osc else bool(file.midi and file.midi.x and file.midi.x.relative_axis)
         source = Source(mapping.name, self._counters, relative)
         if not relative:
-            source.watch(Limits(mapping.gesture), self.clipped)
+            source.watch(PadRange(mapping.gesture), self.clipped)
         self._sources.append(source)
         if file.osc:
             fingers = Fingers(source, newest=file.osc.lead == "newest")

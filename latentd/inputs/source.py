@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Hashable
 
-from latentd.inputs.limits import Limits
+from latentd.inputs.pad_range import PadRange
 from latentd.instrument.point import Point
 from latentd.status import Counters
 
@@ -21,13 +21,13 @@ _point = functools.partial(tuple.__new__, Point)  # a third of what Point(...) c
 class Source:
     """The state of one mapping. Holds one point, not a queue: the newest replaces the last, and the loss is counted."""
 
-    __slots__ = ("_clipped", "_counters", "_fresh", "_limits", "_relative", "_t", "_touch", "_x", "_y", "name")
+    __slots__ = ("_clipped", "_counters", "_fresh", "_range", "_relative", "_t", "_touch", "_x", "_y", "name")
 
     def __init__(self, name: str, counters: Counters, relative: bool = False) -> None:
         self.name = name
         self._counters = counters
         self._relative = relative
-        self._limits: Limits | None = None  # while no value has exceeded them
+        self._range: PadRange | None = None  # None once a value was outside
         self._clipped: list[tuple[str, str]] = []
         self._x: float | None = None
         self._y: float | None = None
@@ -35,9 +35,9 @@ class Source:
         self._t = 0.0
         self._fresh = 0  # which of x, y and touch changed since the last `take`
 
-    def watch(self, limits: Limits, clipped: list[tuple[str, str]]) -> None:
-        """Add the name and the first values beyond these limits, in words, to `clipped`."""
-        self._limits, self._clipped = limits, clipped
+    def watch(self, pad_range: PadRange, clipped: list[tuple[str, str]]) -> None:
+        """Add the name and the first values outside this range, in words, to `clipped`."""
+        self._range, self._clipped = pad_range, clipped
 
     def update(self, x: float | None, y: float | None, touch: bool | None, now: float) -> None:
         """Take what one message sets; None leaves a value as it is."""
@@ -61,15 +61,16 @@ class Source:
         """The newest point, if a value has changed since the last call."""
         if not self._fresh:
             return None
-        x, y, limits = self._x, self._y, self._limits
+        x, y, pad_range = self._x, self._y, self._range
         point = _point((x, y, self._touch, self.name, self._t, self._relative))
         self._fresh = 0
-        if limits is not None and (
-            (x is not None and not limits.low_x <= x <= limits.high_x)
-            or (y is not None and not limits.low_y <= y <= limits.high_y)
+        # With touch off, many devices send a meaningless position.
+        if (pad_range is not None and self._touch is not False) and (
+            (x is not None and not pad_range.low_x <= x <= pad_range.high_x)
+            or (y is not None and not pad_range.low_y <= y <= pad_range.high_y)
         ):
-            self._limits = None
-            self._clipped.append((self.name, limits.excess(point)))
+            self._range = None
+            self._clipped.append((self.name, pad_range.excess(point)))
         if self._relative:
             self._x = self._y = None
         return point

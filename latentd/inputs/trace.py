@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from latentd.inputs.limits import Limits
 from latentd.inputs.mapping import DeviceMapping, load_mapping, shipped_mappings
+from latentd.inputs.pad_range import PadRange
 from latentd.inputs.receiver import Inputs
 from latentd.instrument.gesture import Gesture
 from latentd.instrument.point import Point
@@ -62,7 +62,7 @@ class _Mapped:
         self.name = mapping.name
         self.counters = Counters()
         self.inputs = Inputs([mapping], self.counters)
-        self._limits = Limits(mapping.gesture)
+        self._range = PadRange(mapping.gesture)
         self._swap = mapping.gesture.swap
         plain = mapping.gesture.model_copy(update={"filter": None, "pickup": "jump"})
         self._gesture = Gesture({mapping.name: plain})
@@ -78,7 +78,7 @@ class _Mapped:
             value if is_known else None
             for value, is_known in zip(self._gesture.xy, known[:: -1 if self._swap else 1], strict=True)
         )
-        return PadPoint(point.source, x, y, point.touch, self._limits.excess(point))
+        return PadPoint(point.source, x, y, point.touch, self._range.excess(point))
 
 
 class Tracer:

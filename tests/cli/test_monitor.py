@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from latentd.cli.monitor import Filter, command, copy, json_line
+from latentd.cli.monitor import MessageFilter, command, copy, json_line
 from latentd.daemon.monitor import ADDRESS
 from latentd.errors import UserError
 from latentd.inputs.trace import PadPoint, Trace
@@ -81,7 +81,7 @@ def test_a_filter_passes_what_meets_every_condition(
     addresses: tuple[str, ...], senders: tuple[str, ...], mappings: tuple[str, ...], osc: bool, midi: bool
 ) -> None:
     shown: list[str] = []
-    show = Filter(addresses, senders, mappings).apply(lambda source, _trace: shown.append(source))
+    show = MessageFilter(addresses, senders, mappings).apply(lambda source, _trace: shown.append(source))
     show(PHONE, XY)
     show(PORT, MIDI)
     assert shown == [PHONE] * osc + [PORT] * midi
@@ -90,7 +90,7 @@ def test_a_filter_passes_what_meets_every_condition(
 @pytest.mark.parametrize("pattern", ["xy", "/x[", ""])
 def test_a_filter_whose_address_matches_nothing_is_refused(pattern: str) -> None:
     with pytest.raises(UserError, match=r"matches no address\. For example"):
-        Filter((pattern,), (), ())
+        MessageFilter((pattern,), (), ())
 
 
 def monitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:

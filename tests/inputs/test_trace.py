@@ -63,7 +63,11 @@ def test_the_daemon_knows_the_first_values_of_a_source_that_were_clipped() -> No
     receiver.osc("/xy", 0.0, 1.0)
     receiver.osc("/monome/enc/delta", 0, 5000)  # a movement
     receiver.inputs.take()
+    receiver.osc("/xy/touch", 0)
+    receiver.osc("/xy", -1.0, -1.0)  # meaningless, with touch off
+    receiver.inputs.take()
     assert receiver.inputs.clipped == []
+    receiver.osc("/xy/touch", 1)
     for x in (64, 65):
         receiver.osc("/xy", x, 0.5)
         receiver.inputs.take()

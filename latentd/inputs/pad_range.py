@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 _MARGIN = 0.01
 
 
-class Limits:
+class PadRange:
     """The values of a device that lie on the pad, from `low_x` to `high_x` and `low_y` to `high_y`."""
 
     __slots__ = ("_ranges", "high_x", "high_y", "low_x", "low_y")
@@ -26,7 +26,7 @@ class Limits:
 
     def excess(self, point: Point) -> str:
         """The values that are not on the pad: `x 64 is outside range_x [0, 1]`; empty if both are."""
-        if point.relative:
+        if point.relative or point.touch is False:
             return ""
         axes = zip(
             ("x", "y"),
