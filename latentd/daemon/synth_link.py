@@ -42,7 +42,7 @@ class Choice(Enum):
     UNANNOUNCED = "MIDI through JACK, until an amSynth is started with NSM_URL={url}", "jack"
     REMEMBERED = "amSynth announced itself here before", "osc"
     ANSWERING = "amSynth answers on its own OSC interface", "osc"
-    SILENT = "amSynth does not answer on its OSC interface, but its MIDI port is there", "jack"
+    SILENT = "amSynth does not answer on its OSC interface, but its MIDI port is connected", "jack"
 
     def __init__(self, why: str, plays: str | None) -> None:
         self.why = why
@@ -66,9 +66,9 @@ class PortState(Enum):
 
 
 class PortWatch:
-    """Notices, once, an amSynth that answers while the JACK server lacks its MIDI port: nobody hears it.
+    """Warns once about an amSynth that answers but has no MIDI port on the JACK server, so that nobody hears it.
 
-    It has outlived its JACK server, or was there before it. What is not in this table changes nothing:
+    It has outlived its JACK server, or was started before it. What is not in this table changes nothing:
 
         state   | event           | next state
         PRESENT | missing         | MISSING
@@ -82,7 +82,7 @@ class PortWatch:
         self._since_s = 0.0
 
     def step(self, missing: bool, now: float) -> bool:
-        """Take what holds at `now`; True when it is time to warn."""
+        """Take whether the port is missing at `now`; True: warn."""
         if not missing:
             self.state = PortState.PRESENT
         elif self.state is PortState.PRESENT:
@@ -142,14 +142,14 @@ class SynthLink:
         others = [output.poll(now) for output in self._outputs if output is not self.jack]
         wakes = [t for t in others if t is not None]
         if self.jack is not None:
-            if now >= self._jack_due:  # a look costs several system calls
+            if now >= self._jack_due:  # each costs several system calls
                 self._jack_due = self.jack.poll(now) or math.inf
             wakes.append(self._jack_due)
         if self._choice.plays:
             self._choose()
         if self._port_watch.step(self.port_missing, now):
             log.warning(
-                "amSynth answers, but its MIDI port is not on this JACK server: if you do not hear it, start it again"
+                "amSynth answers, but its MIDI port is not on this JACK server: if you do not hear it, restart it"
             )
         return min(wakes, default=None)
 
@@ -168,13 +168,13 @@ class SynthLink:
                 self.jack.release()
 
     def _play(self, choice: Choice) -> None:
-        """Follow a choice of `auto`, which has both outputs."""
+        """Carry out a choice of `auto`, which has both outputs."""
         assert self.osc is not None and self.jack is not None
         self._choice = choice
         self.output = self.osc if choice.plays == "osc" else self.jack
 
     def receive(self, message: Message, sender: Sender, now: float) -> bool:
-        """A message from the synth; False when it is none."""
+        """Take a message from the synth; False: it is none."""
         return self.osc is not None and self.osc.receive(message, sender, now)
 
     def take_midi(self) -> list[tuple[bytes, float]]:
@@ -200,7 +200,7 @@ class SynthLink:
         connections = [_number(found, "connections") for found in facts]
         return {
             "reconnects": sum(max(n - 1, 0) for n in connections),
-            "resent": sum(max(_number(found, "resent"), 0) for found in facts),
+            "resent": sum(_number(found, "resent") for found in facts),
         }
 
     def facts(self) -> dict[str, object]:

@@ -20,16 +20,16 @@ log = logging.getLogger(__name__)
 class AlsaOut:
     """The `alsa` output: see `Output`.
 
-    python-rtmidi opens the sequencer in its non-blocking mode, so no call here waits. It does not tell when the other
-    end goes away: the list of ports is looked at twice a second, and a port that comes back gets everything again.
+    python-rtmidi opens the sequencer in non-blocking mode, so no call here waits. It does not report when the other end
+    goes away, so the list of ports is read twice a second; a port that comes back is sent everything again.
 
     Args:
         port: part of the port's name, or a regular expression found in it.
-        open_out: makes the sending end.
+        open_out: opens python-rtmidi's output.
 
     Raises:
         LatentdError: no ALSA sequencer on this machine.
-        UserError: `port` is no name.
+        UserError: `port` is blank, or neither part of a name nor a regular expression.
     """
 
     name = "alsa"
@@ -50,16 +50,10 @@ class AlsaOut:
         self._connected = ""  # name of the port
         self._problem = "starting"
         self._look_at = 0.0
-        self._counts = {
-            "sent": 0,
-            "failed": 0,
-            "connections": 0,
-            "resent": -1,
-            "refused": 0,
-        }  # the first connection is no resending
+        self._counts = dict.fromkeys(("sent", "failed", "connections", "resent", "refused"), 0)
 
     def send(self, changes: Sequence[Change], now: float) -> None:
-        """Write what differs at once; without a port, keep it for when there is one."""
+        """Write what differs at once; without a port, keep it until there is one."""
         for parameter, value in changes:
             cc = self._cc[parameter]
             if cc is None:
@@ -73,6 +67,9 @@ class AlsaOut:
     def resend_all(self, now: float) -> None:
         """Write every wanted value again."""
         self._counts["resent"] += 1
+        self._write_all()
+
+    def _write_all(self) -> None:
         self._written.clear()
         for cc in self._wanted:
             self._write(cc)
@@ -95,31 +92,31 @@ class AlsaOut:
         return True
 
     def note(self, status: int, data1: int, data2: int) -> bool:
-        """Play one channel message; False for one that may not pass (see `Notes`) or where no port is connected."""
+        """Send one channel message; False: it is not allowed (see `Notes`), or no port is connected."""
         return self._notes.accept(status, data1, data2) and self._emit((status, data1, data2))
 
     def poll(self, now: float) -> float | None:
-        """Connect where the port has appeared, notice where it has gone."""
+        """Connect when the port appears, notice when it is gone."""
         if now >= self._look_at:
             self._look_at = now + alsa.LOOK_S
-            self._look(now)
+            self._look()
         return self._look_at
 
-    def _look(self, now: float) -> None:
+    def _look(self) -> None:
         try:
             names = self._out.get_ports()
         except alsa.ERRORS as error:
             self._lose(str(error))
             return
         if self._connected and self._connected not in names:
-            self._lose("the port has gone")
+            self._lose("the port is gone")
         if not self._connected:
-            self._connect(names, now)
+            self._connect(names)
 
-    def _connect(self, names: list[str], now: float) -> None:
+    def _connect(self, names: list[str]) -> None:
         number = next((i for i, name in enumerate(names) if self._matcher.search(name)), None)
         if number is None:
-            self._problem = f"no ALSA port named like {self._pattern!r}; there are: {', '.join(names) or 'none'}"
+            self._problem = f"no ALSA port matches {self._pattern!r}; available: {', '.join(names) or 'none'}"
             return
         try:
             self._out.open_port(number)
@@ -128,8 +125,9 @@ class AlsaOut:
             return
         self._connected, self._problem = names[number], ""
         self._counts["connections"] += 1
+        self._counts["resent"] += self._counts["connections"] > 1
         log.info("connected to ALSA port %s", names[number])
-        self.resend_all(now)
+        self._write_all()
 
     def _lose(self, why: str) -> None:
         if self._connected:
@@ -138,11 +136,11 @@ class AlsaOut:
         self._connected, self._problem = "", why
 
     def settled(self) -> bool:
-        """True when a port is there and has been given all that is wanted."""
+        """True when a port is connected and all wanted values are written."""
         return bool(self._connected) and self._written == self._wanted
 
     def filenos(self) -> Sequence[int]:
-        """None: python-rtmidi has no descriptor for sending."""
+        """None: python-rtmidi has no file descriptor for output."""
         return []
 
     def facts(self) -> dict[str, object]:
@@ -153,7 +151,7 @@ class AlsaOut:
 
     def close(self) -> None:
         """End all held notes and leave the sequencer."""
-        for message in self._notes.endings():
+        for message in self._notes.releases():
             self._emit(message)
         if self._connected:
             self._connected = ""

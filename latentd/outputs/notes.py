@@ -1,29 +1,29 @@
-"""Channel messages that go to the synth beside its values: which may pass, and which are still sounding."""
+"""Channel messages to the synth besides parameter values: which are allowed, and which notes are held."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 SUSTAIN = 64
-# Unmapped controllers that would change what amSynth holds behind our back (bank select), or end it: amSynth 1.13.2
-# crashes on CC 127 once it has read a controllers file (see `midimap`).
+# Unmapped controllers that would change amSynth's patch unnoticed (bank select), or crash it: 1.13.2 crashes on CC 127
+# once it has read a controllers file (see `midimap`).
 _REFUSED_CC = (0, 32, 127)
 _PEDAL = 128  # in place of a key
 
-Message = tuple[int, int, int]
+ChannelMessage = tuple[int, int, int]
 
 
-def ends_something(status: int, data1: int, data2: int) -> bool:
-    """A note-off, or the sustain pedal lifted."""
+def is_release(status: int, data1: int, data2: int) -> bool:
+    """True for a note-off, or the sustain pedal going up."""
     kind = status & 0xF0
     return kind == 0x80 or (kind == 0x90 and not data2) or (kind == 0xB0 and data1 == SUSTAIN and data2 < 64)
 
 
 class Notes:
-    """The gate that every such message passes, and the memory of what must be ended at the end.
+    """Decides which channel messages are sent, and remembers the held notes so that they can be ended.
 
     Args:
-        ccs: the controllers that set parameters; they belong to `Output.send` alone.
+        ccs: the controllers that set parameters; only `Output.send` may send these.
     """
 
     def __init__(self, ccs: Sequence[int | None]) -> None:
@@ -32,10 +32,10 @@ class Notes:
         self.refused = 0
 
     def accept(self, status: int, data1: int, data2: int) -> bool:
-        """Take note of a message that is about to go out.
+        """Register a message that is about to be sent. False: it must not be sent.
 
-        False for one that must not: what would change a patch behind our back (mapped controllers, bank select,
-        program change), what crashes amSynth, and what is no channel message.
+        Refused are messages that would change the patch unnoticed (mapped controllers, bank select, program change),
+        that crash amSynth, or that are no channel messages.
         """
         kind = status & 0xF0
         valid = 0x80 <= status < 0xF0 and 0 <= data1 < 128 and 0 <= data2 < 128
@@ -44,13 +44,13 @@ class Notes:
             return False
         if kind in (0x80, 0x90) or (kind == 0xB0 and data1 == SUSTAIN):
             key = (status & 0x0F, _PEDAL if kind == 0xB0 else data1)
-            if ends_something(status, data1, data2):
+            if is_release(status, data1, data2):
                 self._held.pop(key, None)
             else:
                 self._held[key] = None
         return True
 
-    def endings(self) -> list[Message]:
-        """The messages that end all that is held, pedals first so that the note-offs take hold."""
+    def releases(self) -> list[ChannelMessage]:
+        """The messages that end all that is held, pedals first so that the note-offs take effect."""
         held = sorted(self._held, key=lambda key: key[1] != _PEDAL)
         return [(0xB0 | c, SUSTAIN, 0) if key == _PEDAL else (0x80 | c, key, 0) for c, key in held]

@@ -14,20 +14,20 @@ import numpy as np
 from latentd.instrument.point import Change
 from latentd.synth.amsynth import COUNT, MINIMUM, NAMES, SPAN, Array
 
-# Lines that wait for a slow reader; further ones are lost and counted.
-_MOST_WAITING = 256
+# Lines queued for a slow reader; more are dropped and counted.
+_MAX_QUEUED = 256
 _CLOSE_S = 1.0
 _LOW: list[float] = MINIMUM.tolist()
 _SPAN: list[float] = SPAN.tolist()
 
-# Changes at a time, or the bytes of a MIDI message.
+# Time and changes, or the bytes of a MIDI message.
 Line = tuple[float, dict[int, float]] | tuple[int, int, int]
 
 
 class Print:
     """Writes `{"t": seconds, "changes": {parameter: value in the synth's units}}` and `{"midi": [bytes]}` lines.
 
-    A thread of its own formats and writes, so that a pipe that nobody reads stops this thread and never the engine.
+    A separate thread formats and writes, so a pipe that nobody reads blocks that thread and never the engine.
     """
 
     name = "print"
@@ -39,7 +39,7 @@ class Print:
         self.reachable = np.ones(COUNT, dtype=np.bool_)
         self._stream = stream
         self._state: dict[int, float] = {}
-        self._lines: queue.Queue[Line | None] = queue.Queue(_MOST_WAITING)
+        self._lines: queue.Queue[Line | None] = queue.Queue(_MAX_QUEUED)
         self._written = 0
         self._lost = 0
         self._broken = False
@@ -63,11 +63,11 @@ class Print:
         return True
 
     def poll(self, now: float) -> float | None:
-        """Nothing to look after."""
+        """Nothing to do."""
         return None
 
     def settled(self) -> bool:
-        """True: nobody answers a print."""
+        """True: there is no synth to wait for."""
         return True
 
     def filenos(self) -> Sequence[int]:
@@ -79,7 +79,7 @@ class Print:
         return {"connected": not self._broken, "written": self._written, "lost": self._lost}
 
     def close(self) -> None:
-        """Write what waits, for at most a second."""
+        """Write what is queued, for at most a second."""
         with contextlib.suppress(queue.Full):
             self._lines.put_nowait(None)
         self._thread.join(_CLOSE_S)
@@ -94,7 +94,7 @@ class Print:
             self._lost += 1
 
     def _work(self) -> None:
-        """The thread: until `close`, or until the reader has gone."""
+        """The thread's work, until `close` or until the reader is gone."""
         while (line := self._lines.get()) is not None:
             try:
                 self._stream.write(json.dumps(_readable(line)) + "\n")
@@ -106,7 +106,7 @@ class Print:
 
 
 def _readable(line: Line) -> dict[str, object]:
-    """Times to microseconds, parameters by name and in the synth's units."""
+    """What a line shows: times to the microsecond, parameters by name and in the synth's units."""
     if len(line) == 3:
         return {"midi": list(line)}
     now, changes = line

@@ -127,7 +127,7 @@ def test_nothing_else_changes_the_choice() -> None:
 
 
 class Watching:
-    """A watch over the port, and its clock."""
+    """A watch, its clock, and how often it has warned."""
 
     def __init__(self) -> None:
         self.watch = PortWatch()
@@ -181,7 +181,7 @@ def test_a_missing_port_is_warned_about_once_each_time_it_is_missed() -> None:
 
 
 class FakeJack:
-    """A JACK port without JACK: the edge of the world is what these two flags say."""
+    """A JACK port without JACK: these two flags are all that there is of the server and the synth."""
 
     name = "jack"
 

@@ -1,4 +1,4 @@
-"""ALSA in and out, with hand-written ends that obey python-rtmidi's interface.
+"""ALSA in and out, with hand-written ports that keep python-rtmidi's interface.
 
 Test machines seldom have an ALSA sequencer. What runs here for real is everything but the sequencer: these tests prove
 our own logic, not python-rtmidi's. Only the message for a machine without a sequencer is tested on the real library.
@@ -97,7 +97,7 @@ class End:
     def cancel_callback(self) -> None:
         self.callback = None
 
-    def hear(self, *message: int) -> None:
+    def receive(self, *message: int) -> None:
         """A message arrives: rtmidi calls back in a thread of its own."""
         assert self.callback is not None
         func, data = self.callback
@@ -120,7 +120,7 @@ def test_a_machine_without_a_sequencer_gets_one_clear_line(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("name", ["", "  ", "am(synth"])
-def test_a_name_that_is_none_is_the_users_mistake(name: str) -> None:
+def test_a_blank_or_invalid_name_is_the_users_mistake(name: str) -> None:
     with pytest.raises(UserError):
         AlsaOut(name, midimap.OURS, Sequencer().open)
 
@@ -169,6 +169,7 @@ def test_a_port_that_appears_later_gets_everything_then() -> None:
     output.send(whole(0.5), 0.0)
     assert not output.settled()
     assert THROUGH in str(output.facts()["problem"])
+    assert (output.facts()["connections"], output.facts()["resent"]) == (0, 0)
     sequencer.names.append(SYNTH)
     again = output.poll(0.1)
     assert again == alsa.LOOK_S
@@ -191,7 +192,7 @@ def test_a_port_that_comes_back_gets_everything_again_within_a_second() -> None:
     output.poll(1.0 + alsa.LOOK_S)
     assert {m[2] for m in sequencer.out().sent} == {76}
     assert len(sequencer.out().sent) == amsynth.COUNT
-    assert output.facts()["connections"] == 2
+    assert (output.facts()["connections"], output.facts()["resent"]) == (2, 1)
 
 
 @pytest.mark.parametrize("failure", [OSError("gone"), alsa.ERRORS[0]("gone")])
@@ -207,7 +208,7 @@ def test_a_write_that_fails_is_counted_and_everything_sent_after_the_reconnect(f
     assert len(sequencer.out().sent) == amsynth.COUNT
 
 
-def test_failing_looks_are_tried_again() -> None:
+def test_a_list_of_ports_that_fails_is_read_again() -> None:
     sequencer = Sequencer(SYNTH)
     output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
     sequencer.failure = OSError("busy")
@@ -218,7 +219,7 @@ def test_failing_looks_are_tried_again() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.1, 1.1])
-def test_no_value_that_is_not_sane_gets_through(value: float) -> None:
+def test_values_beyond_0_to_1_are_refused(value: float) -> None:
     sequencer = Sequencer(SYNTH)
     output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
     output.poll(0.0)
@@ -240,20 +241,20 @@ def test_closing_ends_held_notes_and_the_pedal() -> None:
     assert sequencer.out().deleted
 
 
-def test_every_matching_port_is_heard_with_its_name_and_the_engine_woken() -> None:
+def test_messages_of_every_matching_port_come_with_its_name_and_wake_the_engine() -> None:
     sequencer = Sequencer("nanoKONTROL2 20:0", THROUGH, "LPD8 24:0")
-    heard = AlsaIn(["nano", "lpd8"], sequencer.open)
-    heard.poll(0.0)
+    midi_in = AlsaIn(["nano", "lpd8"], sequencer.open)
+    midi_in.poll(0.0)
     assert [end.port for end in sequencer.ends] == [None, "nanoKONTROL2 20:0", "LPD8 24:0"]
-    sequencer.ends[1].hear(0xB0, 16, 1)
-    sequencer.ends[2].hear(0xE0, 1, 2)
-    assert select.select([heard.fileno()], [], [], 0)[0]
-    taken = heard.take_midi()
+    sequencer.ends[1].receive(0xB0, 16, 1)
+    sequencer.ends[2].receive(0xE0, 1, 2)
+    assert select.select([midi_in.fileno()], [], [], 0)[0]
+    taken = midi_in.take_midi()
     assert [m[:2] for m in taken] == [(b"\xb0\x10\x01", "nanoKONTROL2 20:0"), (b"\xe0\x01\x02", "LPD8 24:0")]
     assert taken[0][2] <= taken[1][2]
-    assert not select.select([heard.fileno()], [], [], 0)[0]
-    assert heard.take_midi() == []
-    heard.close()
+    assert not select.select([midi_in.fileno()], [], [], 0)[0]
+    assert midi_in.take_midi() == []
+    midi_in.close()
 
 
 def test_real_time_messages_are_dropped_and_of_system_exclusive_ones_the_data() -> None:
@@ -261,65 +262,65 @@ def test_real_time_messages_are_dropped_and_of_system_exclusive_ones_the_data() 
     received = AlsaIn(["lpd8"], sequencer.open)
     received.poll(0.0)
     for message in ((0xFA,), (0xFC,), (0xFB,), (0xF0, *range(100), 0xF7), (0xB0, 1, 2)):
-        sequencer.ends[1].hear(*message)
+        sequencer.ends[1].receive(*message)
     assert [m[0] for m in received.take_midi()] == [b"\xf0", b"\xb0\x01\x02"]
     received.close()
 
 
-def test_a_controller_that_was_unplugged_is_heard_again_when_it_comes_back() -> None:
+def test_a_controller_that_was_unplugged_is_connected_again_when_it_comes_back() -> None:
     sequencer = Sequencer("LPD8 24:0")
-    heard = AlsaIn(["lpd8"], sequencer.open)
-    heard.poll(0.0)
+    midi_in = AlsaIn(["lpd8"], sequencer.open)
+    midi_in.poll(0.0)
     sequencer.names.clear()
-    again = heard.poll(1.0)
+    again = midi_in.poll(1.0)
     assert sequencer.ends[1].deleted
     sequencer.names.append("LPD8 24:0")
-    heard.poll(again)
-    sequencer.ends[2].hear(0xB0, 1, 2)
-    assert len(heard.take_midi()) == 1
-    heard.close()
+    midi_in.poll(again)
+    sequencer.ends[2].receive(0xB0, 1, 2)
+    assert len(midi_in.take_midi()) == 1
+    midi_in.close()
     assert all(end.deleted for end in sequencer.ends)
 
 
-def test_a_port_that_does_not_open_is_tried_again() -> None:
+def test_opening_a_port_is_tried_again() -> None:
     sequencer = Sequencer("LPD8 24:0")
-    heard = AlsaIn(["lpd8"], sequencer.open)
+    midi_in = AlsaIn(["lpd8"], sequencer.open)
     sequencer.refusing = {"LPD8 24:0"}
-    heard.poll(0.0)
-    assert heard.facts()["ports"] == []
+    midi_in.poll(0.0)
+    assert midi_in.facts()["ports"] == []
     sequencer.refusing.clear()
-    heard.poll(1.0)
-    assert heard.facts()["ports"] == ["LPD8 24:0"]
-    heard.close()
+    midi_in.poll(1.0)
+    assert midi_in.facts()["ports"] == ["LPD8 24:0"]
+    midi_in.close()
 
 
-def test_a_look_that_fails_is_tried_again() -> None:
+def test_a_list_of_input_ports_that_fails_is_read_again() -> None:
     sequencer = Sequencer("LPD8 24:0")
-    heard = AlsaIn(["lpd8"], sequencer.open)
+    midi_in = AlsaIn(["lpd8"], sequencer.open)
     sequencer.failure = OSError("busy")
-    heard.poll(0.0)
-    heard.poll(1.0)
-    assert heard.facts()["ports"] == ["LPD8 24:0"]
-    heard.close()
+    midi_in.poll(0.0)
+    midi_in.poll(1.0)
+    assert midi_in.facts()["ports"] == ["LPD8 24:0"]
+    midi_in.close()
 
 
 def test_a_port_that_never_opens_does_not_hide_the_ones_behind_it() -> None:
     sequencer = Sequencer("LPD8 24:0", "nanoKONTROL2 20:0")
-    heard = AlsaIn(["lpd8", "nano"], sequencer.open)
+    midi_in = AlsaIn(["lpd8", "nano"], sequencer.open)
     sequencer.refusing = {"LPD8 24:0"}
-    heard.poll(0.0)
-    assert heard.facts()["ports"] == ["nanoKONTROL2 20:0"]
-    heard.close()
+    midi_in.poll(0.0)
+    assert midi_in.facts()["ports"] == ["nanoKONTROL2 20:0"]
+    midi_in.close()
 
 
-def test_messages_that_nobody_takes_need_constant_memory_and_are_counted() -> None:
+def test_messages_that_are_not_taken_need_constant_memory_and_are_counted() -> None:
     sequencer = Sequencer("LPD8 24:0")
-    heard = AlsaIn(["lpd8"], sequencer.open)
-    heard.poll(0.0)
+    midi_in = AlsaIn(["lpd8"], sequencer.open)
+    midi_in.poll(0.0)
     func, data = sequencer.ends[1].callback or (None, None)
     assert func is not None
     for n in range(ROOM + 10):
         func(([0xB0, n % 128, n // 128], 0.0), data)
-    assert heard.lost == 10
-    assert len(heard.take_midi()) == ROOM
-    heard.close()
+    assert midi_in.lost == 10
+    assert len(midi_in.take_midi()) == ROOM
+    midi_in.close()

@@ -37,7 +37,7 @@ def test_each_send_is_one_line_with_the_changes_in_the_synths_units() -> None:
     assert output.facts() == {"connected": True, "written": 4, "lost": 0}
 
 
-def test_a_full_pipe_loses_lines_and_counts_them_but_never_blocks() -> None:
+def test_a_full_pipe_drops_lines_and_counts_them_but_never_blocks() -> None:
     read_end, write_end = os.pipe()
     whole = [Change(i, 0.5) for i in range(amsynth.COUNT)]
     with os.fdopen(write_end, "w") as stream, os.fdopen(read_end) as reader:
@@ -54,7 +54,7 @@ def test_a_full_pipe_loses_lines_and_counts_them_but_never_blocks() -> None:
         wait_for(lambda: output.facts()["written"] == 2000 - lost, "every line that was not lost")
 
 
-def test_a_reader_that_went_away_is_no_error() -> None:
+def test_a_reader_that_has_gone_is_no_error() -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
     stream = os.fdopen(write_end, "w")

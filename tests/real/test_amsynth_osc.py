@@ -1,4 +1,4 @@
-"""The OSC way into a real amSynth; the verdict is what amSynth itself saves."""
+"""The `osc` output with a real amSynth; the verdict is what amSynth itself saves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real
 
 
 class Host:
-    """A daemon as far as this output needs one: a UDP socket and a loop that never sleeps past a deadline."""
+    """As much of a daemon as this output needs: a UDP socket and a loop that meets every deadline."""
 
     def __init__(self, root: Path, port: int = 0, search: bool = False) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -46,7 +46,7 @@ class Host:
         self.socket.close()
 
     def crash(self) -> None:
-        """Leave everything lying, as a killed daemon does."""
+        """Clean up nothing, as a killed daemon does."""
         self.socket.close()
 
     def turn(self, limit_s: float = 0.01) -> None:
@@ -57,8 +57,8 @@ class Host:
         wait_s = limit_s if following is None else min(limit_s, max(0.0, following - now))
         if select.select([self.socket], [], [], wait_s)[0]:
             datagram, sender = self.socket.recvfrom(65536)
-            for heard in packets.read(datagram):
-                self.output.receive(heard, sender, time.monotonic())
+            for received in packets.read(datagram):
+                self.output.receive(received, sender, time.monotonic())
 
     def until(self, condition: Callable[[], object], what: str) -> float:
         """Run until the condition holds; how long that took."""
@@ -148,13 +148,13 @@ def test_a_killed_and_restarted_synth_gets_the_whole_patch_back(host: Host, synt
     host.send(params)
     synth.start()
     took_s = host.settle()
-    print(f"whole patch acknowledged {took_s * 1e3:.1f} ms after amSynth's port came up")
+    print(f"whole patch acknowledged {took_s * 1e3:.1f} ms after amSynth's port appeared")
     assert host.fact("connections") > connections, "it announced itself again"
     assert host.fact("resent") > 0
     assert difference(synth, params) < 1e-4
 
 
-def test_a_stopped_synth_blocks_nothing_and_holds_the_newest_afterwards(host: Host, synth: Synth) -> None:
+def test_a_stopped_synth_blocks_nothing_and_then_holds_the_newest_patch(host: Host, synth: Synth) -> None:
     rng = np.random.default_rng(19)
     host.send(stepped(rng))
     host.settle()
@@ -172,7 +172,7 @@ def test_a_stopped_synth_blocks_nothing_and_holds_the_newest_afterwards(host: Ho
     assert not host.output.settled()
     synth.resume()
     took_s = host.settle()
-    print(f"newest patch acknowledged {took_s * 1e3:.1f} ms after amSynth went on")
+    print(f"newest patch acknowledged {took_s * 1e3:.1f} ms after amSynth was resumed")
     assert difference(synth, params) < 1e-4
 
 
@@ -187,7 +187,7 @@ def test_a_stopped_jack_server_does_not_hold_up_patches(jack_server: Server, hos
         jack_server.main.resume()
 
 
-def test_a_restarted_daemon_finds_the_remembered_synth_and_does_not_touch_it(
+def test_a_restarted_daemon_finds_the_remembered_synth_and_changes_nothing(
     tmp_path: Path, host: Host, synth: Synth
 ) -> None:
     params = stepped(np.random.default_rng(5))
@@ -212,7 +212,7 @@ def test_a_daemon_on_another_port_takes_a_remembered_synth_over(tmp_path: Path, 
         assert difference(synth, params) < 1e-4
 
 
-def test_a_synth_whose_announcement_nobody_heard_is_found(tmp_path: Path, jack_server: Server) -> None:
+def test_a_synth_whose_announcement_was_missed_is_found(tmp_path: Path, jack_server: Server) -> None:
     port = free_port()
     with (
         amsynth(jack_server, nsm_port=port) as synth,
@@ -239,7 +239,7 @@ def test_a_synth_of_another_session_is_left_alone(tmp_path: Path, jack_server: S
             assert other.read() == before
 
 
-def test_another_programs_announcement_is_answered_and_changes_nothing(host: Host, synth: Synth) -> None:
+def test_the_announcement_of_another_program_is_refused_and_changes_nothing(host: Host, synth: Synth) -> None:
     params = stepped(np.random.default_rng(3))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.bind(("127.0.0.1", 0))
@@ -256,7 +256,7 @@ def test_another_programs_announcement_is_answered_and_changes_nothing(host: Hos
     assert difference(synth, params) < 1e-4
 
 
-def test_two_synths_the_newest_is_played_and_the_other_keeps_its_patch(
+def test_of_two_synths_the_newest_is_played_and_the_other_keeps_its_patch(
     jack_server: Server, host: Host, synth: Synth
 ) -> None:
     rng = np.random.default_rng(2)

@@ -1,7 +1,7 @@
-"""Where a running amSynth listens: told by its announcement, remembered in a file, or asked of the system.
+"""The address of a running amSynth: from its announcement, from a file, or found in /proc.
 
-amSynth announces itself once, at its start, and takes the answer at any later time (measured with 1.13.2). So a daemon
-that missed the announcement may still greet it, if it knows the UDP port.
+amSynth announces itself once, at its start, and accepts the answer at any later time (measured with 1.13.2). So a
+daemon that missed the announcement can still answer it, if it knows the UDP port.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from latentd.system import files
 
 Address = tuple[str, int]
 
-_MOST_BYTES = 4096
+_MAX_BYTES = 4096
 _NSM_URL = re.compile(rb"NSM_URL=osc\.udp://([^/:]+|\[[^/\]]+\]):(\d+)/?")
 
 
 def is_local(host: str) -> bool:
-    """True for an IPv4 address of this machine: only such an amSynth can read our patch files."""
+    """True for an IPv4 address of this machine: an amSynth elsewhere cannot read our patch files."""
     try:
         address = ipaddress.IPv4Address(host)
     except ValueError:
@@ -32,14 +32,14 @@ def is_local(host: str) -> bool:
         return True
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind((host, 0))  # the system lets us bind to its own addresses alone
+            probe.bind((host, 0))  # the system only lets us bind to its own addresses
         except OSError:
             return False
     return not (address.is_unspecified or address.is_multicast)
 
 
 def remember(path: Path, address: Address) -> None:
-    """Write the address for the next daemon.
+    """Save the address for the next daemon.
 
     Raises:
         OSError: the state folder cannot be written.
@@ -49,10 +49,10 @@ def remember(path: Path, address: Address) -> None:
 
 
 def recall(path: Path) -> Address | None:
-    """The remembered address; None where there is none, or the file holds anything but an address of this machine."""
+    """The saved address; None: there is none, or the file holds anything but an address of this machine."""
     try:
         with path.open("rb") as file:
-            found = json.loads(file.read(_MOST_BYTES))
+            found = json.loads(file.read(_MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(found, dict):
@@ -64,7 +64,7 @@ def recall(path: Path) -> Address | None:
 
 
 def running(port: int) -> list[Address]:
-    """Addresses of the amSynths of this user that were started with `NSM_URL` naming this UDP port of ours.
+    """Addresses of this user's amSynths that were started with this UDP port of ours in `NSM_URL`.
 
     Reads /proc (a few milliseconds): not for the engine's thread.
     """
@@ -75,7 +75,7 @@ def running(port: int) -> list[Address]:
                 if (process / "comm").read_bytes() == b"amsynth\n" and _is_for(process, port):
                     found += (("127.0.0.1", number) for number in _udp_ports(process))
             except OSError:
-                continue  # it ended meanwhile, or belongs to another user
+                continue  # it has ended, or belongs to another user
     return found
 
 
@@ -88,7 +88,7 @@ def _is_for(process: Path, port: int) -> bool:
 
 
 def _udp_ports(process: Path) -> list[int]:
-    """The process's bound IPv4 UDP ports: socket inodes of its descriptors, looked up in the table of its network."""
+    """The process's bound IPv4 UDP ports: the inodes of its sockets, looked up in its network's table."""
     inodes = set()
     for entry in (process / "fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # it closes files while we look

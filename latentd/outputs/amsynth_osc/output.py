@@ -60,15 +60,15 @@ def run_now(job: Callable[[], Any], then: Callable[[Any], None]) -> None:
 
 
 class AmsynthOsc:
-    """Drives one amSynth; the one that announced itself last.
+    """Plays one amSynth: the one that announced itself last.
 
-    A bank file sets all 41 parameters. Those that the engine has not sent yet go out at amSynth's defaults; before
-    its first `send` nothing goes out at all, and a remembered synth is only asked whether it is there.
+    A bank file sets all 41 parameters; those that the engine has not sent yet are set to amSynth's defaults. Before the
+    first `send` no patch is sent, and a remembered synth is only asked whether it is running.
 
     Args:
         sendto: sends a datagram from the socket that amSynth knows, without blocking; an OSError is counted.
         folder: where patches are written (see `runtime_folder`); created here and removed by `close`.
-        remembered: file that keeps the synth's address for the next daemon.
+        remembered: the file that keeps the synth's address for the next daemon.
         submit: `Background.submit`, which runs file writes and searches outside the engine's thread.
         port: the UDP port in amSynth's `NSM_URL`; None: never search for a running amSynth.
 
@@ -242,17 +242,17 @@ class AmsynthOsc:
             self._open(now)
 
     def _announced(self, message: packets.Message, sender: Address, now: float) -> None:
-        """An NSM client came up: from now on the newest amSynth on this machine is played."""
+        """An NSM client has started: the newest amSynth on this machine is the one to play."""
         if not (len(message.args) >= 3 and all(isinstance(arg, str) for arg in message.args[:3])):
             self._count["errors"] += 1
         elif not any("amsynth" in str(message.args[i]).lower() for i in (0, 2)):
-            self._refuse("latentd plays amSynth alone", message, sender, now)
+            self._refuse("latentd only plays amSynth", message, sender, now)
         elif not is_local(sender[0]):
-            self._refuse("latentd plays an amSynth on its own machine alone: it hands patches over as files",
-                         message, sender, now)  # fmt: skip
+            reason = "latentd only plays an amSynth on its own machine: patches are handed over as files"
+            self._refuse(reason, message, sender, now)
         else:
             if sender != self._peer.address:
-                self._log_limited(now, "amSynth came up at %s:%d and is the one played from now on", *sender)
+                self._log_limited(now, "amSynth started at %s:%d; from now on latentd plays this one", *sender)
             self._adopt(sender)
             if self._transmit(self._greeting, sender):
                 self._peer.greeted()
@@ -260,7 +260,7 @@ class AmsynthOsc:
             self._advance(now)
 
     def _count_connection(self) -> None:
-        """The synth has come up, or come back: then it is sent the whole patch again."""
+        """The synth has started, or come back: then it is sent the whole patch again."""
         self._count["connections"] += 1
         if self._count["connections"] > 1 and self._patch.state is not PatchState.UNSET:
             self._count["resent"] += 1

@@ -1,8 +1,8 @@
-"""The folder that amSynth loads patches from: a bank file of one preset, replaced whole, in memory and not on a disk.
+"""The folder that amSynth loads patches from: a bank file of one preset, replaced atomically, in memory.
 
-Facts (measured with amSynth 1.13.2): `open` of a folder loads its file `bank` and selects the preset that
-`preset_number` names; where neither is there it loads nothing. A bank is passed over when its path, as spelled in the
-request, and its modification time, in whole seconds, are those of the last one. `save` writes both files in place.
+Facts (measured with amSynth 1.13.2): `open` of a folder loads its file `bank` and selects the preset whose number is in
+`preset_number`; without these files it loads nothing. It skips a bank whose path, as spelled in the request, and whose
+modification time, in whole seconds, are those of the last one. `save` writes both files in place.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _FILES = ("bank", "bank.new", "preset_number")
 
 
 def runtime_folder(port: int) -> Path:
-    """Where the daemon on this UDP port keeps its patches: in memory, its own, the same after a restart.
+    """The folder for the patches of the daemon on this UDP port: in memory, private, the same after a restart.
 
-    `$XDG_RUNTIME_DIR/latentd-PORT`; without such a folder (a machine without logind) a private one in /dev/shm or the
-    temporary folder, under a fresh name where somebody else holds the usual one.
+    `$XDG_RUNTIME_DIR/latentd-PORT`; without that variable (a machine without logind) a folder in /dev/shm or the
+    temporary folder, under a fresh name if another user holds the usual one.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if runtime and os.access(runtime, os.W_OK | os.X_OK):
@@ -47,46 +47,46 @@ def runtime_folder(port: int) -> Path:
 class PatchFolder:
     """Writes patches into a folder of our own (mode 0700), which `close` removes. Not shared between daemons.
 
-    A folder that a killed daemon left is taken over and emptied; a link, or another user's folder, is refused.
+    A folder left behind by a killed daemon is emptied and used; a symbolic link, or another user's folder, is refused.
 
     Attributes:
-        paths: two spellings of the folder. Opened by turns, amSynth takes no bank for the one before, even if it
-            read that while we replaced it.
+        paths: two spellings of the folder, to be opened alternately: then amSynth never mistakes a bank for the one
+            before, even if it was reading that while we replaced it.
 
     Raises:
-        LatentdError: the folder cannot be made, or is not ours.
+        LatentdError: the folder cannot be created, or is not ours.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.paths = (str(path), f"{path}/.")
-        # A random start: a bank of an earlier daemon at this path is not mistaken for ours.
+        # A random start, so that our bank is not mistaken for an earlier daemon's at this path.
         self._mtime = secrets.randbelow(1 << 30)
         self._fd = _open_own(path)
         self._empty()
-        self._number: int | None = None  # descriptor of `preset_number`, made with the first bank
+        self._number: int | None = None  # descriptor of `preset_number`, created with the first bank
         self._new: int | None = None  # descriptor of `bank.new`, empty
 
     def write(self, patch: Sequence[float]) -> None:
-        """Replace the bank with these 41 values in the synth's units, in one step.
+        """Replace the bank by one with these 41 values in the synth's units, atomically.
 
         Raises:
-            OSError: no space, no folder. A folder that vanished is made again first.
+            OSError: no space, no folder. A folder that vanished is first created again.
         """
         bank = _BANK % tuple(patch)
         try:
             self._replace(bank)
         except FileNotFoundError:
-            self._make_again()
+            self._create_again()
             self._replace(bank)
 
     def prepare(self) -> None:
-        """Do now what the next `write` would otherwise do first; without it, or if it fails, `write` does."""
+        """Create the files that the next `write` needs; if this fails or is not called, `write` does it."""
         with contextlib.suppress(OSError):
             self._prepare()
 
     def close(self) -> None:
-        """Remove the folder; what others put there stays, and so does the folder then."""
+        """Remove our files and the folder; with files of others in it, the folder stays."""
         with contextlib.suppress(OSError):
             self._empty()
             self._path.rmdir()
@@ -94,21 +94,21 @@ class PatchFolder:
 
     def _replace(self, bank: bytes) -> None:
         fd = self._prepare()
-        # Each time, as amSynth may have saved another number there, if somebody told it to.
+        # Every time, because a `save` makes amSynth write another number there.
         assert self._number is not None
         os.pwrite(self._number, b"0\n", 0)
         self._mtime += 1
         self._new = None
         try:
             if os.write(fd, bank) != len(bank):
-                raise OSError(f"{self._path}/bank.new: written in part only")
+                raise OSError(f"{self._path}/bank.new: only partly written")
             os.utime(fd, (self._mtime, self._mtime))
         finally:
             os.close(fd)
         os.rename("bank.new", "bank", src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def _prepare(self) -> int:
-        """The descriptor of an empty `bank.new`; both files are there afterwards."""
+        """The descriptor of an empty `bank.new`; afterwards both files exist."""
         if self._new is None:
             if self._number is None:
                 self._number = os.open("preset_number", _WRITE, 0o600, dir_fd=self._fd)
@@ -120,7 +120,7 @@ class PatchFolder:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=self._fd)
 
-    def _make_again(self) -> None:
+    def _create_again(self) -> None:
         try:
             fd = _open_own(self._path)
         except LatentdError as error:
@@ -136,7 +136,7 @@ class PatchFolder:
 
 
 def _open_own(path: Path) -> int:
-    """A descriptor of this folder, made if need be; it is ours, private and not reached through a link."""
+    """A descriptor of this folder, created if missing; it is ours, private and no symbolic link."""
     try:
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=0o700)

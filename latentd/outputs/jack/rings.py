@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from latentd.outputs.jack.memory import INCOMING_SIZE, NOTES_SIZE, PUSHED, Fact, Memory, lap, plus
-from latentd.outputs.notes import Message, Notes, ends_something
+from latentd.outputs.notes import ChannelMessage, Notes, is_release
 
 # One less than the ring, so that the low byte of the count tells full from empty.
 NOTES_ROOM = NOTES_SIZE - 1
@@ -23,7 +23,7 @@ class NotesOut:
         self._memory = memory
         self._notes = Notes(ccs)
         self._pushed = 0
-        self._owed: dict[Message, None] = {}  # note-offs that found no room, in order
+        self._owed: dict[ChannelMessage, None] = {}  # note-offs that found no room, in order
         self.lost = 0
 
     def play(self, status: int, data1: int, data2: int) -> bool:
@@ -31,7 +31,7 @@ class NotesOut:
         if not self._notes.accept(status, data1, data2):
             return False
         if self._owed or not self._push(status, data1, data2):
-            if ends_something(status, data1, data2):
+            if is_release(status, data1, data2):
                 self._owed[status, data1, data2] = None
             else:
                 self.lost += 1
@@ -55,14 +55,14 @@ class NotesOut:
         memory.facts[Fact.NOTES_TAKEN] = self._pushed
         for entry in waiting:
             message = (entry >> 16 & 0xFF, entry >> 8 & 0xFF, entry & 0xFF)
-            if ends_something(*message):
+            if is_release(*message):
                 self._push(*message)
             else:
                 self.lost += 1
 
     def end_all(self) -> None:
         """End every held note and lift the pedal."""
-        for message in self._notes.endings():
+        for message in self._notes.releases():
             self.play(*message)
         self.push_owed()
 

@@ -1,4 +1,4 @@
-"""The way into amSynth's OSC interface as a state machine: time is an argument, amSynth a few lines of Python."""
+"""The `osc` output: time is an argument, amSynth a few lines of Python."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def reply() -> packets.Message:
 
 
 class World:
-    """An output, and what amSynths on any port were sent: each `open` with the patch that lay there at that time."""
+    """An output, and what amSynths on any port were sent: each `open` with the patch in the folder at that time."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -265,7 +265,9 @@ def test_a_restarted_synth_gets_the_whole_patch_at_once(world: World) -> None:
     assert world.output.settled()
 
 
-def test_two_synths_the_newest_is_played_and_that_is_said_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_of_two_synths_the_newest_is_played_and_that_is_logged_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     connected(world)
     for i in range(50):
         world.output.receive(announcement(), ("127.0.0.1", 20001 + i % 2), 5.0 + i * 0.01)
@@ -275,7 +277,7 @@ def test_two_synths_the_newest_is_played_and_that_is_said_once(world: World, cap
 
 
 @pytest.mark.parametrize("sender", ["192.0.2.7", "0.0.0.0", "224.0.0.1"])
-def test_a_synth_on_another_machine_is_refused_in_words(world: World, sender: str) -> None:
+def test_a_synth_on_another_machine_is_refused_with_the_reason(world: World, sender: str) -> None:
     world.output.receive(announcement(), (sender, 20000), 0.0)
     (message, address), *others = world.sent
     assert not others
@@ -285,7 +287,7 @@ def test_a_synth_on_another_machine_is_refused_in_words(world: World, sender: st
     assert world.output.facts()["address"] is None
 
 
-def test_another_program_is_refused_politely_and_never_driven(world: World) -> None:
+def test_another_program_is_refused_and_never_played(world: World) -> None:
     world.output.receive(announcement("Yoshimi", "yoshimi"), SYNTH, 0.0)
     assert [message.address for message, _ in world.sent] == ["/error"]
     world.set(0.5, 1.0)
@@ -300,7 +302,7 @@ def test_a_malformed_announcement_is_counted(world: World, args: tuple[object, .
     assert not world.sent
 
 
-def test_strangers_cannot_acknowledge(world: World) -> None:
+def test_only_the_synth_can_acknowledge(world: World) -> None:
     connected(world)
     world.set(0.5, 1.0)
     world.output.receive(reply(), ("127.0.0.1", 6666), 1.1)
@@ -333,7 +335,7 @@ def test_a_socket_that_fails_is_counted_and_does_not_raise(world: World) -> None
     assert world.cutoffs()[-1] == pytest.approx(0.5)
 
 
-def test_a_synth_that_could_not_be_greeted_is_not_asked_for_it_would_crash(world: World) -> None:
+def test_a_synth_that_could_not_be_greeted_is_not_asked_because_it_would_crash(world: World) -> None:
     world.broken = True
     connected(world)
     world.set(0.5, 0.0)
@@ -342,7 +344,7 @@ def test_a_synth_that_could_not_be_greeted_is_not_asked_for_it_would_crash(world
     assert [message.address for message, _ in world.sent] == ["/reply", OPEN]
 
 
-def test_a_folder_that_vanished_is_made_again_and_a_full_one_is_counted(world: World) -> None:
+def test_a_folder_that_vanished_is_created_again_and_a_failed_write_is_counted(world: World) -> None:
     connected(world)
     world.set(0.1, 1.0)
     world.output.receive(reply(), SYNTH, 1.1)
@@ -352,7 +354,7 @@ def test_a_folder_that_vanished_is_made_again_and_a_full_one_is_counted(world: W
     world.set(0.2, 2.0)
     assert world.cutoffs()[-1] == pytest.approx(0.2)
     world.output.receive(reply(), SYNTH, 2.1)
-    (world.root / "folder" / "bank.new").unlink()  # it lies ready for the next patch
+    (world.root / "folder" / "bank.new").unlink()  # it is ready for the next patch
     (world.root / "folder" / "bank.new").mkdir()
     world.set(0.3, 3.0)
     assert world.output.facts()["unwritten"] == 1
@@ -362,7 +364,7 @@ def test_a_folder_that_vanished_is_made_again_and_a_full_one_is_counted(world: W
     assert world.cutoffs()[-1] == pytest.approx(0.3)
 
 
-def test_every_patch_has_a_new_whole_second_and_another_spelling_of_the_path(world: World) -> None:
+def test_every_patch_has_a_new_mtime_in_whole_seconds_and_the_other_spelling_of_the_path(world: World) -> None:
     connected(world)
     seen = []
     for i in range(5):
@@ -373,7 +375,7 @@ def test_every_patch_has_a_new_whole_second_and_another_spelling_of_the_path(wor
     assert (world.root / "folder").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_number_that_amsynth_saved_there_does_not_select_another_preset(world: World) -> None:
+def test_a_preset_number_that_amsynth_saved_does_not_select_another_preset(world: World) -> None:
     connected(world)
     world.set(0.1, 1.0)
     world.output.receive(reply(), SYNTH, 1.1)
@@ -397,14 +399,14 @@ def test_a_search_that_hangs_does_not_keep_the_loop_awake(tmp_path: Path) -> Non
     output.close()
 
 
-def test_a_restarted_daemon_asks_the_remembered_synth_without_touching_its_patch(tmp_path: Path) -> None:
+def test_a_restarted_daemon_asks_the_remembered_synth_without_changing_its_patch(tmp_path: Path) -> None:
     first = connected(World(tmp_path))
     first.set(0.4, 1.0)  # and is killed: its folder stays
     second = World(tmp_path)
     assert second.output.facts()["connected"] is False
     assert second.output.poll(10.0) == pytest.approx(10.25)
     assert [message.address for message, _ in second.sent] == ["/reply", OPEN]
-    assert second.cutoffs() == [None], "the left file is gone: nothing to load"
+    assert second.cutoffs() == [None], "the old file is gone: nothing to load"
     second.output.receive(reply(), SYNTH, 10.001)
     assert second.output.facts()["connected"] is True
     second.set(0.6, 10.002)
@@ -430,14 +432,14 @@ def test_a_remembered_file_with_anything_else_in_it_is_ignored(tmp_path: Path, c
     assert json.loads(path.read_text()) == {"host": "127.0.0.1", "port": 20000}
 
 
-def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_a_symbolic_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "folder").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(LatentdError, match="folder"):
         PatchFolder(tmp_path / "folder")
 
 
-def test_a_link_in_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
+def test_a_symbolic_link_in_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
     folder = PatchFolder(tmp_path / "folder")
     victim = tmp_path / "victim"
     victim.write_text("mine")
@@ -461,7 +463,9 @@ def test_the_runtime_folder_is_the_daemons_own(tmp_path: Path, monkeypatch: pyte
     assert runtime_folder(8001) != runtime_folder(8000)
 
 
-def test_without_a_runtime_folder_a_squatted_name_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_runtime_folder_a_name_that_is_taken_is_avoided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     port = 1_000_000 + os.getpid()  # no port: nobody else's
     folder = runtime_folder(port)
@@ -476,7 +480,7 @@ def test_without_a_runtime_folder_a_squatted_name_is_passed_by(tmp_path: Path, m
         folder.unlink()
 
 
-def test_the_output_obeys_the_interface(world: World) -> None:
+def test_the_output_keeps_the_interface(world: World) -> None:
     output: Output = world.output
     assert output.name == "osc"
     assert output.filenos() == ()
@@ -495,7 +499,7 @@ class Synth:
         self.world = world
         self.port = 20000
         self.alive = True
-        self.waiting: list[dict[str, float] | None] = []  # the patch that lay there when the request was sent
+        self.waiting: list[dict[str, float] | None] = []  # the patch in the folder when the request was sent
         self.loaded: dict[str, float] | None = None
         self.last_s = float("-inf")  # of a patch that is no repetition
         self.last: dict[str, float] | None = None
@@ -508,7 +512,7 @@ class Synth:
         self.world.output.receive(announcement(), ("127.0.0.1", self.port), now)
 
     def take(self, now: float) -> None:
-        """The requests sent since the last call arrive, and are held against what was promised."""
+        """The requests sent since the last call arrive; each is checked against the promises."""
         for (_, port), patch in self.world.opens[self._seen :]:
             assert port == self.port
             if patch != self.last:
@@ -543,7 +547,9 @@ STEPS = st.lists(
 
 @settings(deadline=None, max_examples=200)
 @given(steps=STEPS)
-def test_never_two_patches_under_way_and_when_quiet_the_newest_is_there(steps: list[tuple[str, float, int]]) -> None:
+def test_never_two_patches_under_way_and_at_rest_the_synth_holds_the_newest(
+    steps: list[tuple[str, float, int]],
+) -> None:
     """Whatever is lost, late, refused or restarted, at any time."""
     with tempfile.TemporaryDirectory() as root:
         world = World(Path(root))

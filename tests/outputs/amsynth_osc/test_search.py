@@ -1,4 +1,4 @@
-"""Searching for an amSynth whose announcement we missed: its states, and what the `osc` output makes of it."""
+"""The search for an amSynth whose announcement was missed: its states, and what the `osc` output does with it."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_search_does_not_begin_before_its_time() -> None:
 
 
 class Rig(Jobs):
-    """An output that searches, and the last part of a search: what the system answers."""
+    """An output that searches, and what each search finds."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
@@ -142,11 +142,11 @@ def rig(tmp_path: Path) -> Rig:
     return Rig(tmp_path)
 
 
-def test_a_synth_that_is_found_is_asked_the_newest_of_several(rig: Rig) -> None:
+def test_the_newest_of_the_synths_that_are_found_is_asked(rig: Rig) -> None:
     assert rig.output.poll(0.0) is None, "a search is under way, nothing else to wait for"
     rig.found(SYNTH, SECOND)
     assert rig.output.address == SECOND
-    assert not rig.output.connected, "found is not heard from"
+    assert not rig.output.connected, "found, but it has not answered"
     rig.output.poll(1.0)
     rig.output.receive(packets.Message("/reply", ("/nsm/client/open", "OK")), SECOND, 1.001)
     assert rig.output.connected
