@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 _MISSING_S = 5.0
 
 
-class Choice(Enum):
+class OutputChoice(Enum):
     """Which output plays, and why. What is not in this table changes nothing:
 
-    state       | event                                  | next state
-    UNANNOUNCED | amSynth answers                        | ANSWERING
-    REMEMBERED  | amSynth gone, its MIDI port connected  | SILENT
-    ANSWERING   | amSynth gone, its MIDI port connected  | SILENT
-    SILENT      | amSynth answers                        | ANSWERING
+    state       | event                                 | next state
+    UNANNOUNCED | amSynth answers                       | ANSWERING
+    REMEMBERED  | amSynth gone, its MIDI port connected | SILENT
+    ANSWERING   | amSynth gone, its MIDI port connected | SILENT
+    SILENT      | amSynth answers                       | ANSWERING
     """
 
     # name = why, the output that plays (None: `auto` does not choose it)
@@ -48,12 +48,12 @@ class Choice(Enum):
         self.why = why
         self.plays = plays
 
-    def following(self, osc: AmsynthOsc, jack: JackPort) -> Choice:
+    def following(self, osc: AmsynthOsc, jack: JackPort) -> OutputChoice:
         """The choice from now on: amSynth's own interface while it answers, MIDI while only that reaches the synth."""
         if self.plays == "jack" and osc.connected:
-            return Choice.ANSWERING
+            return OutputChoice.ANSWERING
         if self.plays == "osc" and osc.gone and jack.connected:
-            return Choice.SILENT
+            return OutputChoice.SILENT
         return self
 
 
@@ -123,10 +123,10 @@ class SynthLink:
         self._jack_due = -math.inf
         self._port_watch = PortWatch()
         self._url = f"osc.udp://127.0.0.1:{config.address[1]}/"
-        self._choice = Choice.CONFIGURED
+        self._choice = OutputChoice.CONFIGURED
         self.output = self._outputs[0]
         if wanted == "auto" and self.osc is not None:
-            self._play(Choice.UNANNOUNCED if self.osc.address is None else Choice.REMEMBERED)
+            self._play(OutputChoice.UNANNOUNCED if self.osc.address is None else OutputChoice.REMEMBERED)
 
     @property
     def why(self) -> str:
@@ -167,7 +167,7 @@ class SynthLink:
             if choice.plays == "osc":
                 self.jack.release()
 
-    def _play(self, choice: Choice) -> None:
+    def _play(self, choice: OutputChoice) -> None:
         """Carry out a choice of `auto`, which has both outputs."""
         assert self.osc is not None and self.jack is not None
         self._choice = choice

@@ -162,3 +162,21 @@ def test_after_a_point_the_tick_is_run_again_and_again_with_nothing_new(
     )
     assert rig.service.status.counters.received == 1
     assert rig.engine.xy == pytest.approx((0.25, 0.75))
+
+
+def test_p6_at_rest_the_loop_turns_once_in_30_s(rig: Rig) -> None:
+    rig.send(0.25, 0.75)
+    ticks = watch_ticks(rig)
+    rests = rig.clock.now + 10.0
+    turns_before: list[int] = []
+    wait = rig.clock.wait
+
+    def counting_wait(seconds: float) -> None:
+        if rig.clock.now >= rests and not turns_before:
+            turns_before.append(rig.clock.turns)
+        wait(seconds)
+
+    rig.clock.wait = counting_wait  # type: ignore[method-assign]  # watched from outside
+    rig.run(3000.0)
+    assert rig.clock.turns - turns_before[0] <= 100
+    assert ticks[-1][0] < rests

@@ -12,7 +12,7 @@ import pytest
 
 from latentd.config.config import Config
 from latentd.daemon import synth_link
-from latentd.daemon.synth_link import Choice, PortState, PortWatch, SynthLink, cc_map
+from latentd.daemon.synth_link import OutputChoice, PortState, PortWatch, SynthLink, cc_map
 from latentd.errors import LatentdError, UserError
 from latentd.instrument.point import Change
 from latentd.osc import packets
@@ -92,7 +92,7 @@ def test_a_file_that_the_configuration_names_must_be_readable(output: str, tmp_p
 class Choosing:
     """A choice, and what its two outputs report."""
 
-    def __init__(self, choice: Choice) -> None:
+    def __init__(self, choice: OutputChoice) -> None:
         self.choice = choice
 
     def see(self, *, answers: bool = False, gone: bool = False, midi: bool = False) -> None:
@@ -102,9 +102,9 @@ class Choosing:
 
 
 CHOICE = StateTable(
-    Choice,
-    Choice,
-    lambda: Choosing(Choice.UNANNOUNCED),
+    OutputChoice,
+    OutputChoice,
+    lambda: Choosing(OutputChoice.UNANNOUNCED),
     lambda choosing: choosing.choice,
     {
         "amSynth answers": lambda choosing: choosing.see(answers=True, midi=True),
@@ -112,12 +112,12 @@ CHOICE = StateTable(
         "amSynth gone, its MIDI port, too": lambda choosing: choosing.see(gone=True),
         "no answer yet": lambda choosing: choosing.see(midi=True),
     },
-    lambda: Choosing(Choice.CONFIGURED),
-    lambda: Choosing(Choice.REMEMBERED),
+    lambda: Choosing(OutputChoice.CONFIGURED),
+    lambda: Choosing(OutputChoice.REMEMBERED),
 )
 
 
-@pytest.mark.parametrize("row", rows(Choice), ids=str)
+@pytest.mark.parametrize("row", rows(OutputChoice), ids=str)
 def test_the_choice_goes_where_its_table_says(row: Transition) -> None:
     CHOICE.check(row)
 
@@ -263,11 +263,11 @@ def test_auto_plays_midi_until_amsynth_answers_and_again_when_it_is_gone(rig: Ri
     rig.announce()
     rig.poll()
     assert link.output.name == "osc"
-    assert link.why == Choice.ANSWERING.why
+    assert link.why == OutputChoice.ANSWERING.why
     assert rig.jack.released == 1, "two outputs must not both hold values"
     rig.lose_the_synth()
     assert link.output.name == "jack"
-    assert link.why == Choice.SILENT.why
+    assert link.why == OutputChoice.SILENT.why
     rig.announce()
     rig.poll()
     assert link.output.name == "osc"
@@ -285,7 +285,7 @@ def test_auto_begins_with_a_synth_that_announced_itself_to_the_daemon_before(con
     remember(config.state_folder / f"amsynth-{config.address[1]}.json", SYNTH)
     rig = Rig(config)
     assert rig.link.output.name == "osc"
-    assert rig.link.why == Choice.REMEMBERED.why
+    assert rig.link.why == OutputChoice.REMEMBERED.why
     rig.poll(1.0)
     assert rig.link.output.name == "jack", "it did not answer"
     rig.link.close()
