@@ -165,6 +165,11 @@ class Engine:
         """Move the pad's point by itself, over `glide_s` seconds."""
         self.begin(Glide(self.xy if self.xy is not None else xy, xy, now, glide_s), now)
 
+    def place(self, xy: XY, now: float) -> None:
+        """Put the pad's point here at once, even while all input is ignored."""
+        self.xy = xy
+        self.gesture.settle_at(xy, now)
+
     def begin(self, motion: PointMotion, now: float) -> None:
         """Let something other than a hand move the point from now on, even if a filter still follows a hand."""
         self.motion = motion
