@@ -45,13 +45,21 @@ def value(cc: int) -> int:
 def assert_amsynth_maps_as(found: Midimap, server: Server, oracle: Oracle, midi_in: str) -> None:
     before = oracle.read()
     wanted = swept(before, found)
-    ccs = sorted(SWEPT, key=lambda cc: (found.parameters[cc] is not None, cc))
+    ccs = [cc for cc in SWEPT if found.parameters[cc] is None], [cc for cc in SWEPT if found.parameters[cc] is not None]
     with Listener(server, connect_to=midi_in) as listener:
-        for start in range(0, len(ccs), 16):
-            listener.play(*(bytes((0xB0, cc, value(cc))) for cc in ccs[start : start + 16]))
-        wait_for(
-            lambda: oracle.read() == pytest.approx(wanted, rel=1e-5, abs=1e-5), "amSynth to hold what the map says"
-        )
+        play(listener, ccs[0])
+
+        def amsynth_holds_it() -> bool:
+            # Again each time: amSynth may miss a cycle, or find two CCs of one parameter swapped in a crowded one.
+            play(listener, ccs[1])
+            return oracle.read() == pytest.approx(wanted, rel=1e-5, abs=1e-5)
+
+        wait_for(amsynth_holds_it, "amSynth to hold what the map says")
+
+
+def play(listener: Listener, ccs: list[int]) -> None:
+    for start in range(0, len(ccs), 16):
+        listener.play(*(bytes((0xB0, cc, value(cc))) for cc in ccs[start : start + 16]))
 
 
 @pytest.mark.parametrize(
