@@ -52,7 +52,7 @@ def command(
 
     Every setting with its default and meaning: `latentd check --defaults`.
     """
-    gc.disable()  # until the end: see `calm_collector`
+    gc.disable()  # until the end: see `Collector`
     load = partial(load_config, config, settings, model=model, mappings=list(mappings), output=output, listen=listen)
     with contextlib.ExitStack() as stack:
         with _all_mistakes(load):

@@ -70,7 +70,7 @@ class Engine:
         return self.next_tick(now)
 
     def rehearse(self) -> None:
-        """The last tick once more, as if no time had passed: nothing moves and nothing is sent. For `Alert`."""
+        """The last tick once more, as if no time had passed: nothing moves and nothing is sent. For `KeepWarm`."""
         self._decoded = None
         self.tick(self._ticked)
 

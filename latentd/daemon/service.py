@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import gc
-import json
 import logging
-import select
+import socket
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from latentd import __version__
 from latentd.config.config import Config
 from latentd.daemon import signals, systemd
 from latentd.daemon.background import Background
+from latentd.daemon.collector import Collector
 from latentd.daemon.commands import Control
+from latentd.daemon.datagrams import Datagrams
 from latentd.daemon.engine import Engine
-from latentd.daemon.monitor import Monitors
-from latentd.daemon.network import Allowed, Sender, listen, overrun
+from latentd.daemon.intervals import AtMostEvery
+from latentd.daemon.network import Sender
+from latentd.daemon.poller import Poller
+from latentd.daemon.status_report import StatusReport
 from latentd.daemon.subscribers import Feedback
 from latentd.daemon.synth_link import SynthLink
+from latentd.daemon.tick_clock import TickClock, TickState
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.pad_range import warn_clipped
@@ -28,26 +30,21 @@ from latentd.inputs.receiver import JACK_PORT, Inputs
 from latentd.instrument.gesture import Gesture
 from latentd.instrument.gesture_settings import GestureSettings
 from latentd.model.playable import Playable
-from latentd.osc import packets
+from latentd.osc.packets import Message
 from latentd.status import Status
 from latentd.synth.amsynth import NAMES
-from latentd.system.keep_warm import Alert
+from latentd.system.keep_warm import KeepWarm
 
 if TYPE_CHECKING:
     from latentd.inputs.alsa import AlsaIn
 
 log = logging.getLogger(__name__)
 
-# One turn of the loop looks at no more datagrams than this, for no longer, before it answers the newest point.
-_DATAGRAMS_A_TURN = 256
-_READING_S = 0.005
-_LARGEST_DATAGRAM = 65536
-_USUAL_DATAGRAM = 1024
-# Without any event the loop wakes this often. Garbage is collected as often at rest, and without a rest every so often.
+_INPUT = TickState.INPUT  # an attribute of an Enum costs 0.1 us on Python 3.11
+# Without any event the loop wakes this often.
 _IDLE_S = 30.0
-_LONGEST_S = 300.0
-_SUMMARY_S = 1.0
-_MOST_ASKERS = 16
+# After a bug in a turn the next one waits this long.
+_AFTER_FAULT_S = 0.1
 
 
 class Service:
@@ -60,34 +57,29 @@ class Service:
     def __init__(self, config: Config, model: Playable) -> None:
         self.config = config
         self.status = Status()
-        self._started = time.monotonic()
         self._stopping = False
-        self._alert = Alert()
-        self._heard = b""  # the last datagram that could be read, of the usual size
-        # A fresh buffer of this size for each datagram would have the heap grow and shrink with every one.
-        self._room = memoryview(bytearray(_LARGEST_DATAGRAM))
-        self._handlers: dict[int, Callable[[float], object]] = {}  # descriptor -> what reads it
-        self._link_fds: list[int] = []
-        self._askers: list[Sender] = []  # they are told how things are once the tick has answered the input
-        self._deadlines: list[float | None] = [None]
-        self._last_tick = self._last_answer = self._warm = self._rested = self._said = self._summed = 0.0
-        self._next_tick: float | None = None
-        self._fresh = True  # something came that a tick has to answer
-        self._alive_s, self._alive_t = systemd.interval_s(), 0.0
-        self._seen = (0, 0)
-        self._allowed = Allowed(config.allow)
+        self._tick_clock, self._keep_warm, self._collector = TickClock(), KeepWarm(), Collector()
+        self._watchdog = systemd.Watchdog()
+        self._fault_log, self._summary_log = AtMostEvery(1.0), AtMostEvery(1.0)
+        self._summed_up = (0, 0)  # received and sent, at the last summary
+        self._deadlines: tuple[float | None, ...] = ()
         with contextlib.ExitStack() as stack:
             self._open(stack, model)
             self._stack = stack.pop_all()
 
+    # -- life: open, start, one turn after the other, stop, close ---------------------------------
+
     def _open(self, stack: contextlib.ExitStack, model: Playable) -> None:
+        """Open everything; the stack closes it in reverse order."""
         config = self.config
         mappings = [load_mapping(name) for name in config.mappings]
-        self._socket = stack.enter_context(listen(config.address))
-        self.background = Background()
-        stack.callback(self.background.close)
-        self.link = SynthLink(config, self.send, self.background.submit)
-        stack.callback(self.link.close)
+        self._datagrams = stack.enter_context(
+            Datagrams(config.address, config.allow, self.status.counters, self._dispatch)
+        )
+        self.background = stack.enter_context(contextlib.closing(Background()))
+        self.link = stack.enter_context(
+            contextlib.closing(SynthLink(config, self._datagrams.send, self.background.submit))
+        )
         self._alsa_in = _alsa_in(config)
         if self._alsa_in is not None:
             stack.callback(self._alsa_in.close)
@@ -95,82 +87,61 @@ class Service:
         settings["latentd"] = GestureSettings(filter=None, retake=0.0)  # the control interface is obeyed to the digit
         inputs, gesture = Inputs(mappings, self.status.counters), Gesture(settings)
         self.engine = Engine(inputs, gesture, model, config.shaping, self.link.output, self.status)
-        self.feedback = Feedback(self.send, config.feedback_port)
-        self.monitors = Monitors(self.send)
-        self.control = Control(self, config.state_folder)
-
-    # -- life ------------------------------------------------------------------------------------
+        self.feedback = Feedback(self._datagrams.send, config.feedback_port)
+        self.monitors = self._datagrams.monitors
+        self._control = Control(self, config.state_folder)
+        self._report = StatusReport(
+            config, self._datagrams, self.engine, self.link, self._control.landmarks, self._alsa_in
+        )
+        self._poller = stack.enter_context(Poller())
 
     def run(self) -> None:
         """Play until SIGTERM or Ctrl-C; then close everything, in reverse order."""
-        with (
-            self._stack,
-            contextlib.closing(select.epoll()) as self._epoll,
-            signals.signals(self._stop) as wakeup,
-            signals.calm_collector(),
-        ):
-            self._watch(wakeup.fileno(), lambda _now: wakeup.recv(64))
-            self._watch(self._socket.fileno(), self._on_datagrams)
-            self._watch(self.background.fileno(), self._on_background)
-            if self._alsa_in is not None:
-                self._watch(self._alsa_in.fileno(), self._on_alsa)
-            self._say_hello()
-            systemd.ready()
-            self._deadlines = [time.monotonic()]  # the first turn waits for nobody: ports open, the watchdog is fed
+        with self._stack, signals.signals(self._stop) as wakeup, self._collector.paused():
+            self._start(wakeup)
             while not self._stopping:
                 self._turn()
-            self._alert.rest()
+            self._keep_warm.rest()
             systemd.stopping()
         log.info("stopped")
+
+    def _start(self, wakeup: socket.socket) -> None:
+        self._poller.watch(wakeup.fileno(), lambda _now: wakeup.recv(64))
+        self._poller.watch(self._datagrams.fileno(), self._datagrams.read)
+        self._poller.watch(self.background.fileno(), self._on_background)
+        if self._alsa_in is not None:
+            self._poller.watch(self._alsa_in.fileno(), self._on_alsa)
+        self._log_start()
+        systemd.ready()
+        self._deadlines = (time.monotonic(),)  # the first turn waits for nobody: ports open, the watchdog is fed
+
+    def _turn(self) -> None:
+        """Wait for input or the next deadline, take what came, answer the newest."""
+        self._poller.watch_changing(self.link.filenos(), self._on_link)
+        deadline = min(t for t in (*self._deadlines, time.monotonic() + _IDLE_S) if t is not None)
+        handlers = self._poller.wait(deadline)
+        now = time.monotonic()
+        if not handlers:
+            self.status.lateness.add(now - deadline)
+        try:
+            for handler in handlers:
+                handler(now)
+            self._answer(now)
+        except Exception:
+            # A bug on one message's path must not end the performance; it is counted and logged.
+            self.status.counters.faults += 1
+            self._deadlines = (now + _AFTER_FAULT_S,)
+            if self._fault_log.allows(now):
+                log.exception("fault in the loop (%d so far)", self.status.counters.faults)
+
+    def _stop(self) -> None:
+        self._stopping = True
 
     def close(self) -> None:
         """Close everything without having run."""
         self._stack.close()
 
-    def _stop(self) -> None:
-        self._stopping = True
-
-    def _say_hello(self) -> None:
-        host, port = self.config.address
-        log.info("latentd %s: model %s, OSC on %s:%d", __version__, self.engine.model.name, host, port)
-        log.info("mappings in use: %s", ", ".join(self.config.mappings) or "none")
-        self._say_output()
-
-    def _say_output(self) -> None:
-        output = self.engine.output
-        log.info("output %s: %s", output.name, self.link.why)
-        systemd.status(f"playing through {output.name}: {self.link.why}")
-        names = [name for name, reached in zip(NAMES, output.reachable, strict=True) if not reached]
-        if names:
-            log.warning(
-                "MIDI does not reach %d of %d parameters: run `latentd midimap --install`, then restart amSynth and "
-                "latentd. Missing: %s",
-                len(names),
-                len(NAMES),
-                ", ".join(names),
-            )
-
-    # -- the loop --------------------------------------------------------------------------------
-
-    def _turn(self) -> None:
-        """Wait for input or the next deadline, take what came, answer the newest."""
-        self._watch_link()
-        deadline = min(t for t in (*self._deadlines, time.monotonic() + _IDLE_S) if t is not None)
-        ready = self._epoll.poll(max(deadline - time.monotonic(), 0.0))
-        now = time.monotonic()
-        if not ready:
-            self.status.lateness.add(now - deadline)
-        try:
-            for fd, _ in ready:
-                self._handlers[fd](now)
-            self._answer(now)
-        except Exception:
-            # A bug on one message's path must not end the performance; it is counted and said.
-            self.status.counters.faults += 1
-            self._deadlines = [now + 0.1]
-            if now - self._said >= _SUMMARY_S:
-                self._said = now
-                log.exception("fault in the loop (%d so far)", self.status.counters.faults)
+    # -- the end of a turn: answer ----------------------------------------------------------------
 
     def _answer(self, now: float) -> None:
         """Let every part do what is due at `now`, and learn when each wants to be called again."""
@@ -178,130 +149,64 @@ class Service:
         link = self.link.poll(now)
         if self.link.output is not self.engine.output:
             self.engine.use_output(self.link.output)
-            self._say_output()
-            self._fresh = True
+            self._log_output()
+            self._tick_clock.input_arrived()
             tick = self._tick(now)
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
-        self._deadlines = [tick, link, alsa, feedback, self._alive(now), self._alert.due(self._warm, now)]
-        if self._askers:
-            self._tell(now)
+        self._deadlines = (tick, link, alsa, feedback, self._watchdog.poll(now), self._keep_warm.due(now))
+        if self._report.asked:
+            self._report.answer(now, tick is None)
         if self.engine.inputs.clipped:
             warn_clipped(self.engine.inputs.clipped)
-        if now - self._rested >= (_IDLE_S if tick is None else _LONGEST_S):
-            self._rested = now
-            gc.collect()  # what is frozen is not looked at: a fraction of a millisecond
-        self._sum_up(now)
+        self._collector.collect(now, tick is None)
+        if self.status.counters.received != self._summed_up[0]:
+            self._log_summary(now)
 
     def _tick(self, now: float) -> float | None:
-        """One pass of the straight line, unless the last was too short ago: then newest wins until it is due."""
-        engine = self.engine
-        if not self._fresh and (self._next_tick is None or now < self._next_tick):
-            if now >= self._alert.due(self._warm, now):
-                self._rehearse(now)
-            if not self._fresh:
-                return self._next_tick  # the turn was for something else, as the synth's acknowledgement
-        # A step of a ramp does not make the point that follows it wait.
-        due = (self._last_answer if self._fresh else self._last_tick) + engine.output.interval_s * 0.5
-        if now < due:
-            return due
-        self._last_tick = self._warm = now
-        if self._fresh:
-            self._last_answer, self._fresh = now, False
+        """Run the engine's tick if it is due. Returns when the next one is; None at rest."""
+        engine, clock = self.engine, self._tick_clock
+        due = clock.due(engine.output.interval_s)
+        if due is None or now < due:
+            if clock.state is _INPUT or now < self._keep_warm.due(now):
+                return due
+            due = self._rehearse(now)
+            if due is None or now < due:
+                return due
+        self._keep_warm.ran(now)
         sent = self.status.counters.sent
-        self._next_tick = engine.tick(now)
+        next_tick = engine.tick(now)
+        clock.ticked(now, next_tick)
         if engine.point_t is not None:
             if self.status.counters.sent != sent:
                 self.status.latency.add(time.monotonic() - engine.point_t)
             engine.point_t = None
-            self._alert.heard(now)
-        return self._next_tick
+            self._keep_warm.played(now)
+        return next_tick
 
-    def _rehearse(self, now: float) -> None:
-        """Take the way of a point through the code with nothing new, unless something new comes at this moment."""
-        self._warm = now
-        self._on_datagrams(now)
-        if not self._fresh:
-            with contextlib.suppress(packets.Malformed):
-                packets.read(self._heard)
+    def _rehearse(self, now: float) -> float | None:
+        """Run the code of a point with nothing new, unless something new comes at this moment; as `TickClock.due`."""
+        self._keep_warm.ran(now)
+        self._datagrams.read(now)
+        if self._tick_clock.state is not _INPUT:
+            self._datagrams.rehearse()
             self.engine.rehearse()
-
-    def _sum_up(self, now: float) -> None:
-        """While something comes in, a summary of it once a second."""
-        counters = self.status.counters
-        received, sent = self._seen
-        if counters.received != received and now - self._summed >= _SUMMARY_S:
-            self._summed, self._seen = now, (counters.received, counters.sent)
-            log.debug("%d messages in, %d values out", counters.received - received, counters.sent - sent)
-
-    def _alive(self, now: float) -> float | None:
-        if self._alive_s is None:
-            return None
-        if now - self._alive_t >= self._alive_s:
-            self._alive_t = now
-            systemd.alive()
-        return self._alive_t + self._alive_s
-
-    def _watch_link(self) -> None:
-        """The link may open and close descriptors as synths and servers come and go."""
-        wanted = self.link.filenos()
-        if wanted == self._link_fds:
-            return
-        for fd in set(self._link_fds).difference(wanted):
-            del self._handlers[fd]
-            with contextlib.suppress(OSError):  # closed, it left the list by itself
-                self._epoll.unregister(fd)
-        for fd in set(wanted).difference(self._link_fds):
-            self._watch(fd, self._on_link)
-        self._link_fds = wanted
-
-    def _watch(self, fd: int, handler: Callable[[float], object]) -> None:
-        self._handlers[fd] = handler
-        self._epoll.register(fd, select.EPOLLIN)
+        return self._tick_clock.due(self.engine.output.interval_s)
 
     # -- what arrives ----------------------------------------------------------------------------
 
-    def _on_datagrams(self, now: float) -> None:
-        receive, room, counters = self._socket.recvfrom_into, self._room, self.status.counters
-        enough = now + _READING_S
-        for _ in range(_DATAGRAMS_A_TURN):
-            try:
-                size, sender = receive(room)
-            except BlockingIOError:
-                return
-            except OSError:
-                continue  # an ICMP answer to something we sent: the next datagram is behind it
-            datagram = bytes(room[:size])
-            counters.received += 1
-            if self.monitors.any:
-                self.monitors.datagram(datagram, sender, sender[0] in self._allowed, now)
-            if sender[0] not in self._allowed:
-                counters.refused += 1
-                self._allowed.log_refused(sender[0], now)
-                continue
-            try:
-                messages = packets.read(datagram, counters)
-            except packets.Malformed:
-                counters.malformed += 1
-                continue
-            if size <= _USUAL_DATAGRAM:
-                self._heard = datagram
-            for message in messages:
-                self._dispatch(message, sender, now)
-            if time.monotonic() > enough:
-                return  # what waits is read in the next turn, behind the tick
-
-    def _dispatch(self, message: packets.Message, sender: Sender, now: float) -> None:
+    def _dispatch(self, message: Message, sender: Sender, now: float) -> None:
         wanted = self.engine.inputs.osc(message, now)
-        if self.control.receive(message, sender, now):
+        if self._control.receive(message, sender, now):
             wanted = True
-        self._fresh = self._fresh or wanted
-        if not wanted and not self.link.receive(message, sender, now):
+        if wanted:
+            self._tick_clock.input_arrived()
+        elif not self.link.receive(message, sender, now):
             self.status.counters.unmapped += 1
 
     def _on_background(self, now: float) -> None:
         self.background.collect()
-        self._fresh = True
+        self._tick_clock.input_arrived()
 
     def _on_link(self, now: float) -> None:
         self.link.wake()
@@ -315,7 +220,7 @@ class Service:
 
     def _midi(self, data: bytes, port: str, now: float) -> None:
         self.status.counters.received += 1
-        self._fresh = True
+        self._tick_clock.input_arrived()
         if self.monitors.any:
             self.monitors.midi(data, port, now)
         if not self.engine.inputs.midi(data, port, now):
@@ -323,37 +228,18 @@ class Service:
         if len(data) == 3 and data[0] & 0xF0 == 0x90 and data[2]:
             self.engine.shaping.note_on()
 
-    # -- what goes out ---------------------------------------------------------------------------
-
-    def send(self, packet: bytes, address: Sender) -> None:
-        """Send one datagram from the listening socket, or lose it: nothing waits for a peer.
-
-        Raises:
-            OSError: nobody listens there, or it cannot be reached (never because a buffer is full).
-        """
-        try:
-            self._socket.sendto(packet, address)
-        except BlockingIOError:
-            self.status.counters.lost += 1
+    # -- what commands ask for --------------------------------------------------------------------
 
     def reply(self, sender: Sender, address: str, *args: str | float) -> None:
         """Answer a client; one that is gone is no error."""
-        with contextlib.suppress(OSError):
-            self.send(packets.write(address, *args), sender)
+        self._datagrams.reply(sender, address, *args)
 
     def ask_status(self, sender: Sender) -> None:
-        """Answer with the status after this turn's tick; of more than a few askers in one turn the last ones count."""
-        self._askers.append(sender)
-        del self._askers[:-_MOST_ASKERS]
-
-    def _tell(self, now: float) -> None:
-        askers, self._askers = self._askers, []
-        text = json.dumps(self.facts(now), separators=(",", ":"), ensure_ascii=False)
-        for sender in askers:
-            self.reply(sender, "/latentd/status", text)
+        """Answer with the status after this turn's tick."""
+        self._report.ask(sender)
 
     def panic(self, now: float) -> None:
-        """Silence: end every note on every channel, and tell the synth its whole patch again.
+        """Silence: end every note on every channel, and send the synth its whole patch again.
 
         Raises:
             LatentdError: no output that carries notes reaches the synth now.
@@ -365,39 +251,35 @@ class Service:
                 self.link.note(0xB0 | channel, cc, 0)
         self.engine.output.resend_all(now)
 
-    # -- status ----------------------------------------------------------------------------------
+    # -- the log ----------------------------------------------------------------------------------
 
-    def facts(self, now: float) -> dict[str, object]:
-        """What `/latentd/status` answers: a fresh plain dict."""
-        engine = self.engine
-        patch = engine.patch()
-        counters = self.status.counters
-        return {
-            "version": __version__,
-            "uptime_s": round(now - self._started, 3),
-            "listen": self.config.listen,
-            "allow": self.config.allow,
-            "model": engine.model.name,
-            "mappings": self.config.mappings,
-            "output": engine.output.name,
-            "why": self.link.why,
-            "xy": engine.xy,
-            "source": engine.gesture.leader,
-            "touch": engine.gesture.touched,
-            "frozen": engine.frozen,
-            "nearest": engine.pad.nearest(engine.xy) if engine.xy else "",
-            "landmarks": sorted(self.control.landmarks.points),
-            "own": engine.shaping.own,
-            "patch": None if patch is None else dict(zip(NAMES, patch.tolist(), strict=True)),
-            "settled": self._deadlines[0] is None and engine.output.settled(),
-            "counters": {name: getattr(counters, name) for name in counters.__slots__}
-            | self.link.counts()
-            | {"overrun": overrun(self._socket)},
-            "latency": self.status.latency.facts(),
-            "lateness": self.status.lateness.facts(),
-            "ways": self.link.facts(),
-            "alsa_in": self._alsa_in.facts() if self._alsa_in is not None else None,
-        }
+    def _log_start(self) -> None:
+        host, port = self.config.address
+        log.info("latentd %s: model %s, OSC on %s:%d", __version__, self.engine.model.name, host, port)
+        log.info("mappings in use: %s", ", ".join(self.config.mappings) or "none")
+        self._log_output()
+
+    def _log_output(self) -> None:
+        output = self.engine.output
+        log.info("output %s: %s", output.name, self.link.why)
+        systemd.status(f"playing through {output.name}: {self.link.why}")
+        names = [name for name, reached in zip(NAMES, output.reachable, strict=True) if not reached]
+        if names:
+            log.warning(
+                "MIDI does not reach %d of %d parameters: run `latentd midimap --install`, then restart amSynth and "
+                "latentd. Missing: %s",
+                len(names),
+                len(NAMES),
+                ", ".join(names),
+            )
+
+    def _log_summary(self, now: float) -> None:
+        """While something comes in, a summary of it once a second."""
+        if self._summary_log.allows(now):
+            counters = self.status.counters
+            received, sent = self._summed_up
+            self._summed_up = (counters.received, counters.sent)
+            log.debug("%d messages in, %d values out", counters.received - received, counters.sent - sent)
 
 
 def _alsa_in(config: Config) -> AlsaIn | None:

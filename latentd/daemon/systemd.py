@@ -1,10 +1,11 @@
-"""Tell systemd how the daemon fares (`sd_notify(3)`): a datagram to the socket that it names, or nothing without one.
+"""Tell systemd how the daemon is doing (`sd_notify(3)`): datagrams to the socket that it names, nothing without one.
 
-Every function returns at once and never raises: a service manager that is gone must not stop the music.
+Everything here returns at once and never raises: a service manager that is gone must not stop the music.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 
@@ -15,7 +16,7 @@ def ready() -> None:
 
 
 def alive() -> None:
-    """Call at least every `interval_s()`, or systemd takes the daemon for hung and restarts it."""
+    """Send at least every `interval_s()`, or systemd takes the daemon for hung and restarts it: see `Watchdog`."""
     _send("WATCHDOG=1")
 
 
@@ -36,6 +37,23 @@ def interval_s() -> float | None:
     if not (limit.isascii() and limit.isdigit() and int(limit)) or for_pid not in ("", str(os.getpid())):
         return None
     return int(limit) / 2e6
+
+
+class Watchdog:
+    """Sends `alive` as often as systemd wants it, in the loop: a loop that hangs is restarted."""
+
+    def __init__(self) -> None:
+        self._interval_s = interval_s()
+        self._sent_t = -math.inf
+
+    def poll(self, now: float) -> float | None:
+        """Send if it is time to. Returns when to call again (monotonic s); None without a watchdog."""
+        if self._interval_s is None:
+            return None
+        if now >= self._sent_t + self._interval_s:
+            self._sent_t = now
+            alive()
+        return self._sent_t + self._interval_s
 
 
 def _send(message: str) -> None:

@@ -1,8 +1,8 @@
-"""Being alert while somebody plays: warm caches on one core, so that the next point of a gesture is answered at once.
+"""Keep the code of a point warm while somebody plays, so that the next point of a gesture is answered at once.
 
 Measured (two cores, 128 units in the decoder): code that has not run for 20 ms takes three times as long, after 250 ms
 ten times, and as long on a core that it has not run on before. So while points come, and for a moment after the last,
-the loop stays on one core and goes through the line every few milliseconds with nothing new.
+the loop stays on one core and runs the tick again every few milliseconds with nothing new.
 """
 
 from __future__ import annotations
@@ -12,57 +12,87 @@ import ctypes
 import math
 import os
 from collections.abc import Iterator
+from enum import Enum
 
 # A path through the code that was not taken for longer than this is no longer in the processor's caches.
 WARM_S = 0.006
-# So long after the last input; at rest nothing is done.
+# So long after the last point; then nothing is done any more.
 LASTS_S = 2.0
 # After so long another core may suit better: the system chooses anew, then that one is kept.
-_CHOICE_S = 0.5
+CHOICE_S = 0.5
 
-_CORES = os.sched_getaffinity(0)  # what this process may use: nobody is alert yet
+_CORES = os.sched_getaffinity(0)  # what this process may use; nothing has been chosen yet
 
 
-class Alert:
+class WarmState(Enum):
+    """Which cores the thread runs on, and whether it is kept warm. What this table does not list changes nothing:
+
+        state  | event                                            | next state
+        COLD   | a point                                          | PINNED
+        PINNED | a point, CHOICE_S after the core was chosen      | FREE
+        FREE   | a point                                          | PINNED
+        PINNED | no point for LASTS_S                             | COLD
+        FREE   | no point for LASTS_S                             | COLD
+        PINNED | told to rest                                     | COLD
+        FREE   | told to rest                                     | COLD
+
+    Where there is one core, or the system does not let the thread keep one, FREE stands for PINNED.
+    """
+
+    COLD = "on every core, not kept warm"
+    PINNED = "on one core, kept warm"
+    FREE = "on every core, kept warm: the system chooses the next one"
+
+
+_COLD, _PINNED, _FREE = WarmState
+
+
+class KeepWarm:
     """Of the thread that makes it. What that thread starts meanwhile inherits its one core, but for `roaming`."""
 
     def __init__(self) -> None:
+        self.state = _COLD
         self._current_core = ctypes.CDLL(None).sched_getcpu
-        self._ends = -math.inf
-        self._chosen = -math.inf
-        self._stays = False
+        self._ends = self._chosen = self._ran = -math.inf
 
-    def heard(self, now: float) -> None:
-        """Somebody plays. To be called once the point is answered."""
+    def played(self, now: float) -> None:
+        """A point has been answered."""
         self._ends = now + LASTS_S
-        if self._stays and now >= self._chosen + _CHOICE_S:
-            self._roam()
-        elif not self._stays and len(_CORES) > 1:
-            self._stays = _run_on({self._current_core()})
-            self._chosen = now
+        if self.state is not _PINNED:
+            pinned = len(_CORES) > 1 and _run_on({self._current_core()})
+            self.state, self._chosen = (_PINNED if pinned else _FREE), now
+        elif now >= self._chosen + CHOICE_S:
+            self._roam(_FREE)
 
-    def due(self, last: float, now: float) -> float:
-        """When to go through the line again, after the last time at `last`; infinite at rest."""
+    def ran(self, now: float) -> None:
+        """The code of a point has run, for a point or to keep warm."""
+        self._ran = now
+
+    def due(self, now: float) -> float:
+        """When to run it again; infinite when COLD. Call it every turn: it notices that nobody plays any more."""
         if now < self._ends:
-            return min(last + WARM_S, self._ends)
-        self._roam()
+            return min(self._ran + WARM_S, self._ends)
+        if self.state is not _COLD:
+            self._roam(_COLD)
         return math.inf
 
     def rest(self) -> None:
-        """Be alert no more, whoever plays."""
+        """Keep warm no more, whoever plays."""
         self._ends = -math.inf
-        self._roam()
+        self._roam(_COLD)
 
-    def _roam(self) -> None:
+    def _roam(self, state: WarmState) -> None:
         """Let the system choose the core."""
-        if self._stays:
+        if self.state is _PINNED:
             _run_on(_CORES)
-            self._stays = False
+        self.state = state
 
 
 @contextlib.contextmanager
 def roaming() -> Iterator[None]:
-    """Processes and threads that start within this may run on every core, however alert the thread that starts them."""
+    """Processes and threads that start within this may run on every core, even while the thread that starts them is
+    pinned to one.
+    """
     cores = os.sched_getaffinity(0)
     if cores != _CORES:
         _run_on(_CORES)
@@ -74,7 +104,7 @@ def roaming() -> Iterator[None]:
 
 
 def _run_on(cores: set[int]) -> bool:
-    # A container may change what is allowed at any time; where the core is not told, it is -1.
+    # A container may change what is allowed at any time; where the system does not know the core, it is -1.
     with contextlib.suppress(OSError, ValueError):
         os.sched_setaffinity(0, cores)
         return True

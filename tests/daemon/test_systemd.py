@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -34,6 +35,33 @@ def test_each_message_arrives_as_systemd_spells_it(manager: socket.socket) -> No
     systemd.stopping()
     heard = [manager.recv(100) for _ in range(4)]
     assert heard == [b"READY=1", b"WATCHDOG=1", b"STATUS=250 points/s READY=0", b"STOPPING=1"]
+
+
+def test_the_watchdog_is_fed_at_once_and_then_as_often_as_half_of_what_systemd_allows(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "4000000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    watchdog = systemd.Watchdog()
+    manager.setblocking(False)
+
+    def fed(now: float) -> bool:
+        assert watchdog.poll(now) == 2.0 * (now // 2.0 + 1.0), "when to call again"
+        with contextlib.suppress(BlockingIOError):
+            return manager.recv(100) == b"WATCHDOG=1"
+        return False
+
+    assert [now for now in range(9) if fed(float(now))] == [0, 2, 4, 6, 8]
+
+
+def test_without_a_watchdog_nothing_is_fed_and_no_call_is_wanted(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    assert systemd.Watchdog().poll(10.0) is None
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        manager.recv(100)
 
 
 def test_an_abstract_socket_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:

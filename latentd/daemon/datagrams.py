@@ -1,0 +1,115 @@
+"""The UDP socket that everything which speaks OSC to the daemon shares: controllers, clients and the synth."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from latentd.daemon.monitor import Monitors
+from latentd.daemon.network import Allowed, Sender, listen, overrun
+from latentd.osc import packets
+from latentd.status import Counters
+
+# One turn of the loop reads no more datagrams than this, for no longer, before it answers the newest point.
+_DATAGRAMS_A_TURN = 256
+_READING_S = 0.005
+_LARGEST = 65536
+_USUAL = 1024
+
+Dispatch = Callable[[packets.Message, Sender, float], object]  # message, sender, arrival
+
+
+class Datagrams:
+    """Reads what arrives, and sends. Nothing here waits.
+
+    Args:
+        address: where to listen.
+        networks: `allow:` of the configuration; this machine is always allowed.
+        counters: count every loss.
+        dispatch: takes each message that can be read.
+
+    Attributes:
+        monitors: the clients that get copies of what arrives.
+
+    Raises:
+        LatentdError: the address cannot be listened on.
+    """
+
+    def __init__(self, address: Sender, networks: Sequence[str], counters: Counters, dispatch: Dispatch) -> None:
+        self._allowed = Allowed(networks)
+        self._counters = counters
+        self._dispatch = dispatch
+        # A fresh buffer of this size for each datagram would have the heap grow and shrink with every one.
+        self._room = memoryview(bytearray(_LARGEST))
+        self._last = b""  # the last one of the usual size that could be read
+        self.monitors = Monitors(self.send)
+        self._socket = listen(address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._socket.close()
+
+    def fileno(self) -> int:
+        """Readable when `read` has something to read."""
+        return self._socket.fileno()
+
+    def read(self, now: float) -> None:
+        """Read what waits, up to the limits of a turn, and dispatch its messages."""
+        receive, room, counters = self._socket.recvfrom_into, self._room, self._counters
+        enough = now + _READING_S
+        for _ in range(_DATAGRAMS_A_TURN):
+            try:
+                size, sender = receive(room)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # an ICMP answer to something we sent: the next datagram is behind it
+            datagram = bytes(room[:size])
+            counters.received += 1
+            if self.monitors.any:
+                self.monitors.datagram(datagram, sender, sender[0] in self._allowed, now)
+            if sender[0] not in self._allowed:
+                counters.refused += 1
+                self._allowed.log_refused(sender[0], now)
+                continue
+            try:
+                messages = packets.read(datagram, counters)
+            except packets.Malformed:
+                counters.malformed += 1
+                continue
+            if size <= _USUAL:
+                self._last = datagram
+            for message in messages:
+                self._dispatch(message, sender, now)
+            if time.monotonic() > enough:
+                return  # what waits is read in the next turn, after the tick
+
+    def rehearse(self) -> None:
+        """Take the last datagram apart once more, to keep that code warm: see `KeepWarm`."""
+        with contextlib.suppress(packets.Malformed):
+            packets.read(self._last)
+
+    def send(self, packet: bytes, address: Sender) -> None:
+        """Send one datagram, or lose it: nothing waits for a peer.
+
+        Raises:
+            OSError: nobody listens there, or it cannot be reached (never because a buffer is full).
+        """
+        try:
+            self._socket.sendto(packet, address)
+        except BlockingIOError:
+            self._counters.lost += 1
+
+    def reply(self, sender: Sender, address: str, *args: str | float) -> None:
+        """Answer a client; one that is gone is no error."""
+        with contextlib.suppress(OSError):
+            self.send(packets.write(address, *args), sender)
+
+    def overrun(self) -> int:
+        """Datagrams that the system dropped because the socket's buffer was full."""
+        return overrun(self._socket)

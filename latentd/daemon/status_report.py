@@ -1,0 +1,93 @@
+"""What `/latentd/status` answers, and when."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from latentd import __version__
+from latentd.config.config import Config
+from latentd.daemon.datagrams import Datagrams
+from latentd.daemon.engine import Engine
+from latentd.daemon.network import Sender
+from latentd.daemon.synth_link import SynthLink
+from latentd.instrument.landmarks import UserLandmarks
+from latentd.synth.amsynth import NAMES
+
+if TYPE_CHECKING:
+    from latentd.inputs.alsa import AlsaIn
+
+_MAX_ASKERS = 16
+
+
+class StatusReport:
+    """Answers those who ask once the turn's tick is over; of more than a few in one turn the last ones count.
+
+    Attributes:
+        asked: somebody waits for an answer.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        datagrams: Datagrams,
+        engine: Engine,
+        link: SynthLink,
+        landmarks: UserLandmarks,
+        alsa_in: AlsaIn | None,
+    ) -> None:
+        self._config = config
+        self._datagrams = datagrams
+        self._engine = engine
+        self._link = link
+        self._landmarks = landmarks
+        self._alsa_in = alsa_in
+        self._started = time.monotonic()
+        self._askers: list[Sender] = []
+        self.asked = False
+
+    def ask(self, sender: Sender) -> None:
+        """Have `sender` answered at the end of this turn."""
+        self._askers.append(sender)
+        del self._askers[:-_MAX_ASKERS]
+        self.asked = True
+
+    def answer(self, now: float, resting: bool) -> None:
+        """Answer all who asked; `resting`: no tick is due."""
+        askers, self._askers, self.asked = self._askers, [], False
+        text = json.dumps(self.facts(now, resting), separators=(",", ":"), ensure_ascii=False)
+        for sender in askers:
+            self._datagrams.reply(sender, "/latentd/status", text)
+
+    def facts(self, now: float, resting: bool) -> dict[str, object]:
+        """A fresh plain dict."""
+        engine, config, status = self._engine, self._config, self._engine.status
+        patch = engine.patch()
+        counters = status.counters
+        return {
+            "version": __version__,
+            "uptime_s": round(now - self._started, 3),
+            "listen": config.listen,
+            "allow": config.allow,
+            "model": engine.model.name,
+            "mappings": config.mappings,
+            "output": engine.output.name,
+            "why": self._link.why,
+            "xy": engine.xy,
+            "source": engine.gesture.leader,
+            "touch": engine.gesture.touched,
+            "frozen": engine.frozen,
+            "nearest": engine.pad.nearest(engine.xy) if engine.xy else "",
+            "landmarks": sorted(self._landmarks.points),
+            "own": engine.shaping.own,
+            "patch": None if patch is None else dict(zip(NAMES, patch.tolist(), strict=True)),
+            "settled": resting and engine.output.settled(),
+            "counters": {name: getattr(counters, name) for name in counters.__slots__}
+            | self._link.counts()
+            | {"overrun": self._datagrams.overrun()},
+            "latency": status.latency.facts(),
+            "lateness": status.lateness.facts(),
+            "ways": self._link.facts(),
+            "alsa_in": self._alsa_in.facts() if self._alsa_in is not None else None,
+        }

@@ -1,0 +1,29 @@
+"""While it plays, nothing is collected that was there before, and nothing but when the loop says so."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from latentd.daemon.collector import LONGEST_S, REST_S, Collector
+
+
+def test_the_collector_is_off_while_the_daemon_plays_and_forgets_no_object_after() -> None:
+    with Collector().paused():
+        assert not gc.isenabled()
+        assert gc.get_freeze_count() > 1000
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.parametrize(("resting", "every_s"), [(True, REST_S), (False, LONGEST_S)])
+def test_it_collects_now_and_then_and_more_often_at_rest(
+    resting: bool, every_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collected: list[int] = []
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(len(collected)))
+    collector = Collector()
+    for n in range(100):
+        collector.collect(1000.0 + n * every_s / 10, resting)
+    assert len(collected) == 10
