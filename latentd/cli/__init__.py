@@ -13,20 +13,20 @@ import click
 from latentd import __version__
 from latentd.errors import LatentdError
 
-# Command -> one line for `latentd --help`. The command itself is `command` in latentd/cli/NAME.py.
+# Command -> its line in `latentd --help`. The command itself is `command` in latentd/cli/NAME.py.
 COMMANDS = {
     "run": "Play: start the daemon.",
-    "demo": "See and hear it at once: JACK, amSynth, the daemon, notes and a gesture.",
+    "demo": "See and hear it at once: JACK, amSynth, the daemon, notes and a moving point.",
     "decode": "Print the patch at a pad point; no synth needed.",
     "encode": "Print the pad point of presets or banks.",
     "status": "Ask a running daemon for its counters and latencies.",
     "monitor": "Show the messages that arrive, and what the mappings make of them.",
     "messages": "List the OSC messages that play and control a running daemon.",
-    "send": "Send one of them to a running daemon.",
+    "send": "Send one OSC message to a running daemon.",
     "check": "Check configuration and mapping files; list every mistake.",
-    "ports": "List MIDI ports (JACK and ALSA) and network addresses to aim a controller at.",
-    "doctor": "Find out what keeps this machine from playing, and the next step.",
-    "midimap": "Print or install the controllers file that lets MIDI reach all of amSynth's parameters.",
+    "ports": "List MIDI ports (JACK and ALSA) and the network addresses for controllers.",
+    "doctor": "Find out what prevents this machine from playing, and the next step.",
+    "midimap": "Print or install the controllers file with which MIDI reaches all of amSynth's parameters.",
     "render": "Render presets, banks or pad points to audio (needs the offline extra).",
     "timbre": "Describe the timbre and loudness of audio files (needs the offline extra).",
     "corpus": "Check preset banks; list duplicates; write them as a table.",
@@ -43,7 +43,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        gc.disable()  # imports leave next to no garbage, and looking for it takes a tenth of every start
+        gc.disable()  # imports leave almost no garbage, and collecting takes a tenth of every start
         command: click.Command = importlib.import_module(f"latentd.cli.{name}").command
         gc.enable()
         return command
@@ -60,8 +60,8 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point: every error a user can meet becomes one line and an exit code; tracebacks are for bugs."""
-    # numpy's matrices are small here: threads for them would only make every start slower. Read when numpy is imported.
+    """Entry point: an error that a user can meet becomes one line and an exit code; tracebacks are for bugs."""
+    # numpy reads this when it is imported. The matrices here are small: threads would only make every start slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = cli.main(prog_name="latentd", standalone_mode=False)
@@ -80,12 +80,12 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output left (`latentd decode … | head`): not an error, and nothing more to say.
+        # The reader of the output has ended (`latentd decode … | head`), which is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        click.echo(f"latentd: {error.strerror}. Make room, then try again", err=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer
+        click.echo(f"latentd: {error.strerror}. Free some space, then try again", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left in the buffer
         sys.exit(1)

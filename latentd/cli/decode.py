@@ -30,24 +30,26 @@ EPILOG = """Examples:
   latentd decode --grid 16 --banks my-banks         the whole pad, 16 x 16, as two banks for amSynth"""
 
 
-# Unknown options pass as arguments, so that a negative number is one, and gets an answer that fits.
+# Unknown options are arguments here, so that a negative number is one and gets its own error message.
 @click.command(epilog=EPILOG, context_settings={"ignore_unknown_options": True})
 @click.argument("x", type=float, required=False)
 @click.argument("y", type=float, required=False)
 @click.option("--model", default=bundle.DEFAULT, show_default=True, help="A model's name, or the path of its folder.")
 @click.option("--points", type=click.Path(allow_dash=True), help="Lines `x,y` of a file, or of standard input (-).")
-@click.option("--path", "way", metavar="X,Y…", help="Points along the straight lines between these: --path '0,0 1,1'.")
+@click.option("--path", "path", metavar="X,Y…", help="Points on the lines between these corners: --path '0,0 1,1'.")
 @click.option("--steps", type=click.IntRange(2, 100_000), default=16, show_default=True, help="Points of a --path.")
 @click.option("--grid", type=click.IntRange(2, 500), metavar="N", help="N x N points over the whole pad.")
-@click.option("--json", is_flag=True, expose_value=False, help="JSON, which is also what you get without it.")
-@click.option("--preset", type=click.Path(path_type=Path), help="Write the patch as a preset file of amSynth instead.")
-@click.option("--banks", "folder", type=click.Path(path_type=Path), help="Write many as bank files into this folder.")
+@click.option("--json", is_flag=True, expose_value=False, help="JSON, which is also the default.")
+@click.option("--preset", type=click.Path(path_type=Path), help="Write the patch to an amSynth preset file instead.")
+@click.option(
+    "--banks", "folder", type=click.Path(path_type=Path), help="Write many patches as bank files to this folder."
+)
 def command(
     x: float | None,
     y: float | None,
     model: str,
     points: str | None,
-    way: str | None,
+    path: str | None,
     steps: int,
     grid: int | None,
     preset: Path | None,
@@ -55,22 +57,23 @@ def command(
 ) -> None:
     """Print the patch at pad point X Y (0..1, right and up): a JSON object of all 41 parameters.
 
-    Values are in the synth's units, as amSynth would hold them. Of many points (--points, --path, --grid) it prints one
+    Values are in the synth's units, as amSynth holds them. For many points (--points, --path, --grid) it prints one
     object a line, or writes banks of 128 presets that amSynth can load.
     """
-    given = [name for name, value in (("--points", points), ("--path", way), ("--grid", grid)) if value is not None]
+    given = [name for name, value in (("--points", points), ("--path", path), ("--grid", grid)) if value is not None]
     if not given:
         if x is None or y is None:
-            raise UserError("Two numbers X Y are needed", "Try: latentd decode 0.5 0.5")
+            raise UserError("X and Y are missing", "Try: latentd decode 0.5 0.5")
         if folder:
-            raise UserError("--banks is for many points", "Try: latentd decode --grid 16 --banks my-banks")
+            raise UserError("--banks needs many points", "Try: latentd decode --grid 16 --banks my-banks")
         _one(_checked(x, y, "X Y"), model, preset)
     elif x is not None or preset is not None or len(given) > 1:
         raise UserError(
-            f"{given[0]} comes without X Y, without --preset and alone", "Try: latentd decode --points points.csv"
+            f"{given[0]} excludes X Y, --preset and the other options for points",
+            "Try: latentd decode --points points.csv",
         )
     else:
-        _many(points, _along(way, steps) if way is not None else _over(grid or 0), model, folder)
+        _many(points, _along(path, steps) if path is not None else _over(grid or 0), model, folder)
 
 
 def _one(point: XY, name: str, preset: Path | None) -> None:
@@ -82,7 +85,7 @@ def _one(point: XY, name: str, preset: Path | None) -> None:
 
 
 def _many(source: str | None, chosen: list[XY], name: str, folder: Path | None) -> None:
-    """Points of `source`, or those chosen. Each answer is flushed, so that a program can ask and read in turn."""
+    """The points of `source`, or else those chosen. Each line is flushed, so that a program can read it at once."""
     model = bundle.load(name)
     with _opened(source) if source is not None else nullcontext() as lines:
         points: Iterable[XY] = chosen if source is None or lines is None else _points(lines, source)
@@ -106,18 +109,18 @@ def _write_banks(model: Model, points: Iterable[XY], folder: Path) -> None:
         click.echo(str(path))
 
 
-def _along(way: str, steps: int) -> list[XY]:
-    """Evenly spaced points on the straight lines between corners written as `X,Y X,Y …`, both ends included."""
-    corners = np.array(list(_points(way.split(), "--path")))
+def _along(path: str, steps: int) -> list[XY]:
+    """Evenly spaced points on the lines between corners written as `X,Y X,Y …`, both ends included."""
+    corners = np.array(list(_points(path.split(), "--path")))
     if len(corners) < 2:
-        raise UserError(f"--path: found {way!r}", "Write at least two points, as in --path '0,0 1,1'")
+        raise UserError(f"--path: found {path!r}", "Write at least two points, as in --path '0,0 1,1'")
     lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(corners, axis=0), axis=1))])
     at = np.linspace(0.0, lengths[-1], steps)
     return [(float(np.interp(a, lengths, corners[:, 0])), float(np.interp(a, lengths, corners[:, 1]))) for a in at]
 
 
 def _over(grid: int) -> list[XY]:
-    """Points of a grid over the pad, edges included, row by row from the bottom."""
+    """Points of a grid over the pad with its edges, row by row from the bottom."""
     ticks = np.linspace(0.0, 1.0, grid).tolist()
     return [(x, y) for y in ticks for x in ticks]
 
@@ -128,7 +131,7 @@ def _opened(source: str) -> Iterator[TextIO]:
         yield sys.stdin
         return
     try:
-        file = Path(source).open(encoding="utf-8")  # noqa: SIM115 - opening may fail, reading is the caller's
+        file = Path(source).open(encoding="utf-8")  # noqa: SIM115 - only errors of opening are handled here
     except OSError as error:
         raise UserError(f"{source}: {error.strerror or error}", "Check the file's name") from error
     with file:
@@ -136,10 +139,10 @@ def _opened(source: str) -> Iterator[TextIO]:
 
 
 def _points(lines: Iterable[str], source: str) -> Iterator[XY]:
-    """Points of lines `x,y`; empty lines are passed over.
+    """Points of lines `x,y`; empty lines are ignored.
 
     Raises:
-        UserError: a line that is something else, by its number.
+        UserError: a line is something else; names its number.
     """
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -163,7 +166,7 @@ def _patch(model: Model, point: XY) -> Array:
 
 
 def _line(patch: Array) -> str:
-    """Whole numbers without a point, others to nine digits: more than amSynth's 32-bit floats hold."""
+    """Whole numbers without a point, others with nine digits, more than amSynth's 32-bit floats hold."""
     values = {}
     for parameter, value in zip(amsynth.PARAMETERS, patch.tolist(), strict=True):
         values[parameter.name] = round(value) if parameter.step else float(f"{value:.9g}")

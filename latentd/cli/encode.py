@@ -77,7 +77,7 @@ def _by_sound(model: Model) -> Place:
         points = np.array(_by_parameters(model)(patches))
         audible = np.isfinite(measured.descriptors).all(axis=1)
         if audible.any():
-            points[audible] = sounds.places(measured.descriptors[audible], small(measured.mel[audible]))
+            points[audible] = sounds.nearest(measured.descriptors[audible], small(measured.mel[audible]))
         return [(x, y) for x, y in points.tolist()]
 
     return place

@@ -33,12 +33,16 @@ Examples:
 @click.option("--config", type=click.Path(path_type=Path), help="Configuration file [~/.config/latentd/config.yaml]")
 @click.option("--model", metavar="NAME|DIR", help="The model to play.")
 @click.option(
-    "--mapping", "mappings", metavar="NAME", multiple=True, help="Use this mapping, not the configured ones (repeat)."
+    "--mapping",
+    "mappings",
+    metavar="NAME",
+    multiple=True,
+    help="Use this mapping, not the configured ones. May be repeated.",
 )
-@click.option("--output", type=click.Choice(get_args(OutputName)), help="The way into the synth.")
-@click.option("--listen", metavar="HOST:PORT", help="Where OSC and TUIO arrive [127.0.0.1:8000]")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one setting (repeat).")
-@click.option("-v", "--verbose", is_flag=True, help="Log a summary line a second while playing.")
+@click.option("--output", type=click.Choice(get_args(OutputName)), help="How patches reach the synth.")
+@click.option("--listen", metavar="HOST:PORT", help="Where OSC and TUIO are received [127.0.0.1:8000]")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one setting. May be repeated.")
+@click.option("-v", "--verbose", is_flag=True, help="Log a summary line every second while playing.")
 def command(
     config: Path | None,
     model: str | None,
@@ -50,14 +54,14 @@ def command(
 ) -> None:
     """Play: move amSynth's whole sound with one point.
 
-    Every setting with its default and meaning: `latentd check --defaults`.
+    `latentd check --defaults` prints every setting with its default and meaning.
     """
     gc.disable()  # until the end: see `Collector`
     load = partial(load_config, config, settings, model=model, mappings=list(mappings), output=output, listen=listen)
     with contextlib.ExitStack() as stack:
         with _all_mistakes(load):
             chosen = load()
-            read = loading.begin(chosen.model)  # in a copy of this process, so before the log's thread starts
+            read = loading.begin(chosen.model)  # forks this process, so it comes before the log's thread
             stack.callback(start_log(logging.DEBUG if verbose else logging.INFO).stop)
             service = _opened(chosen, read)
         service.run()
@@ -65,13 +69,13 @@ def command(
 
 @contextlib.contextmanager
 def _all_mistakes(load: Callable[..., Config]) -> Iterator[None]:
-    """Whatever is in the way, raise all mistakes of the configuration and of what it names, as `latentd check` does."""
+    """On an error, raise all mistakes of the configuration and of the files that it names, as `latentd check` does."""
     try:
         yield
     except LatentdError:
         from latentd.config import references
 
-        load(look=references.mistakes)  # takes longer: reads all that is named
+        load(look=references.mistakes)  # takes longer: reads all these files
         raise
 
 

@@ -1,4 +1,4 @@
-"""`latentd status`: what a running daemon knows about itself."""
+"""`latentd status`: counters and latencies of a running daemon."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from latentd.osc.client import Client
 from latentd.synth.amsynth import INDEX, PARAMETERS
 
 _WIDTH, _KEY_WIDTH = 80, 9
-# What a way counts when something goes wrong or is mended; the rest of its counters is for those who change latentd.
-_TROUBLES = (
+# Counters of an output that tell of problems; the others are for developers.
+_PROBLEMS = (
     "xruns", "restarts", "faults", "refused", "notes_lost", "midi_lost", "midi_malformed", "missing", "retried",
     "errors", "unsent", "unwritten", "failed", "lost",
 )  # fmt: skip
 
 
 @click.command("status", epilog="Example: latentd status --to 192.168.1.20:8000 --json")
-@click.option("--to", metavar="HOST:PORT", help="The daemon to ask.  [the one that listens where `run` would]")
+@click.option("--to", metavar="HOST:PORT", help="Address of the daemon.  [where `run` would listen]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def command(to: str | None, as_json: bool) -> None:
     """Ask a running daemon for its counters and latencies."""
@@ -32,7 +32,7 @@ def command(to: str | None, as_json: bool) -> None:
 
 
 def page(facts: dict[str, Any]) -> str:
-    """The facts on one screen, what is zero or empty left out; `--json` has all of them."""
+    """The facts on one screen, without those that are zero or empty; `--json` has all."""
     patch = facts["patch"] or {}
     latency = facts["latency"]
     lines = [
@@ -54,18 +54,19 @@ def page(facts: dict[str, Any]) -> str:
             else "",
         ),
     ]
-    lines += [_line(name, _way(way)) for name, way in facts["ways"].items() if name == facts["output"] or _in_use(way)]
+    outputs = facts["ways"].items()
+    lines += [_line(name, _output(output)) for name, output in outputs if name == facts["output"] or _in_use(output)]
     return "\n".join(line for line in lines if line)
 
 
 def _line(key: str, text: str) -> str:
-    """One fact, wrapped at the terminal's usual width; empty where there is nothing to say."""
+    """One fact, wrapped at the usual width of a terminal; an empty string for an empty text."""
     indent = " " * (_KEY_WIDTH + 1)
     return textwrap.fill(f"{key:<{_KEY_WIDTH}} {text}", _WIDTH, subsequent_indent=indent) if text else ""
 
 
 def _duration(seconds: float) -> str:
-    """Days, hours, minutes and seconds, the two largest that are not zero."""
+    """The two largest of days, hours, minutes and seconds, from the first that is not zero."""
     parts: list[str] = []
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         count, seconds = divmod(int(seconds), length)
@@ -78,34 +79,34 @@ def _point(facts: dict[str, Any]) -> str:
     xy = facts["xy"]
     if xy is None:
         return "none yet"
-    touch = {True: ", touched", False: ", let go", None: ""}[facts["touch"]]
-    return f"{xy[0]:.3f} {xy[1]:.3f} from {facts['source'] or 'nobody'}{touch}; near {facts['nearest'] or 'nothing'}"
+    touch = {True: ", touched", False: ", released", None: ""}[facts["touch"]]
+    return f"{xy[0]:.3f} {xy[1]:.3f} from {facts['source'] or '-'}{touch}; near {facts['nearest'] or '-'}"
 
 
 def _own(name: str, value: float | None) -> str:
-    """A parameter that input does not move, in the synth's own words."""
+    """A parameter that input does not move, with its value as the synth shows it."""
     if value is None:
         return name
     labels = PARAMETERS[INDEX[name]].labels
     return f"{name} {labels[round(value)] if labels else f'{value:.4g}'}"
 
 
-def _in_use(way: dict[str, Any]) -> bool:
-    return bool(way.get("connected") or way.get("running"))
+def _in_use(output: dict[str, Any]) -> bool:
+    return bool(output.get("connected") or output.get("running"))
 
 
-def _way(way: dict[str, Any]) -> str:
-    """How one way into the synth is doing."""
-    state = "connected" if way.get("connected") else "not connected"
-    parts = [" to ".join(filter(None, (state, way.get("address") or way.get("port"))))]
-    if way.get("rate_hz"):
-        parts.append(f"{way['period_frames']} frames at {way['rate_hz']} Hz")
-    if way.get("problem") and not way.get("connected"):
-        parts.append(way["problem"])
-    trip = way.get("round_trip") or {"count": 0}
+def _output(output: dict[str, Any]) -> str:
+    """The connection of one output, its speed and its problems."""
+    state = "connected" if output.get("connected") else "not connected"
+    parts = [" to ".join(filter(None, (state, output.get("address") or output.get("port"))))]
+    if output.get("rate_hz"):
+        parts.append(f"{output['period_frames']} frames at {output['rate_hz']} Hz")
+    if output.get("problem") and not output.get("connected"):
+        parts.append(output["problem"])
+    trip = output.get("round_trip") or {"count": 0}
     if trip["count"]:
         parts.append(f"answers within {trip['p50_ms']:.2f} ms (99 % {trip['p99_ms']:.2f})")
-    counts = {key: way[key] for key in _TROUBLES if isinstance(way.get(key), int)}
+    counts = {key: output[key] for key in _PROBLEMS if isinstance(output.get(key), int)}
     return ", ".join(filter(None, (*parts, _counts(counts))))
 
 

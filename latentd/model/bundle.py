@@ -1,9 +1,9 @@
-"""Model bundles: a folder of numbers that the daemon loads, checked to the last one before anything uses it.
+"""Model bundles: folders of numbers. All of them are checked before anything uses them.
 
-    models/NAME/model.json           what it is: parameters, columns, latent box, training, quality, hashes
+    models/NAME/model.json           parameters, columns, latent box, training, quality, hashes
     models/NAME/decoder.safetensors  tensors `0.weight`, `0.bias`, `1.weight`, …
     models/NAME/encoder.safetensors  the same, from columns to the mean of the latent point
-    models/NAME/sounds.safetensors   what the pad sounds like, of a model that encodes by sound
+    models/NAME/sounds.safetensors   the sound of the pad, if the model encodes by sound
     models/NAME/landmarks.json       the corpus presets and their pad points
     models/NAME/README.md            the model card
 
@@ -47,17 +47,17 @@ HASHED = (DECODER_FILE, ENCODER_FILE, LANDMARKS_FILE)
 CARD_FILE = "README.md"
 CURVE_FILE = "losses.csv"
 SNAPSHOTS_FILE = "snapshots.safetensors"
-_GREATEST = 1e6  # of a weight or a corner: a network's sums stay finite in float32
+_GREATEST = 1e6  # limit of a weight or a box corner: within it the sums of a network stay finite in float32
 
 T = TypeVar("T", bound=BaseModel)
 
 
 class BundleError(LatentdError):
-    """A bundle that is incomplete, damaged, or not for this synth."""
+    """A bundle is incomplete, damaged, or not for this synth."""
 
 
 class ParameterFacts(Strict):
-    """The rows of `amsynth.PARAMETERS` that the model was made for, so that a changed table cannot go unseen."""
+    """A row of `amsynth.PARAMETERS` when the model was trained, so that a changed table is noticed."""
 
     name: str
     minimum: float
@@ -66,14 +66,14 @@ class ParameterFacts(Strict):
 
 
 class Columns(Strict):
-    """What the networks see: a column for each continuous parameter, then one a class for each category."""
+    """Columns of the networks: one for each continuous parameter, then one for each class of each category."""
 
     continuous: list[str]
     one_hot: dict[str, int]
 
 
 def columns_of(layout: Layout) -> Columns:
-    """A layout, as a manifest notes it."""
+    """The entry of a layout in a manifest."""
     return Columns(
         continuous=[amsynth.NAMES[i] for i in layout.continuous],
         one_hot={amsynth.NAMES[i]: n for i, n in zip(layout.categories, layout.classes, strict=True)},
@@ -81,12 +81,12 @@ def columns_of(layout: Layout) -> Columns:
 
 
 class Net(Strict):
-    """How the tensors make a network; other kinds may join."""
+    """What kind of networks the tensors belong to."""
 
     kind: Literal["mlp", "waves"] = Field(
         default="mlp", description="waves: the decoder sees a point as sines and cosines"
     )
-    encoder: Literal["point", "sound"] = Field(default="point", description="what the encoder's network gives")
+    encoder: Literal["point", "sound"] = Field(default="point", description="the output of the encoder network")
     slope: float = Field(ge=0.0, le=1.0, description="of the leaky ReLU below zero")
 
 
@@ -106,7 +106,7 @@ class Manifest(Strict):
     synth: str
     parameters: list[ParameterFacts]
     columns: Columns
-    constants: dict[str, float] = Field(description="what is not learned, in the synth's units")
+    constants: dict[str, float] = Field(description="parameters that are not learned, in the synth's units")
     network: Net
     margin: float = Field(ge=0.0, description="logits by which another class must beat the held one")
     box: Box
@@ -134,7 +134,7 @@ class Landmarks(Strict):
 
 @dataclass(frozen=True)
 class Model(Playable):
-    """A loaded bundle: what plays, and all the rest of it."""
+    """A loaded bundle: what the engine plays, and everything else in it."""
 
     encoder: Encoder | SoundEncoder
     manifest: Manifest
@@ -142,16 +142,16 @@ class Model(Playable):
 
 
 def user_folder() -> Path:
-    """Where `latentd train` puts models: `$XDG_DATA_HOME/latentd/models`."""
+    """Where `latentd train` writes models: `$XDG_DATA_HOME/latentd/models`."""
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data) / "latentd" / "models"
 
 
 def find(name_or_path: str) -> Path:
-    """The folder of a bundle: a path if it holds a slash, else the name of the user's own or a shipped model.
+    """The folder of a bundle: text with a slash is a path, other text the name of a user's or a shipped model.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such model.
     """
     if os.sep in name_or_path or name_or_path in (".", ".."):
         folder = Path(name_or_path)
@@ -171,11 +171,11 @@ def find(name_or_path: str) -> Path:
 
 
 def load(name_or_path: str = DEFAULT) -> Model:
-    """Load a bundle and check all of it: shapes, numbers, hashes, and that it fits our table of parameters.
+    """Load a bundle and check all of it: shapes, numbers, hashes, and the table of parameters.
 
     Raises:
         UserError: no such model.
-        BundleError: naming the file and what is wrong in it.
+        BundleError: something is wrong in it; names the file.
     """
     folder = find(name_or_path)
     manifest = _manifest(folder / MODEL_FILE)
@@ -185,8 +185,8 @@ def load(name_or_path: str = DEFAULT) -> Model:
     slope, waves = manifest.network.slope, manifest.network.kind == "waves"
     decoder = _network(data[DECODER_FILE], folder / DECODER_FILE, (2, layout.width), slope, waves)
     box, sounds = _box(manifest.box, folder / MODEL_FILE), _sounds(manifest, folder)
-    heard = 2 if sounds is None else DESCRIPTORS + PICTURE[0] * PICTURE[1]
-    encoder = _network(data[ENCODER_FILE], folder / ENCODER_FILE, (layout.width, heard), slope)
+    outputs = 2 if sounds is None else DESCRIPTORS + PICTURE[0] * PICTURE[1]
+    encoder = _network(data[ENCODER_FILE], folder / ENCODER_FILE, (layout.width, outputs), slope)
     marks = _validated(Landmarks, data[LANDMARKS_FILE], folder / LANDMARKS_FILE)
     return Model(
         name=manifest.name,
@@ -201,12 +201,12 @@ def load(name_or_path: str = DEFAULT) -> Model:
 
 
 def digest(data: bytes) -> str:
-    """SHA-256, as `model.json` notes it."""
+    """The SHA-256 in `model.json`."""
     return hashlib.sha256(data).hexdigest()
 
 
 def parameter_facts() -> list[ParameterFacts]:
-    """Our table, as a manifest notes it."""
+    """The table of parameters, as a manifest has it."""
     return [ParameterFacts(name=p.name, minimum=p.minimum, maximum=p.maximum, step=p.step) for p in amsynth.PARAMETERS]
 
 
@@ -259,7 +259,7 @@ def _constants(manifest: Manifest, layout: Layout, path: Path) -> Array:
     left = {amsynth.NAMES[i] for i in range(amsynth.COUNT) if i not in layout.continuous + layout.categories}
     if left != manifest.constants.keys():
         odd = ", ".join(sorted(left ^ manifest.constants.keys()))
-        raise BundleError(f"{path}: constants: each parameter is learned or constant, one of the two: {odd}")
+        raise BundleError(f"{path}: constants: each parameter must be either learned or constant: {odd}")
     patch = amsynth.DEFAULT.copy()
     for name, value in manifest.constants.items():
         parameter = amsynth.PARAMETERS[amsynth.INDEX[name]]
@@ -270,17 +270,17 @@ def _constants(manifest: Manifest, layout: Layout, path: Path) -> Array:
     return amsynth.round_steps(amsynth.to_params(patch))
 
 
-def _network(data: bytes, path: Path, widths: tuple[int, int], slope: float, lifted: bool = False) -> Network:
-    """A network of so many inputs and outputs. `lifted`: its first layer sees the waves of the tensor `waves`."""
+def _network(data: bytes, path: Path, widths: tuple[int, int], slope: float, with_waves: bool = False) -> Network:
+    """A network with `widths` inputs and outputs. `with_waves`: its first layer sees the plane waves in `waves`."""
     tensors = _tensors(data, path)
     width, outputs = widths
-    waves = _tensor(tensors, "waves", path) if lifted else None
+    waves = _tensor(tensors, "waves", path) if with_waves else None
     if waves is not None:
         if waves.ndim != 2 or waves.shape[1] != width or not len(waves):
             raise BundleError(f"{path}: waves: {waves.shape} does not fit {width} inputs")
         width += 2 * len(waves)
     layers = []
-    count = len(tensors) - lifted
+    count = len(tensors) - with_waves
     for i in range(count // 2):
         weight, bias = _tensor(tensors, f"{i}.weight", path), _tensor(tensors, f"{i}.bias", path)
         if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
@@ -293,7 +293,7 @@ def _network(data: bytes, path: Path, widths: tuple[int, int], slope: float, lif
 
 
 def _sounds(manifest: Manifest, folder: Path) -> Sounds | None:
-    """What the pad sounds like, if the encoder goes by it."""
+    """The sound of the pad, if the encoder uses it."""
     if manifest.network.encoder != "sound":
         return None
     path = folder / SOUNDS_FILE
@@ -303,10 +303,10 @@ def _sounds(manifest: Manifest, folder: Path) -> Sounds | None:
     size = round(points**0.5)
     fits = {"descriptors": (points, DESCRIPTORS), "lufs": (points,), "levels": (points, PICTURE[0] * PICTURE[1])}
     if shapes != fits or size < 2 or size**2 != points or tensors["levels"].dtype != np.uint8:
-        raise BundleError(f"{path}: {shapes} is not the sound of a square of points", "Copy the bundle again")
+        raise BundleError(f"{path}: {shapes} does not describe a square of points", "Copy the bundle again")
     descriptors, lufs = (tensors[name].astype(np.float64) for name in ("descriptors", "lufs"))
     if not (np.isfinite(descriptors).all(axis=1) & np.isfinite(lufs)).any():
-        raise BundleError(f"{path}: no point of the pad is heard", "Train again")
+        raise BundleError(f"{path}: every point of the pad is silent", "Train again")
     return Sounds(descriptors, lufs, tensors["levels"])
 
 
@@ -322,8 +322,8 @@ def _tensor(tensors: Mapping[str, Any], name: str, path: Path) -> Array:
     if name not in tensors:
         raise BundleError(f"{path}: no tensor {name}")
     tensor: Array = np.ascontiguousarray(tensors[name], dtype=np.float64)
-    if not (np.abs(tensor) <= _GREATEST).all():  # NaN among them
-        raise BundleError(f"{path}: {name} holds a number that is not finite, or beyond {_GREATEST:g}", "Train again")
+    if not (np.abs(tensor) <= _GREATEST).all():  # false for NaN, too
+        raise BundleError(f"{path}: {name} has a number that is not finite or beyond {_GREATEST:g}", "Train again")
     return tensor
 
 
@@ -331,7 +331,7 @@ def _box(box: Box, path: Path) -> Array:
     corners = np.array([box.low, box.high])
     if not ((np.abs(corners) <= _GREATEST).all() and (corners[0] < corners[1]).all()):
         raise BundleError(
-            f"{path}: box: found {box.low}..{box.high}, each low must lie below its high, none beyond {_GREATEST:g}"
+            f"{path}: box: found {box.low}..{box.high}; each low must be below its high, and none beyond {_GREATEST:g}"
         )
     return corners
 

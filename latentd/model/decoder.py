@@ -22,12 +22,12 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Layout:
-    """Which parameter each column stands for, as indices into `amsynth.PARAMETERS`.
+    """Which parameter each column belongs to, as indices into `amsynth.PARAMETERS`.
 
-    Ordered steps may stand on either side: as a value, or step by step like the classes of a category.
+    A parameter with ordered steps may be either: one continuous column, or one column for each step.
 
     Raises:
-        ValueError: a parameter twice, or one of the wrong kind for its place.
+        ValueError: a parameter is in it twice, or is of the wrong kind.
     """
 
     continuous: tuple[int, ...]
@@ -36,11 +36,11 @@ class Layout:
     def __post_init__(self) -> None:
         learned = self.continuous + self.categories
         if len(set(learned)) != len(learned):
-            raise ValueError("a parameter has two places in the columns")
+            raise ValueError("a parameter is in the columns twice")
         for i in learned:
             parameter = amsynth.PARAMETERS[i]
             if parameter.kind is (Kind.CONTINUOUS if i in self.categories else Kind.CATEGORY):
-                raise ValueError(f"{parameter.name} is {parameter.kind.value}, which its columns do not fit")
+                raise ValueError(f"{parameter.name} is of kind {parameter.kind.value}, and its columns are not")
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -78,10 +78,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Network:
-    """Dense layers with a leaky ReLU between them: each `(weight (out, in), bias (out,))`.
+    """Dense layers, each `(weight (out, in), bias (out,))`, with a leaky ReLU between them.
 
-    With `waves` (k, 2) the first layer sees a point as the sines and cosines of k plane waves over it, and the point
-    itself: from these a network learns fine detail of a plane that it would not learn from two numbers.
+    With `waves` (k, 2) the first layer sees a point and the sines and cosines of k plane waves at that point: with them
+    a network learns finer detail over the plane than from two numbers.
     """
 
     layers: tuple[tuple[Array, Array], ...]
@@ -99,7 +99,7 @@ class Network:
         return int(self.layers[-1][0].shape[0])
 
     def __call__(self, x: Array) -> Array:
-        """(n, inputs) to (n, outputs); nothing squashes the output."""
+        """(n, inputs) to (n, outputs); the last layer is linear."""
         *hidden, (weight, bias) = self.layers
         if self.waves is not None:
             phase = x @ self.waves.T
@@ -111,7 +111,7 @@ class Network:
 
 
 class Encoder:
-    """Places patches in the latent space by their parameters alone."""
+    """Finds the latent points of patches from their parameters."""
 
     def __init__(self, layout: Layout, network: Network) -> None:
         self.layout = layout
@@ -123,10 +123,10 @@ class Encoder:
 
 
 class SoundEncoder:
-    """Places patches where the pad sounds most like them, by what a network expects their parameters to sound like."""
+    """Finds the points where the pad sounds most like given patches, whose sound a network predicts."""
 
     def __init__(self, layout: Layout, network: Network, sounds: Sounds, box: Array) -> None:
-        """`network`: columns to seven descriptors and a small picture of 8 x 32 levels in dB."""
+        """`network`: columns to seven descriptors and a small spectrogram of 8 x 32 levels in dB."""
         self.layout = layout
         self._network = network
         self._sounds = sounds
@@ -134,25 +134,25 @@ class SoundEncoder:
 
     def encode(self, params: Array) -> Array:
         """Params (n, 41) to latent points (n, 2), all of them on the pad."""
-        heard = self._network(self.layout.encode(params))
-        pictures = heard[:, DESCRIPTORS:].reshape(-1, *PICTURE)
-        places = self._sounds.places(heard[:, :DESCRIPTORS], pictures)
-        points: Array = self._box[0] + places * (self._box[1] - self._box[0])
-        return points
+        predicted = self._network(self.layout.encode(params))
+        pictures = predicted[:, DESCRIPTORS:].reshape(-1, *PICTURE)
+        points = self._sounds.nearest(predicted[:, :DESCRIPTORS], pictures)
+        latent: Array = self._box[0] + points * (self._box[1] - self._box[0])
+        return latent
 
 
 class Decoder:
-    """Turns latent points into params. One thread at a time: `decode` works in buffers of its own.
+    """Turns latent points into params. For one thread at a time: `decode` reuses its buffers.
 
     Attributes:
         categories: the category parameters it chooses, as indices into `amsynth.PARAMETERS`: the order of `held`.
-        margin: by how much (in logits) another class must beat the held one, so that jitter at a border flips nothing.
+        margin: by how many logits another class must exceed the held one, so that jitter at a border flips nothing.
         network: from a latent point to the columns.
         constants: params (41,), which count where `layout` has no column.
     """
 
     def __init__(self, layout: Layout, network: Network, constants: Array, margin: float) -> None:
-        """`constants`: params (41,); only the places that `layout` leaves out are used."""
+        """`constants`: params (41,), of which only those are used that `layout` leaves out."""
         self.layout = layout
         self.categories = layout.categories
         self.margin = margin
@@ -165,9 +165,10 @@ class Decoder:
         self._plan(network)
 
     def _plan(self, network: Network) -> None:
-        """The network once more, in the few wide steps that `decode` takes: after a rest each call costs far more cold
-        code than arithmetic. Biases are a last column (each vector ends with 1), a cosine is a sine a quarter turn on,
-        and continuous columns come out halved, as their hyperbolic tangent wants them.
+        """Prepare the network for the few wide steps of `decode`: after a pause cold code costs more than arithmetic.
+
+        Biases are a last column (each vector ends with 1), a cosine is a sine a quarter turn later, and the continuous
+        columns are halved for their hyperbolic tangent.
         """
         waves = np.empty((0, 2)) if network.waves is None else network.waves
         phases = 2 * len(waves)
@@ -190,8 +191,8 @@ class Decoder:
     def decode(self, z: Sequence[float] | Array, held: Sequence[int] | Indices | None = None) -> list[float]:
         """One latent point (2,) to params (41,), a new list; 10 to 25 us.
 
-        Categories lie exactly on a class, other stepped parameters are left unrounded, continuous ones are within 0..1.
-        `held`: the present class of each category, in the order of `categories`; it is kept unless beaten by `margin`.
+        Categories are exactly on a class; other stepped parameters are not rounded.
+        `held`: the present class of each category, in the order of `categories`; another must exceed it by `margin`.
         """
         self._z[0], self._z[1] = z
         if len(self._phases):
@@ -204,7 +205,7 @@ class Decoder:
         columns: list[float] = np.dot(self._last, self._last_input, out=self._scores).tolist()
         params = self.constants.copy()
         for i, half in zip(self.layout.continuous, columns, strict=False):
-            params[i] = 0.5 + 0.5 * math.tanh(half)  # the logistic function, in a form that cannot overflow
+            params[i] = 0.5 + 0.5 * math.tanh(half)  # the logistic function in a form that cannot overflow
         for n, (i, step, start, stop) in enumerate(self._classes):
             scores = columns[start:stop]
             if held is not None:
@@ -213,7 +214,7 @@ class Decoder:
         return params
 
     def decode_many(self, zs: Array) -> Array:
-        """Latent points (n, 2) to params (n, 41), each as `decode` without `held` gives it."""
+        """Latent points (n, 2) to params (n, 41), each as from `decode` without `held`."""
         scores = self.network(zs)
         params = np.tile(self.constants, (len(zs), 1))
         continuous = list(self.layout.continuous)

@@ -1,7 +1,7 @@
-"""Models for the engine: read and checked in a process of their own, which hands over what plays and nothing else.
+"""Models for the engine: a process of its own reads and checks the bundle and sends only what the engine plays.
 
-Checking a bundle takes its other network, what its pad sounds like and a library that reads tensors: 19 MB that would
-stay in the engine's memory. It also holds the interpreter far longer than a performance can wait.
+Checking a bundle also needs its encoder, the sound of its pad and a library for tensors: 19 MB that would stay in the
+engine's memory. And it blocks the interpreter far longer than a performance can wait.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from latentd.system.resources import python_environment
 
 
 def begin(name: str) -> Callable[[], Playable]:
-    """Start to read a model in a copy of this process, which must not have any threads yet.
+    """Start to read a model in a fork of this process, which must not have threads yet.
 
-    The copy need not import again what is imported already, and reads while this process imports the rest.
+    The fork has the modules that are imported already, and reads while this process imports the others.
 
     Returns:
-        What waits for the model and gives it, or raises as `load` does.
+        A function that waits for the model and returns it, or raises as `load` does.
     """
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.close(reading)  # else it would wait for itself to read, once nobody does
+        os.close(reading)  # or a write would block, not fail, after the reader has ended
         _hand_over(name, writing)
     os.close(writing)
 
@@ -44,28 +44,28 @@ def begin(name: str) -> Callable[[], Playable]:
 
 
 def load(name: str) -> Playable:
-    """Read a model in a new process, which takes a moment: for a daemon that plays, which copying would hold up.
+    """Read a model in a new process: slower than `begin`, but a fork would block a daemon that plays.
 
     Raises:
         UserError: no such model.
-        LatentdError: the model is damaged, or its process ended.
+        LatentdError: the model is damaged, or the process failed.
     """
     done = subprocess.run(
         [sys.executable, "-m", __name__, name],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         env=python_environment(),
-        start_new_session=True,  # Ctrl-C is for the engine
+        start_new_session=True,  # Ctrl-C reaches only the engine
         check=False,
     )
     return _received(name, done.stdout, done.returncode)
 
 
 def _hand_over(name: str, fd: int) -> NoReturn:
-    """All that the copy does. It leaves by the shortest way: what it has open is the other process's to close."""
+    """What the fork does. It ends with `_exit`, because its open files belong to the other process."""
     code = 1
     try:
-        with contextlib.suppress(BrokenPipeError), os.fdopen(fd, "wb") as pipe:  # broken: nobody waits any more
+        with contextlib.suppress(BrokenPipeError), os.fdopen(fd, "wb") as pipe:  # broken: the reader has ended
             pipe.write(_answer(name))
         code = 0
     except Exception:
@@ -75,8 +75,8 @@ def _hand_over(name: str, fd: int) -> NoReturn:
 
 
 def _answer(name: str) -> bytes:
-    """The model, or what is wrong with it."""
-    from latentd.model import bundle  # only here: the engine does without it and all that it imports
+    """The packed model, or the error as JSON."""
+    from latentd.model import bundle  # only here: the engine must not import it
 
     try:
         return pack(bundle.load(name))
@@ -85,9 +85,9 @@ def _answer(name: str) -> bytes:
 
 
 def _received(name: str, data: bytes, status: int) -> Playable:
-    """What a process answered that ended with `status`."""
+    """The model in the answer of a process that ended with `status`."""
     if status != 0:
-        raise LatentdError(f"The model {name} was not loaded: the process that reads it has failed", "Try again")
+        raise LatentdError(f"the model {name} was not loaded: the process that reads it failed", "Try again")
     if b"\n" in data:
         return unpack(data)
     answer = json.loads(data)

@@ -1,4 +1,4 @@
-"""What the engine plays of a model, and how one process hands it to another: numbers only, nothing that could run."""
+"""The part of a model that the engine plays, and how a process sends it to another: as numbers only, never as code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Landmark(NamedTuple):
 
 @dataclass(frozen=True)
 class Playable:
-    """A model as far as it plays. `box` is [[left, bottom], [right, top]] in latent units."""
+    """The part of a model that the engine plays. `box` is [[left, bottom], [right, top]] in latent units."""
 
     name: str
     folder: Path
@@ -34,7 +34,7 @@ class Playable:
 
 
 def pack(model: Playable) -> bytes:
-    """One line of JSON, then all arrays as float64 in this machine's order of bytes."""
+    """One line of JSON, then all arrays as float64 in the byte order of this machine."""
     decoder, network = model.decoder, model.decoder.network
     arrays = [model.box, np.array(decoder.constants), *(part for layer in network.layers for part in layer)]
     if network.waves is not None:
@@ -54,7 +54,7 @@ def pack(model: Playable) -> bytes:
 
 
 def unpack(data: bytes) -> Playable:
-    """The model that `pack` made these bytes of, to the last bit."""
+    """The model that `pack` was given, to the last bit."""
     line, _, numbers = data.partition(b"\n")
     head = json.loads(line)
     arrays, start = [], 0

@@ -1,8 +1,8 @@
-"""The synth's facts in one table: amSynth's 41 parameters, as amSynth 1.13 itself defines them.
+"""The 41 parameters of amSynth in one table, as amSynth 1.13 defines them.
 
 Sources: amSynth's `Parameter.cpp` (names, order, defaults, ranges, steps, laws), `VoiceBoard.cpp` and
-`Synthesizer.cpp` (what the synth smooths by itself), and measurements with Debian's amsynth 1.13.2.
-Three ways to write one value:
+`Synthesizer.cpp` (what the synth smooths itself), and measurements with Debian's amsynth 1.13.2.
+A value is written in one of three forms:
 
 - `patch`: the synth's own units, as bank files hold them (`filter_cutoff` -0.5..1.5)
 - `params`: the same scaled to 0..1, `(patch - minimum) / (maximum - minimum)`
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 
 class Law(Enum):
-    """How amSynth turns a patch value into the quantity one hears (`Parameter.cpp: getControlValue`)."""
+    """How amSynth turns a patch value into the audible quantity (`Parameter.cpp: getControlValue`)."""
 
     LINEAR = "linear"  # offset + base * value
     EXPONENTIAL = "exponential"  # offset + base ** value
@@ -34,16 +34,16 @@ class Kind(Enum):
 
     CONTINUOUS = "continuous"
     CATEGORY = "category"  # unordered classes: one-hot, never in between
-    STEPS = "steps"  # ordered steps, where in between makes sense to a decoder
+    STEPS = "steps"  # ordered steps: a decoder may interpolate between them
 
 
 class Motion(Enum):
-    """What moving the parameter sounds like, which decides how it has to be moved."""
+    """How a change of the parameter sounds, which decides how it has to be made."""
 
-    SMOOTHED = "smoothed"  # amSynth de-zippers it: it may jump
+    SMOOTHED = "smoothed"  # amSynth smooths it: it may jump
     TIMBRE = "timbre"  # a jump clicks or zips: ramp it
-    PITCH = "pitch"  # a jump is heard as a wrong note: ramp it, slower
-    TIME = "time"  # envelope and effect settings that take hold later: a short ramp is enough
+    PITCH = "pitch"  # a jump sounds like a wrong note: ramp it more slowly
+    TIME = "time"  # times, which act later: a short ramp is enough
     SWITCH = "switch"  # changes at once or not at all
 
 
@@ -129,7 +129,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("filter_kbd_track",  1.0,     0.0,   1.0,    0.0, _LIN, 1.0,  0.0,     "",   _CONT,  _TIMBRE),
     Parameter("filter_vel_sens",   1.0,     0.0,   1.0,    0.0, _LIN, 1.0,  0.0,     "",   _CONT,  _TIMBRE),
     Parameter("amp_vel_sens",      1.0,     0.0,   1.0,    0.0, _LIN, 1.0,  0.0,     "",   _CONT,  _SMOOTHED),
-    # amSynth 1.13 does not round this one (0.787 stays 0.787); the synth acts on it as 0 or 1, newer ones step it.
+    # amSynth 1.13 does not round this one (0.787 stays 0.787) but uses it as 0 or 1; newer versions round it.
     Parameter("portamento_mode",   0.0,     0.0,   1.0,    0.0, _LIN, 1.0,  0.0,     "",   _CONT,  _SWITCH, _PORTA),
 )
 # fmt: on
@@ -158,17 +158,17 @@ def to_params(patch: Array) -> Array:
 
 
 def to_patch(params: Array | Sequence[float]) -> Array:
-    """Params (..., 41) to what the synth would hold: clipped to 0..1, steps rounded as amSynth rounds them."""
+    """Params (..., 41) to the patch that the synth holds: clipped to 0..1, steps rounded as amSynth rounds them."""
     params = np.clip(params, 0.0, 1.0)
     steps = np.floor(params / _STEP_OR_1 + 0.5)
     return MINIMUM + np.where(STEPPED, steps * STEP, params * SPAN)  # whole steps, so exact
 
 
 def round_steps(params: Array) -> Array:
-    """Each stepped parameter of params (..., 41) at its nearest step, halves up (`Parameter.cpp: setValue`)."""
+    """Params (..., 41) with stepped parameters at their nearest steps, halves up (`Parameter.cpp: setValue`)."""
     return np.where(STEPPED, np.floor(params / _STEP_OR_1 + 0.5) * PARAMS_STEP, params)
 
 
 def nearest_cc(params: Array) -> NDArray[np.intp]:
-    """The CC value (..., 41) that comes closest to params 0..1."""
+    """The CC values (..., 41) nearest to params 0..1."""
     return np.floor(np.clip(params, 0.0, 1.0) * 127.0 + 0.5).astype(np.intp)

@@ -28,22 +28,22 @@ from latentd.system import files
 
 BANK_HEADER = "amSynth"
 PRESET_HEADER = "amSynth1.0preset"
-BANK_SIZE = 128  # amSynth reads into an array of this size without looking
-BLANK_NAME = "New Preset"  # what amSynth itself calls a preset without a name
+BANK_SIZE = 128  # amSynth reads into an array of this size and does not check it
+BLANK_NAME = "New Preset"  # amSynth's own name for a preset without one
 
 _PRESET = "<preset> <name> "
 _PARAMETER = "<parameter> "
-# What amSynth's reader of numbers understands: not inf, nan, 1,5 or 1E-5, which it would silently misread.
+# The numbers that amSynth reads. It silently misreads others, such as inf, nan, 1,5 and 1E-5.
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 
 
 class BankError(UserError):
-    """A bank or preset file that cannot be read or written: `FILE:LINE: what is wrong`."""
+    """A bank or preset file cannot be read or written: `FILE:LINE: what is wrong`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One preset as its file has it.
+    """One preset as it is in its file.
 
     Attributes:
         name: may be empty and may begin or end with spaces.
@@ -61,10 +61,10 @@ class Preset:
     def from_patch(cls, name: str, patch: Array) -> Preset:
         """A new preset of patch values (41,) in the synth's units.
 
-        Eight digits: amSynth's own reader of numbers loses what lies beyond (2.5e-7 of a parameter's range).
+        Values have eight digits: amSynth reads no more (an error of 2.5e-7 of the range).
 
         Raises:
-            BankError: a name with a line break, or a patch that is not 41 finite numbers.
+            BankError: the name has a line break, or the patch is not 41 finite numbers.
         """
         if name.splitlines() not in ([], [name]):
             raise BankError(f"A preset's name must be one line, found {name!r}")
@@ -75,7 +75,7 @@ class Preset:
         return cls(name, MappingProxyType(dict(zip(amsynth.NAMES, map(float, texts), strict=True))), lines)
 
     def patch(self) -> Array:
-        """Values (41,) as the synth would hold them: missing ones at its defaults, all clamped and stepped."""
+        """Values (41,) as the synth holds them: defaults for missing ones, clamped to their ranges, on their steps."""
         patch = amsynth.DEFAULT.copy()
         for name, value in self.values.items():
             patch[amsynth.INDEX[name]] = value
@@ -84,20 +84,20 @@ class Preset:
         return np.where(amsynth.STEPPED, amsynth.MINIMUM + steps * amsynth.STEP, patch)
 
     def to_text(self) -> str:
-        """A single-preset file. An empty name becomes `New Preset`: amSynth misreads a file without a name."""
+        """The text of a single-preset file. An empty name becomes `New Preset`, as amSynth misreads an empty one."""
         name = self.name if self.name.strip() else BLANK_NAME
         return "".join(f"{line}\n" for line in (PRESET_HEADER, _PRESET + name, *self.lines))
 
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """Presets in file order, and how the file ends (one of Debian's banks ends without a line break)."""
+    """Presets in file order, and the end of the file (one of Debian's banks has no line break there)."""
 
     presets: tuple[Preset, ...]
     ending: str = "EOF\n"
 
     def to_text(self) -> str:
-        """The file, as `read_bank` found it or as amSynth would write it.
+        """The text of the bank file.
 
         Raises:
             BankError: more than 128 presets.
@@ -118,7 +118,7 @@ def read(path: Path) -> tuple[Preset, ...]:
     if text.startswith(PRESET_HEADER):
         return (parse_preset(text, str(path)),)
     if not text.startswith(BANK_HEADER):
-        raise BankError(f"{path}: is no amSynth bank or preset file", f"A bank begins with the line {BANK_HEADER}")
+        raise BankError(f"{path}: not an amSynth bank or preset file", f"A bank begins with the line {BANK_HEADER}")
     return parse_bank(text, str(path)).presets
 
 
@@ -126,7 +126,7 @@ def read_bank(path: Path) -> Bank:
     """Read a bank file.
 
     Raises:
-        BankError: it cannot be read, or a line amSynth would skip, misread or crash on.
+        BankError: it cannot be read, or amSynth would skip, misread or crash on a line.
     """
     return parse_bank(_text(path), str(path))
 
@@ -137,7 +137,7 @@ def read_preset(path: Path) -> Preset:
 
 
 def write(path: Path, content: Bank | Preset) -> None:
-    """Write a bank or single-preset file, whole or not at all; a link stays one, and a pipe or device takes the text.
+    """Write a bank or single-preset file, whole or not at all. A link stays a link; a pipe or device gets the text.
 
     Raises:
         BankError: the file cannot be written.
@@ -154,10 +154,10 @@ def write(path: Path, content: Bank | Preset) -> None:
 
 
 def system_folder() -> Path:
-    """Where amSynth's package installs its banks: `amsynth/banks` in the first data folder that has it.
+    """Where amSynth's package installs its banks: the first `amsynth/banks` in the system's data folders.
 
     Raises:
-        BankError: no data folder has it.
+        BankError: there is none.
     """
     roots = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
     for root in roots.split(":"):
@@ -168,10 +168,10 @@ def system_folder() -> Path:
 
 
 def bank_files(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and for each folder named those in it that begin as amSynth's files do, or are called `*.bank`.
+    """The files among the paths, and of each folder the files that begin like a bank or are called `*.bank`, sorted.
 
     Raises:
-        BankError: a folder without banks, or one that cannot be read.
+        BankError: a folder has no banks, or cannot be read.
     """
     return [file for path in paths for file in _files_of(path)]
 
@@ -180,7 +180,7 @@ def _files_of(path: Path) -> list[Path]:
     try:
         if not path.is_dir():
             return [path]
-        inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".") and _looks_like_ours(p))
+        inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".") and _looks_like_bank(p))
     except OSError as error:
         raise BankError(f"{path}: {error.strerror or error}", "Check its name and its permissions") from error
     if not inside:
@@ -188,8 +188,8 @@ def _files_of(path: Path) -> list[Path]:
     return inside
 
 
-def _looks_like_ours(path: Path) -> bool:
-    """Whether it is named or begins like a bank. One that cannot be read counts: reading it gives the error."""
+def _looks_like_bank(path: Path) -> bool:
+    """True if its name or its first bytes are those of a bank, or if it cannot be read: reading it gives the error."""
     if path.suffix == ".bank":
         return True
     try:
@@ -200,7 +200,7 @@ def _looks_like_ours(path: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    """Undecodable bytes of a name survive as surrogates, so that the file can be written back as it was."""
+    """Bytes that are no UTF-8 become surrogates, so that the file can be written back unchanged."""
     try:
         text = path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
@@ -212,13 +212,15 @@ def _text(path: Path) -> str:
 
 
 def parse_bank(text: str, path: str) -> Bank:
-    """`read_bank` for a text already in memory; `path` stands for the file in messages."""
+    """`read_bank` for the text of a file; `path` names it in messages."""
     lines = text.split("\n")
     if lines[0] != BANK_HEADER:
         raise BankError(f"{path}:1: found {_short(lines[0])}, a bank begins with the line {BANK_HEADER}")
     end = next((i for i, line in enumerate(lines) if line.startswith("EOF")), None)
     if end is None and lines[-1]:
-        raise BankError(f"{path}:{len(lines)}: the file ends within a line: {_short(lines[-1])}", "It was cut off")
+        raise BankError(
+            f"{path}:{len(lines)}: the file ends within a line: {_short(lines[-1])}", "It is incomplete: copy it again"
+        )
     if end is not None and "".join(lines[end:]).strip() != "EOF":
         raise BankError(f"{path}:{end + 1}: found {_short(lines[end])} and more, a bank ends with the line EOF")
     ending = "" if end is None else "\n".join(lines[end:])
@@ -229,12 +231,14 @@ def parse_bank(text: str, path: str) -> Bank:
 
 
 def parse_preset(text: str, path: str) -> Preset:
-    """`read_preset` for a text already in memory."""
+    """`read_preset` for the text of a file; `path` names it in messages."""
     lines = text.split("\n")
     if lines[0] != PRESET_HEADER:
         raise BankError(f"{path}:1: found {_short(lines[0])}, a preset begins with the line {PRESET_HEADER}")
     if lines[-1]:
-        raise BankError(f"{path}:{len(lines)}: the file ends within a line: {_short(lines[-1])}", "It was cut off")
+        raise BankError(
+            f"{path}:{len(lines)}: the file ends within a line: {_short(lines[-1])}", "It is incomplete: copy it again"
+        )
     presets = _presets(lines[1:-1], path)
     if len(presets) != 1:
         raise BankError(f"{path}: {len(presets)} presets, a preset file holds one")
@@ -242,20 +246,20 @@ def parse_preset(text: str, path: str) -> Preset:
 
 
 def _presets(lines: list[str], path: str) -> tuple[Preset, ...]:
-    found: list[_Lines] = []
+    found: list[_PresetLines] = []
     for number, line in enumerate(lines, 2):
         if line.startswith("<preset>"):
             if not line.startswith(_PRESET):
                 raise BankError(f"{path}:{number}: found {_short(line)}, expected '{_PRESET}NAME'")
-            found.append(_Lines(line[len(_PRESET) :]))
+            found.append(_PresetLines(line[len(_PRESET) :]))
         elif not found:
             raise BankError(f"{path}:{number}: found {_short(line)} before the first preset")
         else:
             found[-1].take(line, f"{path}:{number}")
-    return tuple(lines_of.preset() for lines_of in found)
+    return tuple(preset_lines.preset() for preset_lines in found)
 
 
-class _Lines:
+class _PresetLines:
     """The lines of one preset while its file is read."""
 
     def __init__(self, name: str) -> None:

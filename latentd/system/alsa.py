@@ -1,4 +1,4 @@
-"""What both ends of ALSA MIDI share: opening the sequencer through python-rtmidi, and finding a port by name."""
+"""Shared by ALSA MIDI input and output: opening the sequencer through python-rtmidi, and finding a port by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from latentd.errors import LatentdError, UserError
 
-# A broken build of it (there are no wheels for some Pythons) must become one clear message, not an import error.
+# A broken build (there are no wheels for some Pythons) must become one clear message, not an import error.
 _broken = ""
 try:
     import rtmidi
@@ -17,21 +17,21 @@ except ImportError as error:
     _broken = str(error)
     ERRORS: tuple[type[Exception], ...] = (OSError,)
 else:
-    # What a call of python-rtmidi raises when the sequencer or the other end fails it.
+    # What python-rtmidi raises when the sequencer or the other port fails.
     ERRORS = (rtmidi.RtMidiError, OSError)
 
 SEQUENCER = Path("/dev/snd/seq")
-# How often absent ports are looked for, and present ones looked after.
+# How often ports are looked for, and connected ones checked.
 LOOK_S = 0.5
 
-Message = tuple[Sequence[int], float]  # rtmidi's: bytes, seconds since the message before
+Message = tuple[Sequence[int], float]  # of rtmidi: bytes, seconds since the previous message
 
 
 class RtPort(Protocol):
     """The part of python-rtmidi's MidiIn and MidiOut that both have."""
 
     def get_ports(self) -> list[str]:
-        """Names of the ports one could open."""
+        """Names of the ports that can be opened."""
 
     def open_port(self, port: int = 0, name: str | None = None) -> object:
         """Connect to the port of this number in `get_ports()`."""
@@ -40,31 +40,31 @@ class RtPort(Protocol):
         """Disconnect."""
 
     def delete(self) -> None:
-        """Leave the sequencer; the object is of no use afterwards."""
+        """Close the sequencer client; the object cannot be used afterwards."""
 
 
 class RtOut(RtPort, Protocol):
     """python-rtmidi's MidiOut."""
 
     def send_message(self, message: Sequence[int]) -> None:
-        """Hand one message to the kernel."""
+        """Send one message."""
 
 
 class RtIn(RtPort, Protocol):
-    """python-rtmidi's MidiIn. Its callbacks come in a thread of its own."""
+    """python-rtmidi's MidiIn. It calls back in a thread of its own."""
 
     def set_callback(self, func: Callable[[Message, Any], None], data: Any = None) -> None:
         """Call `func((message, delta), data)` for every message."""
 
     def ignore_types(self, sysex: bool = True, timing: bool = True, active_sense: bool = True) -> None:
-        """Which messages not to call back for."""
+        """Choose the messages that are not delivered."""
 
     def cancel_callback(self) -> None:
-        """No more calls."""
+        """Stop the calls."""
 
 
 def open_out() -> RtOut:
-    """An end that can send.
+    """A client that can send.
 
     Raises:
         LatentdError: no sequencer, or no working python-rtmidi.
@@ -74,13 +74,13 @@ def open_out() -> RtOut:
 
 
 def open_in() -> RtIn:
-    """An end that can hear; raises as `open_out` does."""
+    """A client that can receive; raises as `open_out` does."""
     end: RtIn = _open("MidiIn")
     return end
 
 
 def _open(kind: str) -> Any:
-    # Looked at first because libasound writes a complaint of its own to standard error.
+    # Checked first, because libasound would write a message of its own to standard error.
     if not SEQUENCER.exists():
         raise LatentdError(f"no ALSA sequencer on this machine ({SEQUENCER} is missing)", _NO_SEQUENCER)
     if _broken:
@@ -95,15 +95,15 @@ _NO_SEQUENCER = "Run `sudo modprobe snd-seq`, or use JACK or OSC instead"
 
 
 def matcher(pattern: str) -> re.Pattern[str]:
-    """What finds `pattern` in port names: as plain text where it is one, else as a regular expression; case ignored.
+    """A regular expression that finds `pattern` in port names, as plain text or as an expression; ignores case.
 
     Raises:
-        UserError: it is empty, or neither.
+        UserError: it is empty or neither.
     """
     if not pattern.strip():
         raise UserError(
             "the name of an ALSA port is empty",
-            "Name it with alsa.out (to play into) or alsa.inputs (to hear); `latentd ports` lists them",
+            "Set alsa.out (to send) or alsa.inputs (to receive); `latentd ports` lists the names",
         )
     try:
         return re.compile(f"{re.escape(pattern)}|{pattern}", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The user's files: written whole or not at all, safe from a power cut, refused before the work that fills them."""
+"""Writing the user's files: whole or not at all, safe from a power cut; problems are found before the work."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from latentd.errors import LatentdError, UserError
 
-# A temporary file that is this old belongs to nobody: writing one takes milliseconds, on a card a second or two.
-_LEFT_S = 600.0
+# A temporary file of this age is a leftover: writing one takes milliseconds, or a second or two on an SD card.
+_LEFTOVER_S = 600.0
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -28,7 +28,7 @@ def cannot_write(path: Path, error: OSError, hint: str) -> LatentdError:
 
 
 def check_folder(folder: Path, hint: str) -> None:
-    """Make a folder, and check that files can be created in it.
+    """Create a folder, and check that files can be created in it.
 
     Raises:
         LatentdError: they cannot; see `cannot_write`.
@@ -42,12 +42,12 @@ def check_folder(folder: Path, hint: str) -> None:
 
 
 def replace(path: Path, data: bytes, *, keep: bool = False) -> None:
-    """Give a file new content. At every moment, through a crash or a power cut, it holds the old or the new one.
+    """Give a file new content. After a crash or a power cut at any moment it has the old or the new one.
 
-    With `keep` the content before stays as `NAME.old`, unless it was empty.
+    With `keep` the old content stays in `NAME.old`, unless it was empty.
 
     Raises:
-        OSError: the file could not be written; it is as it was.
+        OSError: the file could not be written; it is unchanged.
     """
     aside = _aside(path)
     try:
@@ -62,7 +62,7 @@ def replace(path: Path, data: bytes, *, keep: bool = False) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the disk hold what was renamed in a folder (`fsync(2)`); some file systems cannot."""
+    """Make the disk store the renames in a folder (`fsync(2)`); not all file systems can."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -72,20 +72,20 @@ def sync_folder(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files that processes killed amid `replace` have left in a folder."""
+    """Remove the temporary files of processes that were killed during `replace`."""
     for path in folder.glob(".*.new"):
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _LEFT_S:
+            if time.time() - path.stat().st_mtime > _LEFTOVER_S:
                 path.unlink()
 
 
 def old(path: Path) -> Path:
-    """Where `replace` keeps the content before."""
+    """Where `replace` keeps the old content."""
     return path.with_name(f"{path.name}.old")
 
 
 def _aside(path: Path) -> Path:
-    """A name of this process alone: two daemons may write the same file."""
+    """A temporary name that only this process uses: two daemons may write the same file."""
     return path.with_name(f".{path.name}.{os.getpid()}.new")
 
 
@@ -104,7 +104,7 @@ def _size(path: Path) -> int:
 
 
 def _keep(path: Path) -> None:
-    """A second name for the content that is about to be replaced; a copy where the file system has no links (FAT)."""
+    """Give the content that is about to be replaced a second name, or copy it where links do not exist (FAT)."""
     aside = _aside(old(path))
     aside.unlink(missing_ok=True)
     try:
@@ -115,10 +115,9 @@ def _keep(path: Path) -> None:
 
 
 def write(folder: Path, files: Mapping[str, bytes], hint: str) -> None:
-    """Write files (name -> content) into a folder, which is made if it does not exist.
+    """Write files (name -> content) into a folder, which is created if necessary.
 
-    All of them are written under temporary names before the first gets its own, so that a full disk leaves what was
-    there before.
+    All of them are written under temporary names before the first one is renamed, so that a full disk changes nothing.
 
     Raises:
         LatentdError: they cannot be written; see `cannot_write`.

@@ -1,7 +1,7 @@
-"""What this machine offers a rig: sound cards, JACK, real-time limits, network addresses. Reads; changes nothing.
+"""Facts about this machine: sound cards, JACK, real-time limits, network addresses. Reads; changes nothing.
 
-Sources: the kernel's /proc/asound and /sys/devices/system/cpu, `netdevice(7)` for addresses. Every function takes the
-place it reads as an argument, so that tests can show it other machines.
+Sources: the kernel's /proc/asound and /sys/devices/system/cpu, `netdevice(7)` for addresses. Folders that are read
+are arguments, so that tests can show other machines.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 ASOUND = Path("/proc/asound")
 CPUS = Path("/sys/devices/system/cpu")
 _SIOCGIFADDR, _SIOCGIFNETMASK = 0x8915, 0x891B
-# libjack waits for ever on a server that accepts but never answers: its questions are asked in a child.
+# libjack waits for ever for a server that accepts but never answers, so a process of its own asks it.
 _JACK_LIMIT_S = 5.0
 
 
@@ -37,7 +37,7 @@ class Card(NamedTuple):
 
 
 def playback_cards(asound: Path = ASOUND) -> list[Card]:
-    """Sound cards with an output, in the kernel's order; a USB keyboard, which is a card without one, is left out."""
+    """Sound cards with an output, in the kernel's order; a USB keyboard is a card without an output."""
     folders = sorted(asound.glob("card[0-9]*"), key=lambda f: int(f.name[4:]))
     return [
         Card((folder / "id").read_text(encoding="utf-8").strip(), (folder / "usbid").exists())
@@ -47,18 +47,18 @@ def playback_cards(asound: Path = ASOUND) -> list[Card]:
 
 
 def best_card(asound: Path = ASOUND) -> str | None:
-    """The card to play on: USB first, a screen's loudspeaker last."""
+    """The card to play on: USB first, HDMI last."""
     cards = sorted(playback_cards(asound), key=lambda card: (not card.usb, "hdmi" in card.name.lower()))
     return cards[0].name if cards else None
 
 
 def libjack() -> str | None:
-    """File name of the JACK library that programs get here, PipeWire's or JACK's own; None without one."""
+    """File name of the JACK library that programs load here, PipeWire's or JACK's own; None without one."""
     return ctypes.util.find_library("jack")
 
 
 def jack_is_pipewire() -> bool:
-    """True when PipeWire runs for this user and its JACK library is there to use."""
+    """True when PipeWire runs for this user and its JACK library is installed."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     runs = bool(runtime) and (Path(runtime) / "pipewire-0").is_socket()
     return runs and any(Path("/usr/lib").glob("*/pipewire-0.3/jack/libjack.so.0"))
@@ -85,21 +85,21 @@ class JackFacts(NamedTuple):
     frames: int  # of a period
     realtime: bool
     midi_sources: list[str]  # ports that send MIDI
-    midi_sinks: list[str]  # ports that take it
+    midi_sinks: list[str]  # ports that receive it
 
 
 def ask_jack(limit_s: float = _JACK_LIMIT_S, env: Mapping[str, str] | None = None) -> JackFacts | str:
     """The server that a client would find now, or why there is none. Never starts one, takes at most `limit_s`.
 
     Args:
-        env: the client's environment, where it is another than ours.
+        env: the environment of the client; by default that of this process.
     """
     argv = [sys.executable, "-c", _ASK_JACK]
     try:
         done = subprocess.run(argv, capture_output=True, timeout=limit_s, text=True, check=False, env=env)
     except subprocess.TimeoutExpired:
         return f"the server did not answer within {limit_s:g} s"
-    # libjack itself may write to standard output: ours is the last line.
+    # libjack itself may write to standard output: the answer is the last line.
     last = done.stdout.strip().rpartition("\n")[2]
     if done.returncode or not last.startswith("{"):
         return last or "no server is running"
@@ -128,7 +128,7 @@ except jack.JackError:
 
 
 def alsa_midi_ports() -> tuple[list[str], list[str]] | str:
-    """Names of the ALSA MIDI ports that send and that take, or why there are none."""
+    """Names of the ALSA MIDI ports that send and of those that receive, or why there are none."""
     if not Path("/dev/snd/seq").exists():
         return "no ALSA sequencer (/dev/snd/seq)"
     try:
@@ -148,7 +148,7 @@ def alsa_midi_ports() -> tuple[list[str], list[str]] | str:
 
 
 def amsynth_version() -> str | None:
-    """Version of the amsynth on PATH; None without one, "" when it does not say."""
+    """Version of the amsynth on PATH; None without one, "" if it prints none."""
     program = shutil.which("amsynth")
     if program is None:
         return None
@@ -160,25 +160,25 @@ def amsynth_version() -> str | None:
     return found.group(1) if found else ""
 
 
-class Limits(NamedTuple):
-    """What the kernel lets this user's programs ask for."""
+class RealtimeLimits(NamedTuple):
+    """What the kernel allows the programs of this user."""
 
     realtime_priority: int
-    locked_bytes: int  # -1: any
+    locked_bytes: int  # -1: no limit
 
 
-def limits() -> Limits:
-    """Hard limits, which is as far as jackd and its clients can go."""
-    return Limits(resource.getrlimit(resource.RLIMIT_RTPRIO)[1], resource.getrlimit(resource.RLIMIT_MEMLOCK)[1])
+def limits() -> RealtimeLimits:
+    """The hard limits, up to which jackd and its clients can raise their own."""
+    return RealtimeLimits(resource.getrlimit(resource.RLIMIT_RTPRIO)[1], resource.getrlimit(resource.RLIMIT_MEMLOCK)[1])
 
 
 def governors(cpus: Path = CPUS) -> set[str]:
-    """How the kernel picks the processors' speed; empty where it has no choice."""
+    """How the kernel chooses the processors' frequencies; empty without frequency scaling."""
     return {f.read_text(encoding="ascii").strip() for f in cpus.glob("cpu[0-9]*/cpufreq/scaling_governor")}
 
 
 def is_tmpfs(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
-    """True when the folder lies in memory, by the longest mount point above it."""
+    """True when the folder is in memory, by the longest mount point above it."""
     best, kind = -1, ""
     for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
         _, point, filesystem, *_ = line.split(" ")
@@ -188,13 +188,13 @@ def is_tmpfs(folder: Path, mounts: Path = Path("/proc/mounts")) -> bool:
 
 
 def addresses() -> list[tuple[str, str]]:
-    """Network interfaces with their IPv4 addresses, this machine's inner one last. Asks the kernel, sends nothing."""
+    """Network interfaces with their IPv4 addresses, loopback last. Asks the kernel, sends nothing."""
     found = [(name, address) for name, address, _ in _interfaces()]
     return sorted(found, key=lambda pair: pair[1].startswith("127."))
 
 
 def networks() -> list[str]:
-    """The IPv4 networks that this machine is on, as `allow:` takes them; its inner one is left out."""
+    """The IPv4 networks of this machine in the form of `allow:`, without loopback."""
     whole = [ipaddress.ip_network(f"{address}/{mask}", strict=False) for _, address, mask in _interfaces()]
     return sorted({str(network) for network in whole if not network.is_loopback})
 

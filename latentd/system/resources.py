@@ -1,4 +1,4 @@
-"""Where what ships with latentd comes from: the files of a package or a checkout, and its optional libraries."""
+"""Where latentd's files and libraries are: shipped mappings and models, optional libraries, the package itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def folder(kind: Literal["mappings", "models"]) -> Path:
     installation has them at its top level.
 
     Raises:
-        LatentdError: neither exists, so the installation is incomplete.
+        LatentdError: it does not exist, so the installation is incomplete.
     """
     for candidate in (_PACKAGE / "shipped_data" / kind, _PACKAGE.parent / kind):
         if candidate.is_dir():
@@ -31,16 +31,16 @@ def folder(kind: Literal["mappings", "models"]) -> Path:
 
 
 def python_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """`env` for a Python process that shall find the same latentd as this one, whatever way that was found."""
+    """`env` for a Python process that imports the same latentd as this one."""
     path = filter(None, (str(_PACKAGE.parent), env.get("PYTHONPATH")))
     return {**env, "PYTHONPATH": os.pathsep.join(path)}
 
 
 def install_offline(extra: str = "offline") -> str:
-    """The next step for somebody who lacks the libraries of the offline half: a command for the Python that runs.
+    """A next step for a message: the command that installs the offline libraries for the running Python.
 
-    A checkout installs its own code, from wherever the command is typed; for a package its name is enough. `extra` is
-    `cluster` for what dask needs, too.
+    For a checkout it installs the checkout itself, from any folder; for a package its name is enough. The extra
+    `cluster` adds dask.
     """
     checkout = _PACKAGE.parent
     what = [shlex.quote(f"latentd[{extra}]")]
@@ -50,5 +50,5 @@ def install_offline(extra: str = "offline") -> str:
 
 
 def is_name(text: str) -> bool:
-    """True for what can name a shipped mapping, false for a path."""
+    """True for the name of a shipped mapping, false for a path."""
     return re.fullmatch(r"[\w-]+", text) is not None

@@ -92,14 +92,14 @@ def test_decode_follows_a_path_at_an_even_pace() -> None:
     [
         (["--path", "0,0"], "--path: found '0,0'. Write at least two points"),
         (["--path", "0,0 2,0"], "--path:2: found 2 0, the pad is 0..1"),
-        (["--path", "0,0 1,1", "--grid", "3"], "--path comes without X Y, without --preset and alone"),
-        (["0.5", "0.5", "--banks", "x"], "--banks is for many points"),
+        (["--path", "0,0 1,1", "--grid", "3"], "--path excludes X Y, --preset and the other options for points"),
+        (["0.5", "0.5", "--banks", "x"], "--banks needs many points"),
         (["2", "0.5"], "found 2 0.5, the pad is 0..1"),
         (["-0.1", "0.5"], "found -0.1 0.5, the pad is 0..1"),
         (["nan", "0.5"], "found nan 0.5, the pad is 0..1"),
-        (["0.5"], "Two numbers X Y are needed"),
-        ([], "Two numbers X Y are needed"),
-        (["0.5", "0.5", "--points", "-"], "--points comes without X Y"),
+        (["0.5"], "X and Y are missing"),
+        ([], "X and Y are missing"),
+        (["0.5", "0.5", "--points", "-"], "--points excludes X Y"),
         (["--points", "nothing.csv"], "nothing.csv: No such file"),
         (["0.5", "0.5", "--model", "nothing"], "No model named 'nothing'. There are: paper, timbre"),
         (["0.5", "0.5", "--preset", "no/such/folder"], "no/such/folder: No such file"),
@@ -158,7 +158,7 @@ def test_encode_puts_a_preset_of_the_corpus_on_its_landmark() -> None:
     ("arguments", "message"),
     [
         (["nothing.bank"], "nothing.bank: No such file"),
-        ([__file__], ".py: is no amSynth bank or preset file"),
+        ([__file__], ".py: not an amSynth bank or preset file"),
         ([__file__, "--by", "sound", "--model", "paper"], "The model paper has no sound encoder"),
     ],
 )
@@ -206,7 +206,7 @@ def test_a_full_disk_behind_the_output_is_a_failure_in_one_line(tmp_path: Path) 
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
     assert done.returncode == 1
-    assert done.stderr == "latentd: No space left on device. Make room, then try again\n"
+    assert done.stderr == "latentd: No space left on device. Free some space, then try again\n"
 
 
 def test_names_of_files_need_not_be_text(tmp_path: Path) -> None:

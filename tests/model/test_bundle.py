@@ -1,4 +1,4 @@
-"""Model bundles: the shipped one gives the values it was trained to give, and no damaged one is ever loaded."""
+"""Model bundles: the shipped ones give the values of their training, and a damaged one is never loaded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def heard(tmp_path: Path) -> Path:
+def sound_copy(tmp_path: Path) -> Path:
     """A copy of the default model, which encodes by sound."""
     return Path(shutil.copytree(resources.folder("models") / bundle.DEFAULT, tmp_path / "copy"))
 
@@ -74,7 +74,7 @@ def test_every_shipped_model_loads_and_its_card_and_loss_curve_are_there() -> No
             assert len((folder / "losses.csv").read_text().splitlines()) == model.manifest.training["epochs"] + 1
 
 
-def test_the_model_paper_was_trained_on_the_papers_rows_with_the_papers_columns() -> None:
+def test_the_model_paper_has_the_rows_and_columns_of_the_paper() -> None:
     trained_on = PAPER.manifest.corpus["trained_on"]
     assert trained_on["presets"] == 2586
     assert list(trained_on["banks"]) == [
@@ -104,13 +104,13 @@ def test_any_pad_point_gives_a_patch_that_the_synth_would_hold(x: float, y: floa
     assert ((patch >= amsynth.MINIMUM) & (patch <= amsynth.MAXIMUM)).all()
 
 
-def test_landmarks_are_the_corpus_on_the_pad() -> None:
+def test_landmarks_are_the_presets_of_the_corpus() -> None:
     assert len(SHIPPED.landmarks) == 2586
     assert SHIPPED.landmarks[0].name == "Derren 1"
     assert all(0 <= mark.x <= 1 and 0 <= mark.y <= 1 for mark in SHIPPED.landmarks)
 
 
-def test_models_are_found_by_name_and_by_path_and_ones_own_come_first(
+def test_models_are_found_by_name_and_by_path_and_the_users_own_come_first(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -121,9 +121,7 @@ def test_models_are_found_by_name_and_by_path_and_ones_own_come_first(
 
 
 @pytest.mark.parametrize("name", ["", "frist", "../models/nothing", "/nothing", ".."])
-def test_a_model_that_is_not_there_is_the_users_mistake(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_model_is_the_users_mistake(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises((UserError, BundleError)) as caught:
         bundle.load(name)
@@ -155,11 +153,11 @@ def _put(key: str, value: object) -> Callable[[dict[str, Any]], object]:
         (lambda m: m["parameters"][11].update(maximum=2.0), "parameters: name='filter_cutoff'"),
         (lambda m: m["parameters"].reverse(), "parameters: name='portamento_mode'"),
         (lambda m: m["columns"]["continuous"].append("warp"), "no parameter 'warp'"),
-        (lambda m: m["columns"]["continuous"].append("amp_attack"), "two places"),
-        (lambda m: m["columns"]["continuous"].append("osc1_waveform"), "two places"),
-        (lambda m: m["columns"]["continuous"].pop(), "one of the two: filter_kbd_track"),
+        (lambda m: m["columns"]["continuous"].append("amp_attack"), "is in the columns twice"),
+        (lambda m: m["columns"]["continuous"].append("osc1_waveform"), "is in the columns twice"),
+        (lambda m: m["columns"]["continuous"].pop(), "either learned or constant: filter_kbd_track"),
         (lambda m: m["columns"]["one_hot"].update(osc1_waveform=4), "osc1_waveform has 4 classes, amSynth has 5"),
-        (lambda m: m["constants"].pop("master_vol"), "one of the two: master_vol"),
+        (lambda m: m["constants"].pop("master_vol"), "either learned or constant: master_vol"),
         (lambda m: m["constants"].update(master_vol=1.5), "master_vol: found 1.5, allowed 0..1"),
         (lambda m: m["sha256"].pop("decoder.safetensors"), "decoder.safetensors: its SHA-256"),
         (lambda m: m["sha256"].update({"landmarks.json": "0" * 64}), "landmarks.json: its SHA-256"),
@@ -173,12 +171,12 @@ def test_a_wrong_manifest_is_refused_with_its_key(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "null", '{"format": 1}'])
-def test_a_manifest_that_is_no_json_object_of_ours_is_refused(copy: Path, text: str) -> None:
+def test_a_manifest_that_is_no_json_object_is_refused(copy: Path, text: str) -> None:
     (copy / bundle.MODEL_FILE).write_text(text)
     assert bundle.MODEL_FILE in _refused(copy)
 
 
-def test_a_folder_without_a_manifest_is_no_model_and_the_users_mistake(copy: Path) -> None:
+def test_a_folder_without_a_manifest_is_the_users_mistake(copy: Path) -> None:
     (copy / bundle.MODEL_FILE).unlink()
     with pytest.raises(UserError, match=r"no model folder: no model\.json in it"):
         bundle.load(str(copy))
@@ -210,7 +208,7 @@ def test_weights_that_are_no_safetensors_are_refused_even_with_the_right_hash(co
     [
         ("0.weight", np.zeros((32, 3), np.float32), "layer 0: (32, 3) and (32,) do not fit 2 inputs"),
         ("0.bias", np.zeros(31, np.float32), "layer 0"),
-        ("1.weight", np.full((56, 32), np.nan, np.float32), "1.weight holds a number that is not finite"),
+        ("1.weight", np.full((56, 32), np.nan, np.float32), "1.weight has a number that is not finite"),
         ("1.weight", np.zeros((56, 32, 1), np.float32), "layer 1"),
         ("1.bias", None, "3 tensors ending in 32 values, expected 56"),
         ("2.bias", np.zeros(1, np.float32), "5 tensors"),
@@ -227,30 +225,30 @@ def test_weights_that_do_not_fit_are_refused(copy: Path, name: str, value: Any, 
 @pytest.mark.parametrize(
     ("file", "name", "value", "message"),
     [
-        (bundle.SOUNDS_FILE, "lufs", np.zeros(2499, np.float32), "is not the sound of a square of points"),
-        (bundle.SOUNDS_FILE, "levels", np.zeros((2500, 256), np.float32), "is not the sound of a square"),
-        (bundle.SOUNDS_FILE, "levels", None, "is not the sound of a square"),
+        (bundle.SOUNDS_FILE, "lufs", np.zeros(2499, np.float32), "does not describe a square of points"),
+        (bundle.SOUNDS_FILE, "levels", np.zeros((2500, 256), np.float32), "does not describe a square"),
+        (bundle.SOUNDS_FILE, "levels", None, "does not describe a square"),
         (bundle.DECODER_FILE, "waves", np.zeros((48, 3), np.float32), "waves: (48, 3) does not fit 2 inputs"),
         (bundle.DECODER_FILE, "waves", np.zeros((4, 2), np.float32), "layer 0"),
         (bundle.DECODER_FILE, "waves", None, "no tensor waves"),
     ],
 )
 def test_sounds_and_waves_that_do_not_fit_are_refused(
-    heard: Path, file: str, name: str, value: Any, message: str
+    sound_copy: Path, file: str, name: str, value: Any, message: str
 ) -> None:
-    tensors = load_file(heard / file)
+    tensors = load_file(sound_copy / file)
     tensors.pop(name)
-    save_file(tensors if value is None else {**tensors, name: value}, heard / file)
-    _rehash(heard, (*bundle.HASHED, bundle.SOUNDS_FILE))
-    assert message in _refused(heard)
+    save_file(tensors if value is None else {**tensors, name: value}, sound_copy / file)
+    _rehash(sound_copy, (*bundle.HASHED, bundle.SOUNDS_FILE))
+    assert message in _refused(sound_copy)
 
 
-def test_a_model_that_goes_by_sound_needs_the_sounds(heard: Path) -> None:
-    (heard / bundle.SOUNDS_FILE).unlink()
-    assert f"{bundle.SOUNDS_FILE}: No such file" in _refused(heard)
+def test_a_model_that_encodes_by_sound_needs_the_sounds(sound_copy: Path) -> None:
+    (sound_copy / bundle.SOUNDS_FILE).unlink()
+    assert f"{bundle.SOUNDS_FILE}: No such file" in _refused(sound_copy)
 
 
-def test_the_default_model_learned_all_parameters_and_no_preset_of_the_banks_it_is_measured_on() -> None:
+def test_the_default_model_learned_all_parameters_and_no_preset_of_its_held_out_banks() -> None:
     trained_on, aside = (set(SHIPPED.manifest.corpus[part]["banks"]) for part in ("trained_on", "kept_aside"))
     assert len(SHIPPED.decoder.layout.continuous + SHIPPED.decoder.layout.categories) == amsynth.COUNT
     assert len(aside) == 7

@@ -1,4 +1,4 @@
-"""Points to params and back: within range, exact classes, calm at borders, the same one by one as in bulk."""
+"""Points to params and back: within range, exact classes, no flips at borders, the same one by one as in bulk."""
 
 from __future__ import annotations
 
@@ -139,9 +139,9 @@ def test_an_encoder_by_sound_puts_every_patch_on_a_point_of_its_map() -> None:
 
 
 def test_a_layout_refuses_parameters_in_the_wrong_place() -> None:
-    with pytest.raises(ValueError, match="two places"):
+    with pytest.raises(ValueError, match="in the columns twice"):
         Layout(continuous=(0, 0), categories=())
-    with pytest.raises(ValueError, match="osc1_waveform is category"):
+    with pytest.raises(ValueError, match="osc1_waveform is of kind category"):
         Layout(continuous=(WAVE,), categories=())
-    with pytest.raises(ValueError, match="filter_cutoff is continuous"):
+    with pytest.raises(ValueError, match="filter_cutoff is of kind continuous"):
         Layout(continuous=(), categories=(amsynth.INDEX["filter_cutoff"],))

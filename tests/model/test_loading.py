@@ -1,4 +1,4 @@
-"""Models are read in processes of their own, whose failures are errors like any other, and which outlive nobody."""
+"""Models are read in processes of their own: their failures are ordinary errors, and they end with their reader."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ sys.stdout.buffer.write(pack(read()))
 
 
 def _begun(name: str) -> subprocess.Popen[bytes]:
-    """A process that reads a model in a copy of itself, and gives it once it is sent a line."""
+    """A process that reads a model in a fork of itself, and prints it after a line of input."""
     argv = [sys.executable, "-W", "error", "-c", BEGIN, name]
     return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 @pytest.fixture
 def damaged(tmp_path: Path) -> Path:
-    """A model whose decoder is not the one that it was made with."""
+    """A model whose decoder does not match its manifest."""
     folder = Path(shutil.copytree(resources.folder("models") / "paper", tmp_path / "copy"))
     (folder / bundle.DECODER_FILE).write_bytes(b"nothing")
     return folder
@@ -45,14 +45,14 @@ def test_a_new_process_reads_the_model() -> None:
     assert pack(loading.load("paper")) == pack(bundle.load("paper"))
 
 
-def test_a_copy_of_the_process_reads_the_model() -> None:
+def test_a_fork_of_the_process_reads_the_model() -> None:
     with _begun("timbre") as process:
         out, err = process.communicate(b"\n", LIMIT_S)
     assert (process.returncode, err) == (0, b"")
     assert out == b"begun\n" + pack(bundle.load("timbre"))
 
 
-def test_a_mistake_and_a_damaged_model_are_what_the_bundle_says(damaged: Path) -> None:
+def test_a_wrong_name_and_a_damaged_model_give_the_errors_of_the_bundle(damaged: Path) -> None:
     with pytest.raises(UserError, match=r"No model named 'papre'\. Did you mean paper\?"):
         loading.load("papre")
     with pytest.raises(bundle.BundleError) as expected:
@@ -70,11 +70,11 @@ def test_a_process_that_fails_is_an_error_of_one_line(monkeypatch: pytest.Monkey
     program = shutil.which("false")
     assert program is not None
     monkeypatch.setattr(sys, "executable", program)
-    with pytest.raises(LatentdError, match="The model paper was not loaded: the process that reads it has failed"):
+    with pytest.raises(LatentdError, match="the model paper was not loaded: the process that reads it failed"):
         loading.load("paper")
 
 
-def test_the_copy_ends_once_nobody_waits_for_it() -> None:
+def test_the_fork_ends_when_its_reader_has_ended() -> None:
     with _begun("timbre") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"

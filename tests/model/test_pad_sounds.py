@@ -1,4 +1,4 @@
-"""Sounds are found again on the pad: the nearest one, never silence."""
+"""Sounds are found on the pad: the nearest point, never a silent one."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ def _point(row: int) -> tuple[float, float]:
 
 def test_every_point_of_the_pad_is_found_by_its_own_sound() -> None:
     sounds, descriptors, pictures = _pad()
-    np.testing.assert_allclose(sounds.places(descriptors, pictures), [_point(row) for row in range(COUNT)])
+    np.testing.assert_allclose(sounds.nearest(descriptors, pictures), [_point(row) for row in range(COUNT)])
 
 
 def test_a_silent_point_is_never_chosen() -> None:
     sounds, descriptors, pictures = _pad()
     sounds.descriptors[7] = np.nan
     sounds.lufs[8] = -np.inf
-    found = sounds.places(descriptors, pictures)
+    found = sounds.nearest(descriptors, pictures)
     assert np.isfinite(found).all()
     for row in (7, 8):
         assert not (found == _point(row)).all(axis=1).any()
 
 
-def test_descriptors_beyond_their_range_count_as_its_end() -> None:
+def test_descriptors_out_of_range_are_clipped() -> None:
     sounds, descriptors, pictures = _pad()
     beyond = descriptors.copy()
     beyond[3] = [140.0, -30.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     sounds.descriptors[3] = [100.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    np.testing.assert_allclose(sounds.places(beyond[3:4], pictures[3:4])[0], _point(3))
+    np.testing.assert_allclose(sounds.nearest(beyond[3:4], pictures[3:4])[0], _point(3))
 
 
-def test_of_two_points_alike_in_timbre_the_picture_decides() -> None:
+def test_between_points_of_equal_timbre_the_spectrogram_decides() -> None:
     sounds, descriptors, pictures = _pad()
     sounds.descriptors[:] = descriptors[0]
-    found = sounds.places(descriptors[:1], pictures[11:12])
+    found = sounds.nearest(descriptors[:1], pictures[11:12])
     np.testing.assert_allclose(found[0], _point(11))
 
 

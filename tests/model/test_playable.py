@@ -29,7 +29,7 @@ def test_it_decodes_every_point_to_the_same_patch(
 
 
 @pytest.mark.parametrize(("model", "copy"), PAIRS, ids=lambda model: model.name)
-def test_its_name_place_and_landmarks_come_along_and_nothing_else(model: Playable, copy: Playable) -> None:
+def test_its_name_folder_and_landmarks_are_sent_and_nothing_else(model: Playable, copy: Playable) -> None:
     assert type(copy) is Playable
     assert (copy.name, copy.folder, copy.landmarks) == (model.name, model.folder, model.landmarks)
     assert isinstance(copy.folder, Path)

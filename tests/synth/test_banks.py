@@ -135,10 +135,10 @@ def test_written_banks_and_presets_are_read_back_the_same(content: list[tuple[st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", ": is no amSynth bank or preset file"),
+        ("", ": not an amSynth bank or preset file"),
         (SMALL.replace("\n", "\r\n"), ": Windows line ends (CRLF), which amSynth does not read. Convert it: sed -i "),
         ("amSynth1.0preset\r\n", ": Windows line ends (CRLF)"),
-        ("RIFF....", ": is no amSynth bank or preset file"),
+        ("RIFF....", ": not an amSynth bank or preset file"),
         (SMALL.replace("0.5", "0,5"), ":3: amp_attack: found '0,5', expected a number"),
         (SMALL.replace("0.5", "nan"), ":3: amp_attack: found 'nan'"),
         (SMALL.replace("0.5", "1E-5"), ":3: amp_attack: found '1E-5'"),

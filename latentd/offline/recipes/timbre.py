@@ -170,7 +170,7 @@ def _landmarks(rows: Corpus, measure: Measure, sounds: Sounds) -> Array:
     measured = measure(amsynth.to_patch(rows.params))
     points = np.full((len(rows.rows), 2), 0.5)
     audible = np.isfinite(measured.descriptors).all(axis=1)
-    points[audible] = sounds.places(measured.descriptors[audible], small(measured.mel[audible]))
+    points[audible] = sounds.nearest(measured.descriptors[audible], small(measured.mel[audible]))
     return points
 
 
