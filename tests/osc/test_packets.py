@@ -91,6 +91,10 @@ def test_extra_bytes_that_are_not_zero_are_malformed() -> None:
             read(packet)
     with pytest.raises(Malformed):
         read_untagged(struct.pack(">ff", 0.25, 0.5) + b"\0\0\0\1", "ff")
+    fresh = b"/padded\0" + XY[4:]
+    assert read(fresh + bytes(4)) == [Message("/padded", (0.25, 0.5))]  # from now on the head is known
+    with pytest.raises(Malformed):
+        read(fresh + b"\0\0\0\1")
 
 
 @pytest.mark.parametrize(
