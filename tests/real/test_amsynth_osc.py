@@ -154,6 +154,18 @@ def test_a_killed_and_restarted_synth_gets_the_whole_patch_back(host: Host, synt
     assert difference(synth, params) < 1e-4
 
 
+def test_a_synth_that_restarts_while_nothing_is_sent_gets_the_whole_patch_back(host: Host, synth: Synth) -> None:
+    params = stepped(np.random.default_rng(10))
+    host.send(params)
+    host.settle()
+    connections = host.fact("connections")
+    synth.kill()
+    synth.start()
+    host.until(lambda: host.fact("connections") > connections, "its announcement")
+    host.settle()
+    assert difference(synth, params) < 1e-4
+
+
 def test_a_stopped_synth_blocks_nothing_and_then_holds_the_newest_patch(host: Host, synth: Synth) -> None:
     rng = np.random.default_rng(19)
     host.send(stepped(rng))
