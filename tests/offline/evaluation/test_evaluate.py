@@ -112,7 +112,7 @@ def test_a_second_run_gives_the_same_and_saves_it_in_bundle_and_card(place: Path
     card = (model.folder / "README.md").read_text(encoding="utf-8")
     assert list(rows) == list(GOALS)
     assert f"(`timbre_by_sound`) | {rows['timbre_by_sound']['value']:.4g} [" in card
-    assert "![What the pad sounds like](map.png)" in card
+    assert "![The timbre of the pad](map.png)" in card
     assert (model.folder / "map.png").read_bytes().startswith(PNG)
     data = (model.folder / maps.DATA_FILE).read_bytes()
     assert model.manifest.sha256[maps.DATA_FILE] == bundle.digest(data)

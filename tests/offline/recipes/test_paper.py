@@ -232,7 +232,7 @@ def test_a_bundle_that_does_not_load_does_not_replace_an_older_one(rows: Corpus,
 
 
 def test_the_command_replaces_no_folder_that_is_not_a_model(tmp_path: Path) -> None:
-    bank = _bank(tmp_path, "a.bank", 20, 1)
+    bank = _bank(tmp_path, "a.bank", 30, 1)
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "thesis.txt").write_text("years of work")
     done = _command(str(bank), "--recipe", "paper", "--epochs", "1", "--out", str(tmp_path), "--name", "m")
