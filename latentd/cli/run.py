@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from latentd.config.config import Config, OutputName, load_config
+from latentd.daemon import session
 from latentd.daemon.log import start_log
+from latentd.daemon.session import Session
 from latentd.errors import LatentdError, UserError
 from latentd.model import loading
 
 if TYPE_CHECKING:
     from latentd.daemon.service import Service
     from latentd.model.playable import Playable
+
+
+log = logging.getLogger(__name__)
 
 
 @click.command(
@@ -42,6 +47,7 @@ Examples:
 @click.option("--output", type=click.Choice(get_args(OutputName)), help="How patches reach the synth.")
 @click.option("--listen", metavar="HOST:PORT", help="Where OSC and TUIO are received [127.0.0.1:8000]")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change one setting. May be repeated.")
+@click.option("--fresh", is_flag=True, help="Do not restore what played last: point, locks, model, freeze, wander.")
 @click.option("-v", "--verbose", is_flag=True, help="Log a summary line every second while playing.")
 def command(
     config: Path | None,
@@ -50,6 +56,7 @@ def command(
     output: str | None,
     listen: str | None,
     settings: tuple[str, ...],
+    fresh: bool,
     verbose: bool,
 ) -> None:
     """Play: move amSynth's whole sound with one point.
@@ -61,9 +68,11 @@ def command(
     with contextlib.ExitStack() as stack:
         with _all_mistakes(load):
             chosen = load()
-            read = loading.begin(chosen.model)  # forks this process, so it comes before the log's thread
+            kept = None if fresh else session.load(session.path(chosen.state_folder, chosen.address[1]))
+            # Forks this process, so it comes before the log's thread.
+            read = loading.begin(kept.plays(chosen.model) if kept else chosen.model)
             stack.callback(start_log(logging.DEBUG if verbose else logging.INFO).stop)
-            service = _opened(chosen, read)
+            service = _opened(chosen, read, kept)
         service.run()
 
 
@@ -79,7 +88,7 @@ def _all_mistakes(load: Callable[..., Config]) -> Iterator[None]:
         raise
 
 
-def _opened(chosen: Config, read: Callable[[], Playable]) -> Service:
+def _opened(chosen: Config, read: Callable[[], Playable], kept: Session | None) -> Service:
     """The daemon, ready to play."""
     from latentd.daemon.network import warn_if_alone
     from latentd.daemon.service import Service  # takes about as long as the model
@@ -87,6 +96,17 @@ def _opened(chosen: Config, read: Callable[[], Playable]) -> Service:
 
     for _, fault in alike(chosen.mappings):
         raise UserError(fault)
-    service = Service(chosen, read())
+    service = Service(chosen, _model(chosen, read, kept), kept)
     warn_if_alone(chosen.address[0], chosen.allow)
     return service
+
+
+def _model(chosen: Config, read: Callable[[], Playable], kept: Session | None) -> Playable:
+    """The model that played last, or the configured one where that is gone."""
+    try:
+        return read()
+    except LatentdError as error:
+        if kept is None or kept.plays(chosen.model) == chosen.model:
+            raise
+        log.warning("the model that played last: %s. Playing %s", error, chosen.model)
+        return loading.load(chosen.model)

@@ -19,6 +19,9 @@ from latentd.daemon.engine import Engine
 from latentd.daemon.intervals import AtMostEvery
 from latentd.daemon.network import Sender
 from latentd.daemon.poller import Poller
+from latentd.daemon.session import Session
+from latentd.daemon.session import path as session_file
+from latentd.daemon.session_keeper import SessionKeeper, restore
 from latentd.daemon.status_report import StatusReport
 from latentd.daemon.subscribers import Feedback
 from latentd.daemon.synth_link import SynthLink
@@ -54,8 +57,9 @@ class Service:
         LatentdError: something that it needs cannot be opened; whatever was opened is closed again.
     """
 
-    def __init__(self, config: Config, model: Playable) -> None:
+    def __init__(self, config: Config, model: Playable, session: Session | None = None) -> None:
         self.config = config
+        self._restored = session
         self.status = Status()
         self._stopping = False
         self._tick_clock, self._keep_warm, self._collector = TickClock(), KeepWarm(), Collector()
@@ -93,6 +97,10 @@ class Service:
         self._report = StatusReport(
             config, self._datagrams, self.engine, self.link, self._control.landmarks, self._alsa_in
         )
+        file = session_file(config.state_folder, config.address[1])
+        self._session = SessionKeeper(file, config.model, self.background)
+        if self._restored is not None:
+            restore(self._restored, self.engine, time.monotonic())
         self._poller = stack.enter_context(Poller())
 
     def run(self) -> None:
@@ -103,6 +111,7 @@ class Service:
                 self._turn()
             self._keep_warm.rest()
             systemd.stopping()
+            self._session.finish(self.engine)
         log.info("stopped")
 
     def _start(self, wakeup: socket.socket) -> None:
@@ -154,7 +163,8 @@ class Service:
             tick = self._tick(now)
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
-        self._deadlines = (tick, link, alsa, feedback, self._watchdog.poll(now), self._keep_warm.due(now))
+        session = self._session.step(self.engine, now)
+        self._deadlines = (tick, link, alsa, feedback, session, self._watchdog.poll(now), self._keep_warm.due(now))
         if self._report.asked:
             self._report.answer(now, tick is None)
         if self.engine.inputs.clipped:
@@ -257,6 +267,8 @@ class Service:
         host, port = self.config.address
         log.info("latentd %s: model %s, OSC on %s:%d", __version__, self.engine.model.name, host, port)
         log.info("mappings in use: %s", ", ".join(self.config.mappings) or "none")
+        if self._restored is not None:
+            log.info("restored what played last: %s. `latentd run --fresh` starts without it", self._restored)
         self._log_output()
 
     def _log_output(self) -> None:

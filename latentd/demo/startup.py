@@ -175,7 +175,17 @@ def _start_daemon(
         "jack.client": name,
         "jack.playback": f"{synth}:midi_in",
     }
-    argv = [sys.executable, "-m", "latentd", "run", "--output", "auto", "--listen", f"{options.host}:{options.port}"]
+    argv = [
+        sys.executable,
+        "-m",
+        "latentd",
+        "run",
+        "--fresh",
+        "--output",
+        "auto",
+        "--listen",
+        f"{options.host}:{options.port}",
+    ]
     for file in (*options.config.mappings, mapping):
         argv += ["--mapping", str(file)]
     for key, value in settings.items():

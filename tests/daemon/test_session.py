@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from latentd.daemon import session
+from latentd.daemon import session, session_keeper
 from latentd.daemon.background import Background
 from latentd.daemon.engine import Engine
-from latentd.daemon.session import Session, SessionKeeper
+from latentd.daemon.session import Session
+from latentd.daemon.session_keeper import SessionKeeper
 from latentd.instrument.motion import Wander
 from latentd.synth.amsynth import INDEX
 from latentd.system import files
@@ -63,7 +64,7 @@ def test_what_is_kept_is_restored(file: Path) -> None:
     assert set(found.held) == {"master_vol", "reverb_wet"}
 
     again = new_engine()
-    session.restore(found, again, 0.0)
+    session_keeper.restore(found, again, 0.0)
     again.tick(0.0)
     assert again.xy == (0.25, 0.75)
     assert again.shaping.own_values() == engine.shaping.own_values()
@@ -84,7 +85,7 @@ def test_a_walk_goes_on_from_where_it_began(file: Path) -> None:
     assert found is not None
     assert (found.xy, found.wander) == ((0.25, 0.75), True)
     again = new_engine()
-    session.restore(found, again, 100.0)
+    session_keeper.restore(found, again, 100.0)
     assert isinstance(again.motion, Wander)
 
 
