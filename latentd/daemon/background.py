@@ -1,4 +1,4 @@
-"""One worker thread for what may take time: file writes, model loading. Its results come back through one door."""
+"""One worker thread for what may take time, such as file writes. Its results come back through `collect`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ log = logging.getLogger(__name__)
 Job = Callable[[], Any]
 Then = Callable[[Any], None]
 
-# More jobs than this at once means that a disk hangs: further ones are refused, the instrument plays on.
-_MOST = 64
+# More jobs than this at once mean that a disk hangs: further ones are refused, and the instrument plays on.
+_MAX_JOBS = 64
 
 
 class Background:
-    """Runs jobs in order in one thread; `collect` runs what follows them on the caller's thread.
+    """Runs jobs in order in one thread; `collect` calls each job's `then` with its result on the caller's thread.
 
-    A job that raises hands its exception to `then` as the result.
+    The result of a job that raises is its exception.
     """
 
     def __init__(self) -> None:
-        self._jobs: queue.Queue[tuple[Job, Then] | None] = queue.Queue(_MOST)
+        self._jobs: queue.Queue[tuple[Job, Then] | None] = queue.Queue(_MAX_JOBS)
         self._results: queue.SimpleQueue[tuple[Then, Any]] = queue.SimpleQueue()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._work, name="latentd-background", daemon=True)
@@ -37,7 +37,7 @@ class Background:
         return self._wake
 
     def submit(self, job: Job, then: Then) -> bool:
-        """Queue a job; False when too many wait already."""
+        """Queue a job; False if too many wait already."""
         try:
             self._jobs.put_nowait((job, then))
         except queue.Full:
@@ -45,7 +45,7 @@ class Background:
         return True
 
     def collect(self) -> None:
-        """Run the follow-up of every finished job."""
+        """Call `then` for every finished job."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake)
         while not self._results.empty():
@@ -53,11 +53,11 @@ class Background:
             try:
                 then(result)
             except BaseException:
-                os.eventfd_write(self._wake, 1)  # a bug in one follow-up must not leave the others lying
+                os.eventfd_write(self._wake, 1)  # a bug in one must not hold back the others
                 raise
 
     def close(self, limit_s: float = 2.0) -> None:
-        """Finish what is queued, for at most `limit_s`, then end."""
+        """Finish the queued jobs, for at most `limit_s`, then end."""
         with contextlib.suppress(queue.Full):
             self._jobs.put_nowait(None)
         self._thread.join(limit_s)
@@ -71,7 +71,7 @@ class Background:
             job, then = item
             try:
                 result = job()
-            except Exception as error:  # whatever it was, the engine's side decides what it means
+            except Exception as error:  # the engine's side decides what it means
                 result = error
             self._results.put((then, result))
             os.eventfd_write(self._wake, 1)

@@ -1,4 +1,4 @@
-"""The UDP socket that everything which speaks OSC to the daemon shares: controllers, clients and the synth."""
+"""The UDP socket that controllers, clients and the synth share."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Dispatch = Callable[[packets.Message, Sender, float], object]  # message, sender
 
 
 class Datagrams:
-    """Reads what arrives, and sends. Nothing here waits.
+    """Reads what arrives, passes on its messages, and sends. Nothing here waits.
 
     Args:
         address: where to listen.
         networks: `allow:` of the configuration; this machine is always allowed.
         counters: count every loss.
-        dispatch: takes each message that can be read.
+        dispatch: called with each message that can be read.
 
     Attributes:
         monitors: the clients that get copies of what arrives.
@@ -42,9 +42,9 @@ class Datagrams:
         self._allowed = Allowed(networks)
         self._counters = counters
         self._dispatch = dispatch
-        # A fresh buffer of this size for each datagram would have the heap grow and shrink with every one.
+        # A new buffer of this size for each datagram would make the heap grow and shrink every time.
         self._room = memoryview(bytearray(_LARGEST))
-        self._last = b""  # the last one of the usual size that could be read
+        self._last = b""  # the last readable one of the usual size
         self.monitors = Monitors(self.send)
         self._socket = listen(address)
 
@@ -59,7 +59,7 @@ class Datagrams:
         return self._socket.fileno()
 
     def read(self, now: float) -> None:
-        """Read what waits, up to the limits of a turn, and dispatch its messages."""
+        """Read what waits, up to the limits of a turn, and dispatch the messages."""
         receive, room, counters = self._socket.recvfrom_into, self._room, self._counters
         enough = now + _READING_S
         for _ in range(_DATAGRAMS_A_TURN):
@@ -90,7 +90,7 @@ class Datagrams:
                 return  # what waits is read in the next turn, after the tick
 
     def rehearse(self) -> None:
-        """Take the last datagram apart once more, to keep that code warm: see `KeepWarm`."""
+        """Parse the last datagram once more, to keep that code warm: see `KeepWarm`."""
         with contextlib.suppress(packets.Malformed):
             packets.read(self._last)
 
@@ -98,7 +98,7 @@ class Datagrams:
         """Send one datagram, or lose it: nothing waits for a peer.
 
         Raises:
-            OSError: nobody listens there, or it cannot be reached (never because a buffer is full).
+            OSError: no program listens there, or it cannot be reached (never because a buffer is full).
         """
         try:
             self._socket.sendto(packet, address)

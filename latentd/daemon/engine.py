@@ -18,8 +18,8 @@ from latentd.status import Status
 from latentd.synth.amsynth import Array, to_patch
 from latentd.system.keep_warm import WARM_S
 
-# The pad's point is followed at this interval while something other than a hand moves it. Ramps smooth what is between.
-# Slower than a hand's, because it may go on for months and amSynth 1.13 never frees 32 bytes of each patch it is told.
+# The interval of ticks while something other than a hand moves the point. Ramps smooth what is between. Slower than for
+# a hand, because it may go on for months and amSynth 1.13 never frees 32 bytes of each patch that it loads.
 _MOTION_S = 0.02
 
 
@@ -41,8 +41,8 @@ class Engine:
         self.status = status
         self.frozen = False
         self.motion: PointMotion | None = None
-        self.recording: Recording | None = None  # the recording under way
-        self.xy: XY | None = None  # None until somebody points somewhere
+        self.recording: Recording | None = None  # what is being recorded
+        self.xy: XY | None = None  # None before the first point
         self.point_t: float | None = None  # arrival of the newest point not yet answered by an output
         self._own_point: Point | None = None
         self._settings = shaping
@@ -56,7 +56,7 @@ class Engine:
         self.use_model(model)
 
     def tick(self, now: float) -> float | None:
-        """Answer the newest input. Returns when the next tick is due without any; None when all rests."""
+        """Answer the newest input. Returns when the next tick is due without new input; None at rest."""
         self._ticked = now
         self.catch_up(now)
         if self.xy is None:
@@ -89,7 +89,7 @@ class Engine:
         moved = self.gesture.step(points, now)
         if moved:
             self.motion = None
-            self.status.counters.used += bool(points)  # without one the filter closes in on the last
+            self.status.counters.used += bool(points)  # without points the filter still closes in on the last one
         if self.motion is not None:
             xy = self.motion.at(now)
             self._still = self.motion.done(now)
@@ -105,7 +105,7 @@ class Engine:
             self.recording.add(self.xy, now)
 
     def _decode(self, xy: XY, now: float) -> list[float]:
-        """Pad and decoder: the patch wanted here. At rest without the switches' hysteresis: the plain decoded patch."""
+        """Pad and decoder: the patch for this point; at rest without the switches' hysteresis."""
         if self._target is None or self._decoded != (xy, self._still) or now >= self._decoded_t + WARM_S:
             self._decoded_t = now
             held = None if self._still else self.shaping.held
@@ -118,7 +118,7 @@ class Engine:
         return self._target
 
     def next_tick(self, now: float) -> float | None:
-        """When the next tick is due without input; None when all rests."""
+        """When the next tick is due without new input; None at rest."""
         wakes = [self.inputs.due(), self.shaping.next_step()]
         if self._own_point is not None:
             wakes.append(now)
@@ -129,7 +129,7 @@ class Engine:
         return min((t for t in wakes if t is not None), default=None)
 
     def receive(self, point: Point) -> None:
-        """The newest point of the control interface, for the next tick."""
+        """Take a point of the control interface; the next tick answers the newest."""
         if (before := self._own_point) is not None:
             self.status.counters.superseded += 1
             x, y = (old if new is None else new for old, new in ((before.x, point.x), (before.y, point.y)))
@@ -144,7 +144,7 @@ class Engine:
         self.shaping.use_categories(model.decoder.categories)
 
     def use_output(self, output: Output) -> None:
-        """Play into another output, which is told everything at once; locks and tweaks stay."""
+        """Play into another output, which is sent everything at once; locks and tweaks stay."""
         own = self.shaping.own_values()
         self.output = output
         self.shaping = self._new_shaping()
@@ -176,12 +176,12 @@ class Engine:
         self.gesture.settle_at(self.xy if self.xy is not None else motion.at(now), now)
 
     def patch(self) -> Array | None:
-        """What the synth has been told, in its own units (41,); None before the first point.
+        """What has been sent to the synth, in its own units (41,); None before the first point.
 
-        A parameter that it has not been told (no CC reaches it, or the budget holds it back) is as it would be told.
+        A parameter that has not been sent (no CC reaches it, or the budget holds it back) is as it would be sent.
         """
         value = self.shaping.value
         if value is None:
             return None
-        told = self.shaping.params
-        return to_patch(np.where(np.isnan(told), value, told))
+        sent = self.shaping.params
+        return to_patch(np.where(np.isnan(sent), value, sent))

@@ -1,4 +1,4 @@
-"""Copies of what arrives for those who asked with `/latentd/monitor 1`; nothing is done while nobody did."""
+"""Copies of what arrives, for clients that asked with `/latentd/monitor 1`; without any nothing is done."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from latentd.daemon.network import Sender
 from latentd.osc import packets
 
 ADDRESS = "/latentd/monitor"
-# Who does not ask again in this time is forgotten.
+# A client that does not ask again in this time is forgotten.
 LASTS_S = 10.0
 MOST_A_SECOND = 200
 MAX_MONITORS = 4
-# Longer datagrams are copied up to here: enough to see whose they are.
+# Of longer datagrams only the start is copied: enough to see what they are.
 LONGEST = 8192
-_CUT = 64
-# Questions that move nothing, and what amSynth acknowledges: with them in between one sees nothing else.
-_UNINTERESTING = tuple(f"{a}\0".encode() for a in (ADDRESS, "/latentd/status", "/latentd/ping", "/reply"))
+_START = 64
+# Requests that move nothing, and what amSynth acknowledges: they would hide everything else.
+_IGNORED = tuple(f"{a}\0".encode() for a in (ADDRESS, "/latentd/status", "/latentd/ping", "/reply"))
 
 
 class Monitors:
-    """Runs on the engine's thread.
+    """The clients that get copies. Runs on the engine's thread.
 
     A copy is `/latentd/monitor ssbi`: kind (`osc`, `refused`, `long` or `midi`), where it came from (`HOST:PORT`, or
-    the name of a MIDI port), the bytes (nil where there are none), and how many copies the limit of a second has
+    the name of a MIDI port), the bytes (nil where there are none), and how many copies the limit a second has
     withheld so far.
 
     Args:
         send: takes one OSC packet and an address.
 
     Attributes:
-        any: somebody asked; to be looked at before anything else is called.
+        any: there is a client; check it before calling anything else.
     """
 
     def __init__(self, send: Callable[[bytes, Sender], None]) -> None:
@@ -43,7 +43,7 @@ class Monitors:
         self._withheld = 0
 
     def subscribe(self, sender: Sender, on: bool, now: float) -> None:
-        """Begin, renew or end copying to `sender`; of too many the oldest is forgotten."""
+        """Start, renew or end copying to `sender`; of too many the oldest is forgotten."""
         self._until.pop(sender, None)
         if on:
             if len(self._until) >= MAX_MONITORS:
@@ -52,14 +52,14 @@ class Monitors:
         self.any = bool(self._until)
 
     def datagram(self, data: bytes, sender: Sender, allowed: bool, now: float) -> None:
-        """One datagram as it came in; `allowed` tells whether it was looked at."""
-        if data.startswith(_UNINTERESTING):
+        """Copy one datagram as it arrived; `allowed`: it was not refused."""
+        if data.startswith(_IGNORED):
             return
         kind = "refused" if not allowed else "long" if len(data) > LONGEST else "osc"
-        self._copy(kind, f"{sender[0]}:{sender[1]}", data[:_CUT] if len(data) > LONGEST else data, now)
+        self._copy(kind, f"{sender[0]}:{sender[1]}", data[:_START] if len(data) > LONGEST else data, now)
 
     def midi(self, data: bytes, port: str, now: float) -> None:
-        """MIDI bytes as they came in."""
+        """Copy MIDI bytes as they arrived."""
         self._copy("midi", port, data[:LONGEST], now)
 
     def _copy(self, kind: str, source: str, data: bytes, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Where the daemon listens, who may speak to it, and who wants to hear from it."""
+"""Where the daemon listens, and which hosts may send to it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import contextlib
 import errno
 import ipaddress
 import logging
-import math
 import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from latentd.daemon.intervals import AtMostEvery
 from latentd.errors import LatentdError, UserError
 from latentd.system import port_owner
 
-# Verdicts and subscribers are remembered for so many hosts; a hostile network cannot make either grow.
-_MOST_HOSTS = 256
+# Decisions are remembered for so many hosts; a hostile network cannot make them grow.
+_MAX_HOSTS = 256
 _RECEIVE_BUFFER = 1 << 20
 _REFUSED_S = 60.0
 
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 
 def listen(address: Sender) -> socket.socket:
-    """A UDP socket for everything that speaks OSC to us; it does not block.
+    """A UDP socket for everything that sends OSC to us; it does not block.
 
     Raises:
-        LatentdError: somebody listens there already.
-        UserError: it is no address of this machine.
+        LatentdError: another program listens there.
+        UserError: it is not an address of this machine.
     """
     listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     listening.setblocking(False)
@@ -55,22 +55,21 @@ class Allowed:
         self._listed = tuple(networks)
         self._networks = [ipaddress.ip_network(n, strict=False) for n in ("127.0.0.0/8", *networks)]
         self._known: dict[str, bool] = {}
-        self._said = -math.inf
+        self._limit = AtMostEvery(_REFUSED_S)
 
     def __contains__(self, host: str) -> bool:
-        verdict = self._known.get(host)
-        if verdict is None:
+        allowed = self._known.get(host)
+        if allowed is None:
             address = ipaddress.ip_address(host)
-            verdict = any(address in network for network in self._networks)
-            if len(self._known) >= _MOST_HOSTS:
+            allowed = any(address in network for network in self._networks)
+            if len(self._known) >= _MAX_HOSTS:
                 self._known.clear()
-            self._known[host] = verdict
-        return verdict
+            self._known[host] = allowed
+        return allowed
 
     def log_refused(self, host: str, now: float) -> None:
         """Log who was refused, at most once a minute: a phone that is refused looks just like one that is off."""
-        if now - self._said >= _REFUSED_S:
-            self._said = now
+        if self._limit.allows(now):
             wanted = ", ".join((*self._listed, network_of(host)))
             log.warning("%s is refused: not in `allow:`. Accept its network with --set 'allow=[%s]'", host, wanted)
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_INPUT = TickState.INPUT  # an attribute of an Enum costs 0.1 us on Python 3.11
+_INPUT = TickState.INPUT  # an Enum's attribute costs 0.1 us on Python 3.11
 # Without any event the loop wakes this often.
 _IDLE_S = 30.0
 # After a bug in a turn the next one waits this long.
@@ -88,7 +88,7 @@ class Service:
         if self._alsa_in is not None:
             stack.callback(self._alsa_in.close)
         settings = {mapping.name: mapping.gesture for mapping in mappings}
-        settings["latentd"] = GestureSettings(filter=None, retake=0.0)  # the control interface is obeyed to the digit
+        settings["latentd"] = GestureSettings(filter=None, retake=0.0)  # the control interface is followed exactly
         inputs, gesture = Inputs(mappings, self.status.counters), Gesture(settings)
         self.engine = Engine(inputs, gesture, model, config.shaping, self.link.output, self.status)
         self.feedback = Feedback(self._datagrams.send, config.feedback_port)
@@ -122,7 +122,7 @@ class Service:
             self._poller.watch(self._alsa_in.fileno(), self._on_alsa)
         self._log_start()
         systemd.ready()
-        self._deadlines = (time.monotonic(),)  # the first turn waits for nobody: ports open, the watchdog is fed
+        self._deadlines = (time.monotonic(),)  # the first turn does not wait: ports open, the watchdog is fed
 
     def _turn(self) -> None:
         """Wait for input or the next deadline, take what came, answer the newest."""
@@ -153,7 +153,7 @@ class Service:
     # -- the end of a turn: answer ----------------------------------------------------------------
 
     def _answer(self, now: float) -> None:
-        """Let every part do what is due at `now`, and learn when each wants to be called again."""
+        """Let every part do what is due at `now`, and collect when each wants to be called again."""
         tick = self._tick(now)  # before all else: nothing stands between a point and the synth
         link = self.link.poll(now)
         if self.link.output is not self.engine.output:
@@ -249,7 +249,7 @@ class Service:
         self._report.ask(sender)
 
     def panic(self, now: float) -> None:
-        """Silence: end every note on every channel, and send the synth its whole patch again.
+        """Silence: release every note on every channel, and send the synth its whole patch again.
 
         Raises:
             LatentdError: no output that carries notes reaches the synth now.

@@ -1,4 +1,4 @@
-"""Who is told where the point is, and how often."""
+"""Which hosts are sent the point, and how often."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_HOSTS = 256
 
 
 class Feedback:
-    """Tells subscribers where the point is, at most 30 times a second and only when it moved.
+    """Sends the point to subscribers, at most 30 times a second and only when it has moved.
 
     Args:
         send: takes one OSC packet and an address.
@@ -25,27 +25,27 @@ class Feedback:
         self._send = send
         self._port = port
         self._hosts: dict[str, None] = {}
-        self._told: XY | None = None
-        self._t = -_FEEDBACK_S
+        self._sent: XY | None = None  # None: a subscriber has not been sent any point yet
+        self._sent_t = -_FEEDBACK_S
 
     def subscribe(self, host: str, on: bool) -> None:
-        """Begin or end telling `host`; a new one is told at once."""
+        """Start or end sending to `host`; a new one is sent the point at once."""
         self._hosts.pop(host, None)
         if on:
             if len(self._hosts) >= MAX_HOSTS:
                 self._hosts.pop(next(iter(self._hosts)))
             self._hosts[host] = None
-            self._told = None
+            self._sent = None
 
     def step(self, xy: XY | None, now: float) -> float | None:
-        """Tell where the point is; returns when to call again, None when there is nothing left to tell."""
-        if not self._hosts or xy is None or xy == self._told:
+        """Send the point if it is due. Returns when to call again (monotonic s); None when nothing is left to send."""
+        if not self._hosts or xy is None or xy == self._sent:
             return None
-        if now < self._t + _FEEDBACK_S:
-            return self._t + _FEEDBACK_S
-        self._told, self._t = xy, now
+        if now < self._sent_t + _FEEDBACK_S:
+            return self._sent_t + _FEEDBACK_S
+        self._sent, self._sent_t = xy, now
         packet = packets.write("/latentd/xy", *xy)
         for host in self._hosts:
-            with contextlib.suppress(OSError):  # its network is gone; it hears again once that is back
+            with contextlib.suppress(OSError):  # its network is gone; it is sent the point again once that is back
                 self._send(packet, (host, self._port))
         return None

@@ -11,7 +11,7 @@ import socket
 
 
 def ready() -> None:
-    """Start-up is over: what waits for the daemon (`Type=notify`) may go on."""
+    """Start-up is over: units that wait for the daemon (`Type=notify`) may start."""
     _send("READY=1")
 
 
@@ -66,4 +66,4 @@ def _send(message: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.sendto(message.encode("utf-8", "replace"), socket.MSG_DONTWAIT, address)
     except OSError:
-        pass  # its queue is full or it is gone: the next message tells as much
+        pass  # its queue is full or it is gone; nothing depends on this message

@@ -20,7 +20,7 @@ class TickState(Enum):
     RESTING = "nothing: there is none"
 
 
-# An attribute of an Enum costs 0.1 us on Python 3.11, ten times as much as a name of the module.
+# An Enum's attribute costs 0.1 us on Python 3.11, ten times as much as a global.
 _INPUT, _MOVING, _RESTING = TickState
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from latentd.errors import UserError
 from latentd.instrument.pad import XY
 
-# Comparing two names takes up to 0.2 ms, and a whole point may wait for the answer to a misspelled one.
+# Comparing two names takes up to 0.2 ms, and a point waits while a misspelled one is answered.
 _MAX_COMPARED = 12
 
 

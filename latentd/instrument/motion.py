@@ -1,4 +1,4 @@
-"""What moves the point without a hand: a glide, a walk, a recorded gesture played back. Pure."""
+"""What moves the point without a hand: a glide, wandering, a recorded gesture played back. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Glide:
 
 
 class PointMotion(Protocol):
-    """Something that moves the pad's point without a hand: a glide, a wandering, a played-back gesture."""
+    """Something that moves the pad's point without a hand."""
 
     def at(self, now: float) -> XY:
         """The point at monotonic time `now`."""
@@ -47,7 +47,7 @@ class PointMotion(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wander:
-    """An endless slow walk over the whole pad, beginning at `start`: two sines whose periods never meet."""
+    """An endless slow walk over the whole pad from `start` on: a sine for each axis, with periods that never align."""
 
     start: XY
     start_s: float
@@ -68,7 +68,7 @@ class Wander:
         return 0.5 + self.reach * math.sin(phase + 2.0 * math.pi * t / self.periods_s[i])
 
 
-# A recording ends by itself here: 20 minutes of 50 points a second, about 6 MB.
+# A recording stops by itself here: 20 minutes of 50 points a second, about 6 MB.
 MAX_RECORDED = 60_000
 
 

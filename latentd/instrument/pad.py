@@ -1,4 +1,4 @@
-"""The pad: from a pad point (x right, y up, 0..1) to latent z and back, landmarks, and glides between points. Pure."""
+"""The pad: from a pad point (x right, y up, 0..1) to latent z and back, and the model's landmarks. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def clip(value: float) -> float:
 
 
 class Pad:
-    """A latent box laid under the pad, and the named points on it.
+    """The latent box under the pad, and the model's named points on it.
 
     Args:
         box: (2, 2) latent coordinates `[[z0_low, z1_low], [z0_high, z1_high]]` of the pad's corners (0, 0) and (1, 1).

@@ -1,4 +1,4 @@
-"""What goes in and what comes out: a `Point` from an input, a `Change` of one parameter for an output."""
+"""What comes in and what goes out: a `Point` from an input, a `Change` of one parameter for an output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Point(NamedTuple):
     """The newest position of one source, in the source's own range (`gesture` brings it to the pad's 0..1).
 
     Attributes:
-        x, y: position; None while that axis has not been heard yet. For a relative source the sum of the
+        x, y: position; None while the source has not sent that axis yet. For a relative source the sum of the
             movements since the point was last taken.
         touch: True on, False off, None when the source has no touch.
         source: the name of the mapping that understood the message.

@@ -1,4 +1,4 @@
-"""How many messages may go out: a token bucket. Pure, and without numpy: the JACK port's process counts with it."""
+"""How many messages may be sent: a token bucket. Pure, and without numpy: the JACK port's process uses it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _PATCH = 41  # messages: a whole patch may go at once
 
 
 class Budget:
-    """At most `per_s` messages in any second: a bucket whose size and refill together never exceed it.
+    """At most `per_s` messages in any second: the bucket's size and its refill together never exceed that.
 
     The bucket holds a tenth of a second's messages, at least one and at most a whole patch.
     """

@@ -1,4 +1,4 @@
-"""From the decoder's wish to what the synth is told: locks, ramps, calm switches, dead band, budget, order. Pure."""
+"""From the decoded patch to what is sent: locks, ramps, calm switches, dead band, budget, order. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from latentd.instrument.rate_limit import Budget
 from latentd.schema.documents import Strict
 from latentd.synth.amsynth import COUNT, INDEX, NAMES, PARAMETERS, PARAMS_STEP, STEPPED, Array, Motion
 
-_change = functools.partial(tuple.__new__, Change)  # a third of what Change(...) costs
+_change = functools.partial(tuple.__new__, Change)  # costs a third of Change(...)
 
-# How loudly a parameter speaks, for the order within a tick. Measured on real patches: the timbre descriptors move most
+# How audible a parameter is, for the order within a tick. Measured on real patches: the timbre descriptors change most
 # with cutoff, filter type, envelope amount, resonance and the waveforms, least with reverb, release and detune.
 _AUDIBLE = {
     "filter_cutoff": 8.0, "filter_type": 8.0, "osc1_waveform": 7.0, "osc2_waveform": 6.0, "osc2_range": 6.0,
@@ -30,16 +30,16 @@ _AUDIBLE = {
 }  # fmt: skip
 _WEIGHT = [_AUDIBLE.get(name, 1.0) for name in NAMES]
 
-# The longest step of time that a ramp takes at once: after a stall the sound catches up, it does not jump.
+# The longest time that one step of a ramp covers: after a stall the sound catches up without a jump.
 _LONGEST_STEP_S = 0.02
 # A value may jitter by this part of the output's resolution beyond the rounding border without being sent again.
 _DEAD_BAND = 0.1
-# The rate of a parameter that needs no ramp: all of its range within a nanosecond.
+# The rate of a parameter that needs no ramp: its whole range within a nanosecond.
 JUMP = 1e9
 # While the point moves, smaller changes than this are not worth a message even where the output could express them:
 # 2 cents of cutoff. At rest the output's own resolution counts.
 _MOVING_BAND = 2e-4
-# Outputs finer than this are told the value itself, coarser ones the value that they can hold.
+# Outputs finer than this get the value itself, coarser ones the nearest value that they can hold.
 _FINE = 1e-4
 
 
@@ -82,9 +82,9 @@ def rates(settings: ShapingSettings) -> Array:
 
 
 class Shaping:
-    """Moves what the synth holds towards what the decoder wants.
+    """Moves what the synth holds towards the decoded patch.
 
-    It works on plain lists: for 41 numbers that is quicker than numpy, above all after a rest, when the first point of
+    It works on plain lists: for 41 numbers that is faster than numpy, above all after a rest, when the first point of
     a gesture finds the processor's caches cold.
 
     Args:
@@ -113,7 +113,7 @@ class Shaping:
         still = np.where(STEPPED, 1e-9, np.where(coarse, resolution * 0.5, resolution))
         self._moving_band: list[float] = moving.tolist()
         self._still_band: list[float] = still.tolist()
-        # What is told is a multiple of this; 0.0: the value as it is.
+        # What is sent is a multiple of this; 0.0: the value as it is.
         self._grain: list[float] = np.where(coarse & ~STEPPED, resolution, 0.0).tolist()
         self._reachable: list[int] = np.flatnonzero(reachable).tolist()
         self._ramps = [(i, rate) for i, rate in enumerate(rates(settings).tolist()) if not STEPPED[i]]
@@ -121,7 +121,7 @@ class Shaping:
         self.use_categories(categories)
         per_s = settings.budget_per_s if settings.budget_per_s is not None else budget_per_s
         self._budget = Budget(per_s)
-        # Locked and tweaked values; None: where the first step puts it.
+        # Locked and tweaked values; None: wherever the first step puts it.
         self._own: dict[int, float | None] = dict.fromkeys(INDEX[name] for name in settings.lock)
         self._value: list[float] | None = None  # where the ramps are
         self._sent = [math.nan] * COUNT
@@ -133,7 +133,7 @@ class Shaping:
         self._next: float | None = None
 
     def use_categories(self, categories: Sequence[int]) -> None:
-        """`held` speaks of these from now on: another model may choose among others."""
+        """`held` lists these from now on: another model may have other categories."""
         self._categories = [(i, float(PARAMS_STEP[i])) for i in categories]
 
     @property
@@ -144,12 +144,12 @@ class Shaping:
 
     @property
     def params(self) -> Array:
-        """What the synth has been told so far (41,), params; NaN where nothing was sent yet."""
+        """What has been sent so far (41,), params; NaN where nothing was sent yet."""
         return np.array(self._sent)
 
     @property
     def value(self) -> Array | None:
-        """Where everything is by now (41,), params, whether the synth was told or not; None before the first step."""
+        """Where every parameter is by now (41,), params, sent or not; None before the first step."""
         return None if self._value is None else np.array(self._value)
 
     @property
@@ -158,7 +158,7 @@ class Shaping:
         return {NAMES[i]: own for i, own in sorted(self._own.items()) if own is not None}
 
     def own_values(self) -> dict[int, float | None]:
-        """The same by index, params; None where the first step is to lock it."""
+        """The same by index, params; None where the first step will lock it."""
         return dict(self._own)
 
     def take_own(self, values: dict[int, float | None]) -> None:
@@ -175,7 +175,7 @@ class Shaping:
             self._own[index] = min(max(value, 0.0), 1.0)
 
     def lock(self, index: int) -> None:
-        """Hold a parameter where it is; before the first step, where the first step puts it."""
+        """Hold a parameter where it is; before the first step, wherever that puts it."""
         self._own[index] = None if self._value is None else self._value[index]
 
     def note_on(self) -> None:
@@ -186,12 +186,12 @@ class Shaping:
         """One step towards `target` (41,) params, STEPS parameters unrounded.
 
         Args:
-            target: the decoder's wish, 0..1.
-            still: the input stopped: settle at exactly the decoded patch, without hysteresis.
+            target: the decoded patch, 0..1.
+            still: the input has stopped: settle at exactly the decoded patch, without hysteresis.
             now: monotonic seconds.
 
         Returns:
-            The changes to send now, audible first. `next_step` says when to call again.
+            The changes to send now, the most audible first. `next_step` says when to call again.
         """
         goal = list(target)
         for index, own in self._own.items():
@@ -210,11 +210,11 @@ class Shaping:
         return changes
 
     def next_step(self) -> float | None:
-        """When `step` wants to be called again; None once everything is sent."""
+        """When to call `step` again; None once everything is sent."""
         return self._next
 
     def _first(self, goal: list[float], now: float) -> list[float]:
-        """Nothing is known of the synth: everything starts where the decoder wants it."""
+        """Nothing is known of the synth: everything starts at the decoded patch."""
         value = goal.copy()
         for i, step in self._switches:
             value[i] = math.floor(goal[i] / step + 0.5) * step
@@ -223,7 +223,7 @@ class Shaping:
         return value
 
     def _lock_at(self, value: list[float]) -> None:
-        """What was locked before anything was known stays here."""
+        """What was locked before the first step stays at these values."""
         for index, own in self._own.items():
             if own is None:
                 self._own[index] = value[index]
@@ -247,29 +247,29 @@ class Shaping:
         return waits
 
     def _ramp(self, goal: list[float], value: list[float], elapsed: float) -> bool:
-        """Move the other parameters, each as far as its rate allows; True once all are where they shall be."""
+        """Move the other parameters, each as far as its rate allows; True once all have arrived."""
         arrived = True
         for i, rate in self._ramps:
-            way = goal[i] - value[i]
-            if not way:
+            distance = goal[i] - value[i]
+            if not distance:
                 continue
             reach = rate * elapsed
-            if -reach <= way <= reach:
+            if -reach <= distance <= reach:
                 value[i] = goal[i]
             else:
-                value[i] += reach if way > 0.0 else -reach
+                value[i] += reach if distance > 0.0 else -reach
                 arrived = False
         return arrived
 
     def _due(self, value: list[float], still: bool, now: float) -> list[Change]:
-        """What differs from what the synth was told, most audible first, as much as the budget allows."""
+        """What differs from what was sent, the most audible first, as much as the budget allows."""
         sent, band = self._sent, self._still_band if still else self._moving_band
         due: list[tuple[float, int]] = []
         for i in self._reachable:
             distance = abs(value[i] - sent[i])
             if distance <= band[i]:
                 continue
-            # NaN: the synth was never told.
+            # NaN: never sent.
             due.append((-_WEIGHT[i] * (distance if distance == distance else 1.0), i))
         if not due:
             self.withheld = 0
@@ -279,9 +279,9 @@ class Shaping:
         due.sort()
         changes = []
         for _, i in due[:free]:
-            grain = self._grain[i]  # told is the nearest value that the output can hold
-            sent[i] = told = math.floor(value[i] / grain + 0.5) * grain if grain else value[i]
-            changes.append(_change((i, told)))
+            grain = self._grain[i]
+            sent[i] = nearest = math.floor(value[i] / grain + 0.5) * grain if grain else value[i]
+            changes.append(_change((i, nearest)))
         self._budget.spend(len(changes))
         return changes
 

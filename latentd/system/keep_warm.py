@@ -14,11 +14,11 @@ import os
 from collections.abc import Iterator
 from enum import Enum
 
-# A path through the code that was not taken for longer than this is no longer in the processor's caches.
+# Code that has not run for longer than this is no longer in the processor's caches.
 WARM_S = 0.006
-# So long after the last point; then nothing is done any more.
+# Keep warm for so long after the last point.
 LASTS_S = 2.0
-# After so long another core may suit better: the system chooses anew, then that one is kept.
+# After so long another core may suit better: let the system choose again, then keep that one.
 CHOICE_S = 0.5
 
 _CORES = os.sched_getaffinity(0)  # what this process may use; nothing has been chosen yet
@@ -27,14 +27,14 @@ _CORES = os.sched_getaffinity(0)  # what this process may use; nothing has been 
 class WarmState(Enum):
     """Which cores the thread runs on, and whether it is kept warm. What this table does not list changes nothing:
 
-        state  | event                                            | next state
-        COLD   | a point                                          | PINNED
-        PINNED | a point, CHOICE_S after the core was chosen      | FREE
-        FREE   | a point                                          | PINNED
-        PINNED | no point for LASTS_S                             | COLD
-        FREE   | no point for LASTS_S                             | COLD
-        PINNED | told to rest                                     | COLD
-        FREE   | told to rest                                     | COLD
+        state  | event                                       | next state
+        COLD   | a point                                     | PINNED
+        PINNED | a point, CHOICE_S after the core was chosen | FREE
+        FREE   | a point                                     | PINNED
+        PINNED | no point for LASTS_S                        | COLD
+        FREE   | no point for LASTS_S                        | COLD
+        PINNED | rest                                        | COLD
+        FREE   | rest                                        | COLD
 
     Where there is one core, or the system does not let the thread keep one, FREE stands for PINNED.
     """
@@ -48,7 +48,7 @@ _COLD, _PINNED, _FREE = WarmState
 
 
 class KeepWarm:
-    """Of the thread that makes it. What that thread starts meanwhile inherits its one core, but for `roaming`."""
+    """Keeps the thread that creates it warm. What that thread starts inherits its one core, except in `roaming`."""
 
     def __init__(self) -> None:
         self.state = _COLD
@@ -69,7 +69,7 @@ class KeepWarm:
         self._ran = now
 
     def due(self, now: float) -> float:
-        """When to run it again; infinite when COLD. Call it every turn: it notices that nobody plays any more."""
+        """When to run it again; infinite when COLD. Call it every turn: it notices the end of playing."""
         if now < self._ends:
             return min(self._ran + WARM_S, self._ends)
         if self.state is not _COLD:
@@ -77,7 +77,7 @@ class KeepWarm:
         return math.inf
 
     def rest(self) -> None:
-        """Keep warm no more, whoever plays."""
+        """Stop keeping warm."""
         self._ends = -math.inf
         self._roam(_COLD)
 

@@ -1,4 +1,4 @@
-"""The `jack` output on real servers, judged by what amSynth saves and by a JACK client that listens."""
+"""The `jack` output on real servers, judged by what amSynth saves and by a listening JACK client."""
 
 from __future__ import annotations
 
@@ -231,21 +231,21 @@ def test_a_killed_child_is_replaced_and_everything_resent(server: Server, monkey
 
 
 class FaultyPort(JackPort):
-    """Its child's callback raises in its first 50 periods, and its every other look at the ports."""
+    """Its child's callback raises in its first 50 periods, and every other poll of the ports raises."""
 
     def _command(self, memory_fd: int, wake_fd: int, *arguments: str) -> list[str]:
         program = (
             "import itertools, os, sys, jack\n"
             "from latentd.outputs.jack import child\n"
-            "run, look = child.ProcessCallback._run, child.Connections.look\n"
-            "calls, looks = itertools.count(), itertools.count()\n"
+            "run, poll = child.ProcessCallback._run, child.Connections.poll\n"
+            "calls, polls = itertools.count(), itertools.count()\n"
             "def faulty(self, frames):\n"
             "    run(self, frames)\n"
             "    if next(calls) < 50: raise RuntimeError('planted')\n"
             "def blind(self, now):\n"
-            "    if next(looks) % 2 == 0: raise jack.JackError('a port went while it was looked at')\n"
-            "    look(self, now)\n"
-            "child.ProcessCallback._run, child.Connections.look = faulty, blind\n"
+            "    if next(polls) % 2 == 0: raise jack.JackError('a port disappeared during a poll')\n"
+            "    poll(self, now)\n"
+            "child.ProcessCallback._run, child.Connections.poll = faulty, blind\n"
             "os._exit(child.main(sys.argv[1:]))\n"
         )
         return [sys.executable, "-c", program, str(memory_fd), str(wake_fd), *arguments]
@@ -274,13 +274,13 @@ import sys, time
 from latentd.outputs.jack.port import JackPort
 from latentd.synth import midimap
 port = JackPort(midimap.OURS, playback="listener:in")
-told = False
+played = False
 while True:
     port.poll(time.monotonic())
-    if port.facts()["connected"] and not told:
+    if port.facts()["connected"] and not played:
         port.note(0x90, 60, 100)
         print(port.facts()["child_pid"], flush=True)
-        told = True
+        played = True
     time.sleep(0.01)
 """
 
@@ -332,7 +332,7 @@ def test_midi_that_comes_in_wakes_the_engine(server: Server, monkeypatch: pytest
         poll_until(port, lambda: server.connections("listener:out") == ["latentd:midi_in"], "the connection")
         start = time.monotonic()
 
-        def heard() -> bool:
+        def received() -> bool:
             # Again and again: an xrun of the server loses a period with all that is in it.
             listener.play(*sent)
             select.select(port.filenos(), [], [], 1.0)
@@ -341,20 +341,20 @@ def test_midi_that_comes_in_wakes_the_engine(server: Server, monkeypatch: pytest
             assert all(start - LIMIT_S < t < time.monotonic() for _, t in messages)
             return [m for m, _ in messages] == sent
 
-        poll_until(port, heard, "the messages")
+        poll_until(port, received, "the messages")
 
 
-def test_a_controller_that_someone_else_connects_is_heard(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_controller_that_someone_else_connects_is_received(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with Listener(server) as listener, port_on(server, monkeypatch, playback="none") as port:
         poll_until(port, lambda: port.facts()["running"], "the port")
         server.connect("listener:out", "latentd:midi_in")
 
-        def heard() -> bool:
+        def received() -> bool:
             listener.play(b"\xb0\x10\x11")
             select.select(port.filenos(), [], [], 1.0)
             return (b"\xb0\x10\x11") in [message for message, _ in port.take_midi()]
 
-        poll_until(port, heard, "the controller")
+        poll_until(port, received, "the controller")
 
 
 def test_a_cut_connection_is_made_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,7 +366,9 @@ def test_a_cut_connection_is_made_again(server: Server, monkeypatch: pytest.Monk
         check_arrives(port, oracle, a_patch(4))
 
 
-def test_a_second_port_of_the_same_name_waits_and_says_so(jack_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_port_of_the_same_name_waits_and_reports_why(
+    jack_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with port_on(jack_server, monkeypatch) as first:
         poll_until(first, lambda: first.facts()["running"], "the first port")
         with port_on(jack_server, monkeypatch) as second:

@@ -53,7 +53,7 @@ WARM = StateTable(
         "a point, CHOICE_S after the core was chosen": Played.point_after_choice,
         "no point for a moment": lambda played: played.nothing(0.9 * LASTS_S),
         "no point for LASTS_S": lambda played: played.nothing(LASTS_S),
-        "told to rest": lambda played: played.warm.rest(),
+        "rest": lambda played: played.warm.rest(),
     },
 )
 
@@ -126,7 +126,7 @@ def test_what_starts_meanwhile_may_run_anywhere(warm: KeepWarm) -> None:
     assert os.sched_getaffinity(0) == pinned
 
 
-def test_told_to_rest_it_gives_the_core_back_and_nothing_is_due(warm: KeepWarm) -> None:
+def test_at_the_end_it_gives_the_core_back_and_nothing_is_due(warm: KeepWarm) -> None:
     cores = os.sched_getaffinity(0)
     warm.played(10.0)
     warm.rest()

@@ -1,12 +1,12 @@
 """The JACK port: a process that owns the JACK client and nothing else (`python -m latentd.outputs.jack.child`).
 
 Three threads. JACK's own calls `ProcessCallback` once a period. The main thread waits for the server, connects the
-ports and closes the client. The leash thread ends the process when standard input ends, that is, when the engine is
-gone. Standard output carries lines for the engine's log. Only small modules are imported: start-up time and memory
-count here.
+ports and closes the client. The third thread ends the process when standard input, a pipe from the engine, is closed:
+the engine is gone, or wants it to end. Standard output carries lines for the engine's log. Only small modules are
+imported: start-up time and memory count here.
 
-Exit codes: 0 asked to end, 3 the server went away, 4 no JACK library on this machine, 5 tired of waiting for a server
-(PipeWire's library leaks a little with each failed attempt; a fresh process goes on).
+Exit codes: 0 asked to end, 3 the server is gone, 4 no JACK library on this machine, 5 gave up waiting for a server
+(PipeWire's library leaks a little with each failed attempt; a new process goes on).
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from latentd.outputs.jack.cycle import ProcessCallback
-from latentd.outputs.jack.memory import DONE, LINKED, RELEASE, STATE, Fact, Memory, plus
+from latentd.outputs.jack.memory import CLOSING, DONE, RECONNECTED, STATE, Fact, Memory, plus
 
 # How often the main thread looks at the ports, and tries to reach the server.
-LOOK_S = 0.2
-# Listing all ports is dear; while the synth is connected it is done at every so many looks, for all else that appears.
+POLL_S = 0.2
+# Listing all ports is expensive: while the synth is connected it is done in every fourth poll, for the other ports.
 LIST_EVERY = 4
-# Cycles that stand still for so many looks are looked into.
-STILL_LOOKS = 3
-# A synth whose port has just appeared may still load its preset: tell it everything again after these times.
-AGAIN_S = (0.25, 0.7)
-ATTEMPTS = 2000
-# How long notes may take to end, and the whole process to close.
+# After so many polls without a cycle, ask whether the server is still there.
+STALLED_POLLS = 3
+# A synth whose port has just appeared may still load its preset: send it everything again after these times.
+RESEND_AFTER_S = (0.25, 0.7)
+MAX_ATTEMPTS = 2000
+# How long notes may take to be released, and the whole process to end.
 RELEASE_S = 0.2
-LEASH_S = 0.5
+END_S = 0.5
 COLLECT_EVERY = 300
 
-SERVER_GONE, NO_LIBRARY, TIRED = 3, 4, 5
+SERVER_GONE, NO_LIBRARY, GAVE_UP = 3, 4, 5
 
 
 class MidiOut:
@@ -86,37 +86,37 @@ class Connections:
         self._out = client.midi_outports[0]
         self._playback = playback
         self._sources = sources
-        self._linked: set[str] = set()
-        self._again: list[float] = []
-        self._looks = 0
+        self._connected: set[str] = set()  # ports that `midi_out` was connected to in the last poll
+        self._resend_at: list[float] = []
+        self._polls = 0
 
-    def look(self, now: float) -> None:
+    def poll(self, now: float) -> None:
         """Connect what has appeared; after a new connection of `midi_out` have everything written again."""
-        linked = self._links(self._out)
-        # Before `_wire`, which switches it on for what it connects: the server may show that only later.
-        self._callback.listening = bool(self._links(self._in))
-        self._linked &= linked  # one that was cut and is made again below counts as new
-        if not linked or self._looks % LIST_EVERY == 0:
-            self._wire(linked)
-            linked = self._links(self._out)
-        self._looks += 1
-        fresh = linked - self._linked
-        self._linked = linked
+        connected = self._connected_to(self._out)
+        # Before `_connect_all`, which switches it on for what it connects: the server may show that only later.
+        self._callback.listening = bool(self._connected_to(self._in))
+        self._connected &= connected  # one that was cut and is made again below counts as new
+        if not connected or self._polls % LIST_EVERY == 0:
+            self._connect_all(connected)
+            connected = self._connected_to(self._out)
+        self._polls += 1
+        new = connected - self._connected
+        self._connected = connected
         facts = self._memory.facts
-        facts[Fact.CONNECTED] = bool(linked)
-        if fresh:
-            facts[Fact.LINKS] = plus(facts[Fact.LINKS], len(fresh))
-            self._again = [now, *(now + s for s in AGAIN_S)]
-            report(f"connected to {', '.join(sorted(fresh))}")
-        while self._again and self._again[0] <= now:
-            del self._again[0]
-            self._memory.bytes[LINKED] = (self._memory.bytes[LINKED] + 1) & 0xFF
+        facts[Fact.CONNECTED] = bool(connected)
+        if new:
+            facts[Fact.CONNECTIONS] = plus(facts[Fact.CONNECTIONS], len(new))
+            self._resend_at = [now, *(now + s for s in RESEND_AFTER_S)]
+            report(f"connected to {', '.join(sorted(new))}")
+        while self._resend_at and self._resend_at[0] <= now:
+            del self._resend_at[0]
+            self._memory.bytes[RECONNECTED] = (self._memory.bytes[RECONNECTED] + 1) & 0xFF
 
-    def _wire(self, linked: set[str]) -> None:
-        for name in self._matching([self._playback], is_input=True) - linked:
+    def _connect_all(self, connected: set[str]) -> None:
+        for name in self._matching([self._playback], is_input=True) - connected:
             self._connect(self._out.name, name)
         if self._sources:
-            for name in self._matching(self._sources, is_output=True) - self._links(self._in):
+            for name in self._matching(self._sources, is_output=True) - self._connected_to(self._in):
                 self._callback.listening = True  # before the first message can come
                 self._connect(name, self._in.name)
 
@@ -125,55 +125,55 @@ class Connections:
         names = [port.name for port in self._client.get_ports(is_midi=True, **kind)]
         return {n for n in names if n not in own and any(n == p or re.fullmatch(p, n) for p in patterns)}
 
-    def _links(self, port: Any) -> set[str]:
+    def _connected_to(self, port: Any) -> set[str]:
         return {other.name for other in self._client.get_all_connections(port)}
 
     def _connect(self, source: str, destination: str) -> None:
-        # A port that is there but whose client is not active yet refuses; it is asked again at the next look.
+        # A port that is there but whose client is not active yet refuses; the next poll tries again.
         with contextlib.suppress(Exception):
             self._client.connect(source, destination)
 
 
 def report(text: str) -> None:
-    """One line for the engine's log; lost rather than waited for."""
+    """One line for the engine's log; dropped if the pipe is full."""
     with contextlib.suppress(OSError):
         os.write(1, text.encode() + b"\n")
 
 
-def hold_leash(ending: threading.Event) -> None:
-    """End the process when standard input ends, at the latest LEASH_S later, even if libjack hangs."""
+def end_with_input(ending: threading.Event) -> None:
+    """End the process when standard input is closed, at the latest END_S later, even if libjack hangs."""
 
     def wait() -> None:
         while os.read(0, 64):
             pass
         ending.set()
-        time.sleep(LEASH_S)
+        time.sleep(END_S)
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()
 
 
 def open_client(jack: Any, name: str, ending: threading.Event) -> Any:
-    """Wait for the server and open the client; None when the process shall end first.
+    """Wait for the server and open the client; None if the process is to end first.
 
     The name is exact: after a crash the old client's name may still be taken for a moment.
     """
     from latentd.system.machine import no_jack_server  # imports much that is needed only here
 
-    told = ""
-    for _ in range(ATTEMPTS):
+    reported = ""
+    for _ in range(MAX_ATTEMPTS):
         try:
             return jack.Client(name, use_exact_name=True, no_start_server=True)
         except jack.JackOpenError as error:
-            # For a name that is taken jackd2 reports no more than an error of the server (measured).
+            # For a name that is taken jackd2 reports only an error of the server (measured).
             taken = f"the JACK server refuses the name {name}; another latentd may be running"
             why = no_jack_server() if error.status.server_failed else taken
-        if why != told:
+        if why != reported:
             report(f"waiting: {why}")
-            told = why
-        if ending.wait(LOOK_S):
+            reported = why
+        if ending.wait(POLL_S):
             return None
-    sys.exit(TIRED)
+    sys.exit(GAVE_UP)
 
 
 def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Event) -> int:
@@ -188,8 +188,8 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     callback = ProcessCallback(memory, midi_in, MidiOut(jack, midi_out), client.samplerate, int(arguments[1]))
     client.set_process_callback(callback)
     client.set_xrun_callback(lambda _us: count(facts, Fact.XRUNS))
-    client.set_shutdown_callback(lambda _status, _reason: lose(gone, ending))
-    # Collector pauses and long turns of the main thread would make the process callback late.
+    client.set_shutdown_callback(lambda _status, _reason: on_shutdown(gone, ending))
+    # A collection, or a long turn of the main thread, would make the process callback late.
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -197,17 +197,17 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     client.activate()
     facts[Fact.RUNNING] = 1
     connections = Connections(client, callback, memory, arguments[3], arguments[4:])
-    looks = still = cycles = 0
+    polls = stalled = cycles = 0
     while not ending.is_set():
-        # A port that goes while it is looked at makes the library raise; the next look sees that it is gone.
+        # A port that disappears during a poll makes the library raise; the next poll sees that it is gone.
         with contextlib.suppress(jack.JackError):
-            connections.look(time.monotonic())
-        ending.wait(LOOK_S)
-        looks += 1
-        if looks % COLLECT_EVERY == 0:
+            connections.poll(time.monotonic())
+        ending.wait(POLL_S)
+        polls += 1
+        if polls % COLLECT_EVERY == 0:
             gc.collect()
-        still, cycles = still + 1 if cycles == facts[Fact.CYCLES] else 0, facts[Fact.CYCLES]
-        if still == STILL_LOOKS and is_lost(jack, midi_out.name):
+        stalled, cycles = stalled + 1 if cycles == facts[Fact.CYCLES] else 0, facts[Fact.CYCLES]
+        if stalled == STALLED_POLLS and port_is_gone(jack, midi_out.name):
             gone.set()
             break
     if gone.is_set():
@@ -217,22 +217,22 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     return 0
 
 
-def is_lost(jack: Any, port: str) -> bool:
-    """Ask, through a second client, whether the server still knows our port. Waits as long as the server is stopped.
+def port_is_gone(jack: Any, port: str) -> bool:
+    """Ask, through a second client, whether the server still has our port. Waits as long as the server is stopped.
 
-    PipeWire's library (0.3.65) never says that the server died; only the cycles stand still, as in a stopped one.
+    PipeWire's library (0.3.65) never reports that the server died: there are no more cycles, as when it is stopped.
     """
     try:
         probe = jack.Client("latentd-probe", no_start_server=True)
     except jack.JackOpenError:
         return True
-    lost = port not in [other.name for other in probe.get_ports(is_midi=True)]
+    gone = port not in [other.name for other in probe.get_ports(is_midi=True)]
     probe.close()
-    return lost
+    return gone
 
 
-def lose(gone: threading.Event, ending: threading.Event) -> None:
-    """Shutdown callback: the server is gone, so there is nothing to end in order."""
+def on_shutdown(gone: threading.Event, ending: threading.Event) -> None:
+    """JACK's shutdown callback: the server is gone, so there is nothing to close."""
     gone.set()
     ending.set()
 
@@ -243,8 +243,8 @@ def count(facts: Any, fact: Fact) -> None:
 
 
 def release(memory: Memory) -> None:
-    """Let the process callback write out what waits and end every sounding note, and give the synth a cycle to hear."""
-    memory.bytes[RELEASE] = 1
+    """Have the process callback write what waits and release every held note, and give the synth a cycle for it."""
+    memory.bytes[CLOSING] = 1
     end = time.monotonic() + RELEASE_S
     while memory.bytes[DONE] != memory.bytes[STATE] and time.monotonic() < end:
         time.sleep(0.002)
@@ -255,12 +255,12 @@ def release(memory: Memory) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Arguments: memory fd, eventfd, client name, playback port, source ports."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle; the leash tells us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine, which closes our standard input
     os.set_blocking(1, False)
     ending = threading.Event()
-    hold_leash(ending)
+    end_with_input(ending)
     try:
-        import jack  # only now: the leash must hold while it loads
+        import jack  # only now: while it loads the engine may already end us
     except (ImportError, OSError) as error:
         report(f"no JACK library: {error}")
         return NO_LIBRARY

@@ -1,4 +1,4 @@
-"""The memory that the engine and its JACK port share: what lies where, and which side writes it.
+"""The memory that the engine and its JACK port share: what is where, and which side writes it.
 
 Every field has one writer (while no child runs, the engine resets what is the child's) and is a single byte, word or
 double word, stored in one instruction: no locks, and nothing depends on the order in which two fields become visible.
@@ -8,13 +8,13 @@ Both sides may die and come back at any time.
     WANTED        128        engine   wanted value of each CC, 0..127; UNSET where we want none
     RESEND        1          engine   counted up: write every wanted value again
     PUSHED        1          engine   low byte of the number of notes pushed
-    LINKED        1          child    counted up after each new connection: the same as RESEND, from the child's side
-    RELEASE       1          child    1: end all sounding notes, the port is about to close
+    RECONNECTED   1          child    counted up after each new connection: the same as RESEND, from the child's side
+    CLOSING       1          child    1: release all held notes, the port is about to close
     DONE          132        child    copy of the four above that has been written out completely
     ORDER         128        engine   the CCs we may write, most audible first, then UNSET; fixed from the start
     FACTS         16 x u32   both     see `Fact`
     NOTES         256 x u32  engine   ring of messages to play: lap, status, data 1, data 2
-    INCOMING      512 x u64  child    ring of messages heard: lap, status, data 1, data 2, microseconds modulo 2^32
+    INCOMING      512 x u64  child    ring of messages received: lap, status, data 1, data 2, microseconds modulo 2^32
 
 A ring's writer never asks the reader whether there is something; each entry says in its lap byte (1..254, from the
 entry's running number) whether it is the one that the reader waits for.
@@ -28,7 +28,7 @@ from enum import IntEnum
 CC_COUNT = 128
 UNSET = 255
 WANTED = slice(0, CC_COUNT)
-RESEND, PUSHED, LINKED, RELEASE = range(CC_COUNT, CC_COUNT + 4)
+RESEND, PUSHED, RECONNECTED, CLOSING = range(CC_COUNT, CC_COUNT + 4)
 STATE = slice(0, CC_COUNT + 4)
 DONE = slice(132, 264)
 ORDER = slice(264, 392)
@@ -42,21 +42,21 @@ NOT_DONE = bytes([254]) * (DONE.stop - DONE.start)
 
 
 class Fact(IntEnum):
-    """Index into FACTS. The engine writes HEARD_TAKEN, BUDGET and, before it starts a child, RUNNING and CONNECTED."""
+    """Index into FACTS. The engine writes RECEIVED_TAKEN, BUDGET and, with no child running, RUNNING and CONNECTED."""
 
     CYCLES = 0  # JACK cycles so far, modulo 2^32
     XRUNS = 1
     EVENTS = 2  # messages written
     FAULTS = 3  # exceptions caught in the process callback
-    NOTES_TAKEN = 4  # notes written or given up, modulo 2^32
-    HEARD = 5  # messages put into INCOMING, modulo 2^32
-    HEARD_TAKEN = 6  # messages that the engine has read or skipped
+    NOTES_TAKEN = 4  # notes written or dropped, modulo 2^32
+    RECEIVED = 5  # messages put into INCOMING, modulo 2^32
+    RECEIVED_TAKEN = 6  # messages that the engine has read or skipped
     MALFORMED = 7  # incoming events with bytes that are no MIDI message
     CONNECTED = 8  # 1 while midi_out is connected to anything
     RUNNING = 9  # 1 while the client is active
     PERIOD = 10  # frames a cycle
     RATE = 11  # frames a second
-    LINKS = 12  # connections of midi_out made so far
+    CONNECTIONS = 12  # connections of midi_out made so far
     BUDGET = 13  # most messages a second
 
 

@@ -1,8 +1,8 @@
-"""MIDI CC through a JACK port that lives in a child process: wanted values in shared memory, restarts, MIDI in.
+"""MIDI CC through a JACK port in a child process: wanted values in shared memory, restarts, MIDI in.
 
 Nothing here waits for JACK. The engine writes bytes into memory; the child writes whatever differs into the next
-period. A child that dies is started again, and because the wanted state stays in memory here, the new one puts
-everything back.
+period. A child that dies is restarted, and because the wanted state stays in memory here, the new one writes
+everything again.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from latentd.errors import UserError
 from latentd.instrument.point import Change
 from latentd.outputs.jack.memory import (
     CC_COUNT,
+    CLOSING,
     DONE,
     NOT_DONE,
     ORDER,
-    RELEASE,
     RESEND,
     SIZE,
     STATE,
@@ -34,12 +34,12 @@ from latentd.synth import amsynth
 from latentd.synth.amsynth import Array, Motion
 from latentd.synth.midimap import Midimap
 
-# Cycles that stand still: for so long a fact for status, and for so long worth a new child.
+# Without a cycle for so long the port is reported as stalled, and for so long its process is restarted.
 STALLED_S = 0.5
-HOPELESS_S = 10.0
-LOOK_S = 0.25
+RESTART_S = 10.0
+POLL_S = 0.25
 BUDGET_PER_S = 4000.0
-# What one hears first comes first when not everything fits into one period.
+# The most audible goes first when not everything fits into one period.
 _AUDIBLE = (Motion.PITCH, Motion.TIMBRE, Motion.SWITCH, Motion.SMOOTHED, Motion.TIME)
 
 
@@ -49,17 +49,17 @@ def audible_order() -> list[int]:
 
 
 class JackPort:
-    """The `jack` output: see `Output`. Also hears MIDI for the inputs: `take_midi`.
+    """The `jack` output: see `Output`. Also receives MIDI for the inputs: `take_midi`.
 
     Args:
         midimap: which CC sets which parameter, as the running amSynth has it.
         client_name: name of the JACK client; its ports are `NAME:midi_in` and `NAME:midi_out`.
         playback: the synth's port: full name, or a regular expression that matches all of it.
-        sources: ports to hear, in the same manner.
-        budget_per_s: most messages a second, those that are written again among them.
+        sources: ports to receive from, likewise.
+        budget_per_s: most messages a second, repeats included.
 
     Raises:
-        UserError: a name is not a valid expression either.
+        UserError: a pattern is not a valid regular expression.
     """
 
     name = "jack"
@@ -90,7 +90,7 @@ class JackPort:
         fds = (self._memory_fd, self._midi_in.wake_fd)
         self._process = JackProcess(self._command(*fds, client_name, playback, *sources), fds)
         self._cycles = 0
-        self._moved_at = 0.0
+        self._cycled_at = 0.0
         self._stalled = False
         self._closed = False
 
@@ -112,13 +112,13 @@ class JackPort:
 
     @property
     def connected(self) -> bool:
-        """It is connected to the synth's port, too."""
+        """It runs, and is connected to the synth's port."""
         return self.running and bool(self._memory.facts[Fact.CONNECTED])
 
     def release(self) -> None:
-        """Want nothing any more: another way plays the synth now."""
+        """Want nothing any more: another output plays now."""
         self._memory.bytes[:CC_COUNT] = bytes([UNSET]) * CC_COUNT
-        self.resend_all(0.0)  # what was written no longer tells what the synth holds
+        self.resend_all(0.0)  # the synth may not hold what was written any more
 
     def send(self, changes: Sequence[Change], now: float) -> None:
         """Overwrite the wanted values; the child's next period carries them."""
@@ -147,47 +147,47 @@ class JackPort:
         return self._notes.play(status, data1, data2)
 
     def take_midi(self) -> list[tuple[bytes, float]]:
-        """Messages heard on `midi_in` since the last call, oldest first, with their time on the monotonic clock."""
+        """Messages received on `midi_in` since the last call, oldest first, with their time on the monotonic clock."""
         return self._midi_in.take()
 
     def poll(self, now: float) -> float | None:
-        """Start the child where it is missing, read its reports, look whether JACK's cycles move."""
+        """Restart the child if it is gone, read its lines, notice when JACK stalls."""
         if self._closed:
             return None
         self._midi_in.drain()
         if not self._process.poll(now):
-            self._revive(now)
-        self._watch(now)
-        self._notes.push_owed()
-        look_at = now + (self.interval_s if self._notes.owes and self.connected else LOOK_S)
+            self._restart(now)
+        self._check_cycles(now)
+        self._notes.push_waiting()
+        poll_at = now + (self.interval_s if self._notes.waits and self.connected else POLL_S)
         restart_at = self._process.restart_at
-        return look_at if restart_at is None else min(restart_at, look_at)
+        return poll_at if restart_at is None else min(restart_at, poll_at)
 
-    def _revive(self, now: float) -> None:
-        """Without a child: nothing is connected; start a new one when its time has come."""
+    def _restart(self, now: float) -> None:
+        """Without a child nothing is connected; start a new one when it is due."""
         memory = self._memory
         memory.facts[Fact.RUNNING] = memory.facts[Fact.CONNECTED] = 0
         if self._process.restart_at is None or now < self._process.restart_at:
             return
-        memory.bytes[RELEASE] = 0
+        memory.bytes[CLOSING] = 0
         memory.bytes[DONE] = NOT_DONE
-        self._notes.renew()
-        self._moved_at = now
+        self._notes.drop_unplayed()
+        self._cycled_at = now
         self._process.start(now)
 
-    def _watch(self, now: float) -> None:
+    def _check_cycles(self, now: float) -> None:
         facts = self._memory.facts
         cycles = facts[Fact.CYCLES]
         if cycles != self._cycles or not facts[Fact.RUNNING]:
-            self._cycles, self._moved_at, self._stalled = cycles, now, False
-        elif now - self._moved_at > HOPELESS_S:
-            self._moved_at = now
+            self._cycles, self._cycled_at, self._stalled = cycles, now, False
+        elif now - self._cycled_at > RESTART_S:
+            self._cycled_at = now
             self._process.kill()
-        elif now - self._moved_at > STALLED_S:
+        elif now - self._cycled_at > STALLED_S:
             self._stalled = True
 
     def filenos(self) -> Sequence[int]:
-        """MIDI in, and the child's reports and end."""
+        """MIDI in, and the child's lines and end."""
         return [] if self._closed else [self._midi_in.wake_fd, *self._process.filenos()]
 
     def facts(self) -> dict[str, object]:
@@ -204,8 +204,8 @@ class JackPort:
             "xruns": facts[Fact.XRUNS],
             "events": facts[Fact.EVENTS],
             "faults": facts[Fact.FAULTS],
-            "connections": facts[Fact.LINKS],
-            "resent": self._resent + max(facts[Fact.LINKS] - 1, 0),
+            "connections": facts[Fact.CONNECTIONS],
+            "resent": self._resent + max(facts[Fact.CONNECTIONS] - 1, 0),
             "restarts": max(self._process.starts - 1, 0),
             "child_pid": self._process.pid,
             "refused": self._refused + self._notes.refused,
@@ -215,11 +215,11 @@ class JackPort:
         }
 
     def close(self) -> None:
-        """End all held notes and the child; waits for it less than a second."""
+        """Release all held notes and end the child; waits for it less than a second."""
         if self._closed:
             return
         self._closed = True
-        self._notes.end_all()
+        self._notes.release_all()
         self._process.close()
         self._midi_in.close()
         self._memory.close()

@@ -1,4 +1,4 @@
-"""The JACK port's process as the engine sees it: started, heard, started again, ended. Only `close` ever waits."""
+"""The JACK port's process as the engine sees it: started, read, restarted, ended. Only `close` ever waits."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from latentd.system.resources import python_environment
 
 log = logging.getLogger(__name__)
 
-# The first new try is quick. The child itself waits for the server, so it seldom ends.
+# Waits before a restart: the first is short. The process itself waits for the server, so it seldom ends.
 RETRY_S = (0.05, 0.25, 0.5)
 # A machine without a JACK library does not get one by itself.
 RETRY_NO_LIBRARY_S = 10.0
-# A child that lived so long counts as healthy: its successor is tried quickly again.
+# A process that ran so long counts as healthy: after it the first wait is short again.
 HEALTHY_S = 5.0
 CLOSE_S = 0.8
-# Exit codes, as `jack_child` has them.
-SERVER_GONE, NO_LIBRARY, TIRED = 3, 4, 5
+# Exit codes: see `child`.
+SERVER_GONE, NO_LIBRARY, GAVE_UP = 3, 4, 5
 
 
 class JackProcess:
-    """`python -m latentd.outputs.jack.child`. Its standard input is a leash: when we die, it ends by itself."""
+    """`python -m latentd.outputs.jack.child`. It ends when its standard input is closed, hence also when we die."""
 
     def __init__(self, command: Sequence[str], fds: Sequence[int]) -> None:
         self._command = command
@@ -38,7 +38,7 @@ class JackProcess:
         self.restart_at: float | None = 0.0  # None while one runs
         self.starts = 0
         self.problem = ""
-        self._said: set[str] = set()  # since one was healthy
+        self._logged: set[str] = set()  # since the last healthy one
 
     @property
     def pid(self) -> int | None:
@@ -67,14 +67,14 @@ class JackProcess:
         self.starts += 1
 
     def poll(self, now: float) -> bool:
-        """Pass its reports to the log, notice its death; False when none runs now."""
+        """Pass its lines to the log, notice its end; False when none runs now."""
         if self._process is None:
             return False
         ended = self._read(now)
         code = self._process.poll()
         if code is None and not ended:
             return True
-        if code is None:  # its output has ended, so it is ending: make sure, and look again soon
+        if code is None:  # its output has ended, so it is ending: make sure, and poll again soon
             self._process.kill()
             return True
         self._forget()
@@ -93,16 +93,16 @@ class JackProcess:
         for line in lines:
             text = line.decode(errors="replace")
             self.problem = "" if text.startswith("connected") else text
-            self._say(logging.INFO, text, now)
+            self._log_once(logging.INFO, text, now)
         return not data
 
-    def _say(self, level: int, text: str, now: float) -> None:
-        """Log it; of children that die young each thing only once, or a broken machine's log would fill for weeks."""
+    def _log_once(self, level: int, text: str, now: float) -> None:
+        """Log each line once until a process was healthy, or a broken machine's log would fill for weeks."""
         if now - self._started_at > HEALTHY_S:
-            self._said.clear()
-        if text not in self._said:
+            self._logged.clear()
+        if text not in self._logged:
             log.log(level, "JACK port: %s", text)
-            self._said.add(text)
+            self._logged.add(text)
 
     def _retry(self, now: float, why: str, delay_s: float | None = None) -> None:
         if now - self._started_at > HEALTHY_S:
@@ -111,11 +111,11 @@ class JackProcess:
             delay_s = RETRY_S[min(self._tries, len(RETRY_S) - 1)]
         self._tries += 1
         self.restart_at = now + delay_s
-        self._say(logging.WARNING, f"{why}; starting it again", now)
+        self._log_once(logging.WARNING, f"{why}; restarting it", now)
         self.problem = why
 
     def filenos(self) -> list[int]:
-        """Readable when it has reported something or has died."""
+        """Readable when it has written a line or has ended."""
         if self._process is None or self._process.stdout is None:
             return []
         return [self._process.stdout.fileno()]
@@ -126,7 +126,7 @@ class JackProcess:
             self._process.kill()
 
     def close(self) -> None:
-        """Let go of the leash and wait, at most CLOSE_S, until it has ended its notes and itself."""
+        """Close its standard input and wait, at most CLOSE_S, until it has released its notes and ended."""
         if self._process is None:
             return
         assert self._process.stdin is not None
@@ -148,7 +148,7 @@ class JackProcess:
 
 
 def command(memory_fd: int, wake_fd: int, *arguments: str) -> list[str]:
-    """The command line of a child."""
+    """The command line of the process."""
     return [sys.executable, "-m", "latentd.outputs.jack.child", str(memory_fd), str(wake_fd), *arguments]
 
 
@@ -156,8 +156,8 @@ def _reason(code: int) -> str:
     if code < 0:
         return f"ended by signal {-code}"
     known = {
-        SERVER_GONE: "the JACK server went away",
+        SERVER_GONE: "the JACK server is gone",
         NO_LIBRARY: "no JACK library on this machine; install jackd2 or pipewire-jack",
-        TIRED: "no JACK server",
+        GAVE_UP: "no JACK server",
     }
     return known.get(code, f"ended with code {code}")

@@ -11,64 +11,64 @@ from collections.abc import Sequence
 from latentd.outputs.jack.memory import INCOMING_SIZE, NOTES_SIZE, PUSHED, Fact, Memory, lap, plus
 from latentd.outputs.notes import ChannelMessage, Notes, is_release
 
-# One less than the ring, so that the low byte of the count tells full from empty.
+# One less than the ring, so that the low byte of the count distinguishes full from empty.
 NOTES_ROOM = NOTES_SIZE - 1
 MIDI_IN_ROOM = 4096
 
 
 class NotesOut:
-    """Channel messages to play, in order. Note-offs are never lost, whatever happens to the child."""
+    """Channel messages to play, in order. Releases are never lost, whatever happens to the process."""
 
     def __init__(self, memory: Memory, ccs: Sequence[int | None]) -> None:
         self._memory = memory
         self._notes = Notes(ccs)
         self._pushed = 0
-        self._owed: dict[ChannelMessage, None] = {}  # note-offs that found no room, in order
+        self._waiting: dict[ChannelMessage, None] = {}  # releases that found no room, in order
         self.lost = 0
 
     def play(self, status: int, data1: int, data2: int) -> bool:
-        """Hand over one channel message; False for one that may not pass (see `Notes`)."""
+        """Hand over one channel message; False for one that is not allowed (see `Notes`)."""
         if not self._notes.accept(status, data1, data2):
             return False
-        if self._owed or not self._push(status, data1, data2):
+        if self._waiting or not self._push(status, data1, data2):
             if is_release(status, data1, data2):
-                self._owed[status, data1, data2] = None
+                self._waiting[status, data1, data2] = None
             else:
                 self.lost += 1
         return True
 
     @property
-    def owes(self) -> bool:
-        """True while note-offs wait for room."""
-        return bool(self._owed)
+    def waits(self) -> bool:
+        """True while releases wait for room."""
+        return bool(self._waiting)
 
-    def push_owed(self) -> None:
-        """Hand over the note-offs that found no room."""
-        while self._owed and self._push(*next(iter(self._owed))):
-            del self._owed[next(iter(self._owed))]
+    def push_waiting(self) -> None:
+        """Hand over the releases that found no room."""
+        while self._waiting and self._push(*next(iter(self._waiting))):
+            del self._waiting[next(iter(self._waiting))]
 
-    def renew(self) -> None:
-        """Between two children: drop what waits in the ring, except what ends notes. A late note-on would be wrong."""
+    def drop_unplayed(self) -> None:
+        """Between two processes: drop what is in the ring, except releases. A late note-on would be wrong."""
         memory = self._memory
         taken = memory.facts[Fact.NOTES_TAKEN]
-        waiting = [memory.notes[plus(taken, i) % NOTES_SIZE] for i in range(plus(self._pushed, -taken))]
+        unplayed = [memory.notes[plus(taken, i) % NOTES_SIZE] for i in range(plus(self._pushed, -taken))]
         memory.facts[Fact.NOTES_TAKEN] = self._pushed
-        for entry in waiting:
+        for entry in unplayed:
             message = (entry >> 16 & 0xFF, entry >> 8 & 0xFF, entry & 0xFF)
             if is_release(*message):
                 self._push(*message)
             else:
                 self.lost += 1
 
-    def end_all(self) -> None:
-        """End every held note and lift the pedal."""
+    def release_all(self) -> None:
+        """Release every held note and pedal."""
         for message in self._notes.releases():
             self.play(*message)
-        self.push_owed()
+        self.push_waiting()
 
     @property
     def refused(self) -> int:
-        """Messages that did not pass."""
+        """Messages that were not allowed."""
         return self._notes.refused
 
     def _push(self, status: int, data1: int, data2: int) -> bool:
@@ -82,7 +82,7 @@ class NotesOut:
 
 
 class MidiIn:
-    """Messages that came in on `midi_in`, with their times; the oldest are dropped, and counted, when nobody takes."""
+    """Messages received on `midi_in`, with their times; the oldest are dropped, and counted, if nobody takes them."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -102,8 +102,8 @@ class MidiIn:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self.wake_fd)
         memory = self._memory
-        number = memory.facts[Fact.HEARD_TAKEN]
-        waiting = plus(memory.facts[Fact.HEARD], -number)
+        number = memory.facts[Fact.RECEIVED_TAKEN]
+        waiting = plus(memory.facts[Fact.RECEIVED], -number)
         if waiting > INCOMING_SIZE:  # the ring went round
             self.lost += waiting - INCOMING_SIZE
             number = plus(number, waiting - INCOMING_SIZE)
@@ -111,7 +111,7 @@ class MidiIn:
         for _ in range(min(waiting, INCOMING_SIZE)):
             self._read(memory.incoming[number % INCOMING_SIZE], number, now_us)
             number = plus(number)
-        memory.facts[Fact.HEARD_TAKEN] = number
+        memory.facts[Fact.RECEIVED_TAKEN] = number
 
     def _read(self, entry: int, number: int, now_us: int) -> None:
         if entry >> 56 != lap(number, INCOMING_SIZE):  # overwritten while we read
@@ -121,7 +121,7 @@ class MidiIn:
             self.lost += 1
         message = (entry >> 32 & 0xFFFFFF).to_bytes(3, "big")
         ago_us = (now_us - entry) & 0xFFFFFFFF
-        # A message later than `now_us` was heard while we were reading.
+        # A message later than `now_us` was received while we were reading.
         at_us = now_us - ago_us if ago_us < 1 << 31 else now_us
         self._messages.append((message[: _length(message[0])], at_us * 1e-6))
 

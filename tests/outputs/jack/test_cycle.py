@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from latentd.instrument.point import Change
 from latentd.outputs.jack.child import count
 from latentd.outputs.jack.cycle import ProcessCallback
-from latentd.outputs.jack.memory import CC_COUNT, DONE, INCOMING_SIZE, RELEASE, Fact
+from latentd.outputs.jack.memory import CC_COUNT, CLOSING, DONE, INCOMING_SIZE, Fact
 from latentd.outputs.jack.port import JackPort
 from latentd.outputs.jack.rings import MIDI_IN_ROOM, NOTES_ROOM
 from latentd.synth import amsynth, midimap
@@ -194,7 +194,7 @@ def test_resend_all_writes_what_was_ever_sent_and_nothing_else(rig: Rig) -> None
     assert sorted(rig.run_until_done()) == sorted(first)
 
 
-def test_a_new_callback_puts_the_whole_state_back(rig: Rig) -> None:
+def test_a_new_callback_writes_the_whole_state_again(rig: Rig) -> None:
     rig.send(whole(0.25))
     rig.run_until_done()
     rig.cycle = rig.new_cycle()
@@ -202,7 +202,7 @@ def test_a_new_callback_puts_the_whole_state_back(rig: Rig) -> None:
     assert len(rig.run_until_done()) == amsynth.COUNT
 
 
-def test_a_fault_in_the_callback_is_counted_and_what_it_held_up_goes_out_next(rig: Rig) -> None:
+def test_a_fault_in_the_callback_is_counted_and_what_it_delayed_is_written_in_the_next_cycle(rig: Rig) -> None:
     rig.midi_out.fail = 3
     rig.send(whole(0.5))
     rig.port.note(0x90, 60, 100)
@@ -212,7 +212,7 @@ def test_a_fault_in_the_callback_is_counted_and_what_it_held_up_goes_out_next(ri
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.001, 1.001, -float("inf")])
-def test_no_value_that_is_not_sane_gets_through(rig: Rig, value: float) -> None:
+def test_no_invalid_value_is_written(rig: Rig, value: float) -> None:
     rig.send({11: value})
     assert rig.run() == []
     assert rig.port.facts()["refused"] == 1
@@ -237,7 +237,7 @@ def test_a_note_comes_after_the_patch_of_its_period(rig: Rig) -> None:
         (60, 1, 1),
     ],
 )
-def test_messages_that_would_change_or_end_the_synth_are_refused(rig: Rig, message: tuple[int, int, int]) -> None:
+def test_messages_that_would_change_or_crash_the_synth_are_refused(rig: Rig, message: tuple[int, int, int]) -> None:
     assert not rig.port.note(*message)
     assert rig.run() == []
 
@@ -249,16 +249,16 @@ def test_a_stalled_server_loses_note_ons_but_no_note_off(rig: Rig) -> None:
     rig.port.note(0x80, 60, 0)
     assert rig.port.facts()["notes_lost"] == 1
     rig.run_until_done()
-    rig.port._notes.push_owed()
+    rig.port._notes.push_waiting()
     assert [e for _, e in rig.run()] == [bytes((0x80, 60, 0))]
 
 
-def test_between_two_children_only_what_ends_notes_survives(rig: Rig) -> None:
+def test_between_two_processes_only_releases_survive(rig: Rig) -> None:
     rig.port.note(0x90, 60, 100)
     rig.run()
     for message in ((0x90, 61, 100), (0x80, 60, 0), (0xB0, 64, 0)):
         rig.port.note(*message)
-    rig.port._notes.renew()
+    rig.port._notes.drop_unplayed()
     rig.cycle = rig.new_cycle()
     assert [e for _, e in rig.run()] == [bytes((0x80, 60, 0)), bytes((0xB0, 64, 0))]
 
@@ -271,27 +271,27 @@ def test_when_the_count_of_notes_wraps_no_old_note_plays_again(rig: Rig) -> None
         assert [e for _, e in rig.run()] == [bytes(message)]
 
 
-def test_release_ends_every_sounding_note_and_the_pedal(rig: Rig) -> None:
+def test_closing_releases_every_held_note_and_the_pedal(rig: Rig) -> None:
     for message in ((0x90, 60, 100), (0x91, 61, 100), (0x90, 62, 1), (0x90, 62, 0), (0xB0, 64, 127)):
         rig.port.note(*message)
     rig.run()
-    rig.memory.bytes[RELEASE] = 1
+    rig.memory.bytes[CLOSING] = 1
     events = [e for _, e in rig.run_until_done()]
     assert sorted(events) == [bytes((0x80, 60, 0)), bytes((0x81, 61, 0)), bytes((0xB0, 64, 0))]
 
 
-def test_incoming_midi_is_handed_over_with_the_time_it_was_heard(rig: Rig) -> None:
+def test_incoming_midi_is_handed_over_with_the_time_of_its_arrival(rig: Rig) -> None:
     rig.midi_in.events = [(0, b"\xb0\x10\x7f"), (32, b"\xd0\x05"), (63, b"\xf6")]
     rig.run()
     now = time.monotonic()
-    heard = rig.port.take_midi()
-    assert [m for m, _ in heard] == [b"\xb0\x10\x7f", b"\xd0\x05", b"\xf6"]
-    assert heard[1][1] - heard[0][1] == pytest.approx(32 / 48000, abs=2e-6)
-    assert now - 20.0 < heard[0][1] < heard[1][1] < now
+    received = rig.port.take_midi()
+    assert [m for m, _ in received] == [b"\xb0\x10\x7f", b"\xd0\x05", b"\xf6"]
+    assert received[1][1] - received[0][1] == pytest.approx(32 / 48000, abs=2e-6)
+    assert now - 20.0 < received[0][1] < received[1][1] < now
     assert rig.port.take_midi() == []
 
 
-def test_incoming_midi_wakes_the_engine_and_taking_it_calms_it(rig: Rig) -> None:
+def test_incoming_midi_wakes_the_engine_until_it_is_taken(rig: Rig) -> None:
     fd = rig.port.filenos()[0]
     rig.midi_in.events = [(0, b"\x90\x3c\x40")] * 3
     rig.run()
@@ -337,13 +337,13 @@ def test_broken_bytes_are_counted_and_not_made_up_to_messages(rig: Rig) -> None:
 def test_a_flood_of_midi_loses_the_oldest_and_counts_them(rig: Rig) -> None:
     rig.midi_in.events = [(0, bytes((0xB0, n % 128, n // 128))) for n in range(INCOMING_SIZE + 100)]
     rig.run()
-    heard = rig.port.take_midi()
-    assert len(heard) == INCOMING_SIZE
-    assert heard[-1][0] == bytes((0xB0, (INCOMING_SIZE + 99) % 128, (INCOMING_SIZE + 99) // 128))
+    received = rig.port.take_midi()
+    assert len(received) == INCOMING_SIZE
+    assert received[-1][0] == bytes((0xB0, (INCOMING_SIZE + 99) % 128, (INCOMING_SIZE + 99) // 128))
     assert rig.port.facts()["midi_lost"] == 100
 
 
-def test_midi_that_nobody_takes_needs_constant_memory(rig: Rig) -> None:
+def test_midi_that_nobody_takes_uses_constant_memory(rig: Rig) -> None:
     for _ in range(12):
         rig.midi_in.events = [(0, b"\xb0\x01\x02")] * INCOMING_SIZE
         rig.run()
@@ -360,12 +360,12 @@ def test_parameters_without_a_cc_are_left_out() -> None:
     port.close()
 
 
-def test_a_value_that_stands_is_written_twice_more_and_then_never_again(rig: Rig) -> None:
+def test_a_value_is_written_twice_more_and_then_never_again(rig: Rig) -> None:
     rig.send(whole(0.5))
     first = sorted(event for _, event in rig.run_until_done())
     for silence_s in (0.2, 0.85):
         assert rig.run_for(silence_s) == []
-        rig.held.clear()  # the synth missed it, and nobody said so
+        rig.held.clear()  # the synth missed it, and nothing reported that
         again = rig.run_for(0.15)
         assert sorted(event for _, event in again) == first
         assert len(rig.held) == amsynth.COUNT
@@ -407,7 +407,7 @@ def test_a_fault_while_values_are_written_again_loses_none(rig: Rig) -> None:
     assert (1, bytes((0x80, 60, 0))) in again
 
 
-def test_what_the_output_gave_up_is_not_written_again(rig: Rig) -> None:
+def test_after_another_output_took_over_nothing_is_written_again(rig: Rig) -> None:
     rig.send(whole(0.5))
     rig.run_until_done()
     rig.port.release()
@@ -418,7 +418,7 @@ def test_what_an_xrun_may_have_lost_is_written_again_soon_and_only_that(rig: Rig
     early, late = 2, 11
     rig.send({early: 0.25})
     rig.run_until_done()
-    rig.run_for(2.5)  # long past any doubt
+    rig.run_for(2.5)  # no longer in doubt
     rig.send({late: 0.5})
     rig.run()
     rig.held.clear()  # amSynth missed this cycle
@@ -438,7 +438,7 @@ def test_an_xrun_at_rest_casts_no_doubt(rig: Rig) -> None:
     assert rig.port.settled()
 
 
-def test_in_a_storm_of_xruns_values_are_written_ever_more_seldom_and_count_as_done_in_the_end(rig: Rig) -> None:
+def test_in_a_storm_of_xruns_values_are_repeated_less_and_less_often_and_count_as_done_in_the_end(rig: Rig) -> None:
     rig.send(whole(0.5))
     rig.run_until_done()
     per_second = []
@@ -464,7 +464,7 @@ def test_a_synth_that_hangs_for_however_long_gets_the_whole_patch(rig: Rig, stal
     for _ in range(round(stalled_s * RATE / 64)):
         count(rig.memory.facts, Fact.XRUNS)
         rig.run()
-    rig.held.clear()  # nothing of it was heard
+    rig.held.clear()  # the synth received nothing of it
     rig.run_for(3.0)
     assert len(rig.held) == amsynth.COUNT
     assert rig.port.settled()
@@ -492,14 +492,14 @@ def test_p2_the_budget_holds_with_all_that_is_written_again(
     rig.port.close()
 
 
-def test_a_panic_in_the_middle_of_a_patch_keeps_to_the_limits_and_is_said_again(rig: Rig) -> None:
+def test_a_panic_in_the_middle_of_a_patch_keeps_to_the_limits_and_is_repeated(rig: Rig) -> None:
     panic = [(0xB0 | channel, cc, 0) for channel in range(16) for cc in (64, 123, 120)]
     rig.send(whole(0.5))
     for message in panic:
         assert rig.port.note(*message)
-    said = Counter(event for _, event in rig.run_until_done())
-    assert all(said[bytes(message)] == 1 for message in panic)
-    rig.port.note(0x90, 60, 100)  # of what is said again, nothing may end this
+    written = Counter(event for _, event in rig.run_until_done())
+    assert all(written[bytes(message)] == 1 for message in panic)
+    rig.port.note(0x90, 60, 100)  # nothing that is repeated may end this
     again = Counter(event for _, event in rig.run_for(3.0))
     assert all(again[bytes(message)] == (message[0] != 0xB0 or message[1] == 64) for message in panic)
 
@@ -523,7 +523,7 @@ def test_a_note_off_is_written_once_more_unless_the_key_is_down_again(rig: Rig) 
     assert [event for _, event in rig.run_for(2.0)] == [bytes((0x80, 60, 0))]
 
 
-def test_a_fault_does_not_lose_the_end_of_a_note_that_is_written_again(rig: Rig) -> None:
+def test_a_fault_does_not_lose_a_release_that_is_written_again(rig: Rig) -> None:
     rig.port.note(0x80, 60, 0)
     rig.run_until_done()
     rig.run_for(0.245)
@@ -555,7 +555,7 @@ def test_after_a_stall_what_is_due_keeps_to_the_budget() -> None:
     rig.port.close()
 
 
-def test_what_counts_as_done_is_written_again_after_an_xrun_all_the_same(rig: Rig) -> None:
+def test_what_counts_as_done_is_still_written_again_after_an_xrun(rig: Rig) -> None:
     rig.send({11: 0.5})
     rig.run_until_done()
     for _ in range(10_000):
@@ -570,12 +570,12 @@ def test_what_counts_as_done_is_written_again_after_an_xrun_all_the_same(rig: Ri
     assert len(rig.run_for(1.0)) == 1
 
 
-def test_more_notes_than_fit_into_a_period_are_ended_before_it_is_done(rig: Rig) -> None:
+def test_more_notes_than_fit_into_a_period_are_released_before_it_is_done(rig: Rig) -> None:
     keys = range(40, 60)
     for key in keys:
         rig.port.note(0x90, key, 100)
     rig.run_until_done()
-    rig.memory.bytes[RELEASE] = 1
+    rig.memory.bytes[CLOSING] = 1
     assert [event for _, event in rig.run_until_done()] == [bytes((0x80, key, 0)) for key in keys]
 
 

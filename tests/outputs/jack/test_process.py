@@ -29,26 +29,28 @@ def process() -> JackProcess:
     return JackProcess([sys.executable, "-S", "-c", "print('waiting: no luck')"], ())
 
 
-def test_children_that_die_young_for_weeks_fill_no_log_and_leave_no_descriptor_open(
+def test_restarts_for_weeks_fill_no_log_and_leave_no_descriptor_open(
     process: JackProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "latentd")
     now = run_until_it_ends(process, 100.0)
-    said, fds = list(caplog.messages), open_fds()
-    assert [text.removeprefix("JACK port: ") for text in said] == [
+    logged, fds = list(caplog.messages), open_fds()
+    assert [text.removeprefix("JACK port: ") for text in logged] == [
         "waiting: no luck",
-        "ended with code 0; starting it again",
+        "ended with code 0; restarting it",
     ]
     for _ in range(30):
         now = run_until_it_ends(process, now)
-    assert caplog.messages == said
+    assert caplog.messages == logged
     assert open_fds() == fds
 
 
-def test_after_a_healthy_one_everything_is_said_again(process: JackProcess, caplog: pytest.LogCaptureFixture) -> None:
+def test_after_a_healthy_process_everything_is_logged_again(
+    process: JackProcess, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "latentd")
     run_until_it_ends(process, 100.0)
-    said = len(caplog.messages)
+    logged = len(caplog.messages)
     process.start(200.0)
     wait_for(lambda: not process.poll(200.0 + 2 * HEALTHY_S), "its end")
-    assert len(caplog.messages) == 2 * said
+    assert len(caplog.messages) == 2 * logged

@@ -7,7 +7,7 @@ from enum import Enum
 import pytest
 
 from latentd.outputs.jack.memory import CC_COUNT, UNSET
-from latentd.outputs.jack.note_ends import SUSTAIN, NoteEnds
+from latentd.outputs.jack.note_releases import SUSTAIN, NoteReleases
 from latentd.outputs.jack.values import (
     MAX_REPEATS,
     REPEAT_AFTER_S,
@@ -121,7 +121,7 @@ def test_what_is_due_is_repeated_but_not_beside_a_new_value_of_the_same_cc() -> 
     assert written.values.repeated(wanted, later + SOON_S, [OTHER]) == [CC]
 
 
-def test_what_nobody_wants_any_more_is_due_no_more_and_no_xrun_casts_doubt_on_it() -> None:
+def test_a_value_that_is_no_longer_wanted_is_not_due_and_no_xrun_casts_doubt_on_it() -> None:
     written = Written()
     written.write_new()
     written.wanted[CC] = UNSET
@@ -131,7 +131,7 @@ def test_what_nobody_wants_any_more_is_due_no_more_and_no_xrun_casts_doubt_on_it
     assert written.xrun() == -float("inf")
 
 
-def test_what_did_not_fit_goes_first_in_the_next_cycle_and_then_the_most_audible_again() -> None:
+def test_what_did_not_fit_goes_first_in_the_next_cycle_and_after_that_the_most_audible_again() -> None:
     order = [7, 3, 9, 1]
     values, wanted = Values(order), bytearray([UNSET]) * CC_COUNT
     for value, limit, expected in (
@@ -147,74 +147,74 @@ def test_what_did_not_fit_goes_first_in_the_next_cycle_and_then_the_most_audible
     assert values.changed(bytes([UNSET]) * CC_COUNT, 4) == ([], True)
 
 
-class EndState(Enum):
-    """The dictionary of `NoteEnds` that a note is in."""
+class NoteState(Enum):
+    """Which of the dictionaries of `NoteReleases` a note is in."""
 
     QUIET = "none"
-    SOUNDING = "sounding"
+    HELD = "held"
     WAITING = "waiting"
-    ENDED = "due"
+    RELEASED = "due"
 
 
 class Note:
-    """One note whose end was written twice."""
+    """One note whose release was written twice."""
 
     KEY = (0, 60)
 
     def __init__(self) -> None:
-        self.ends = NoteEnds()
+        self.releases = NoteReleases()
         self.now = 100.0
-        self.end()
+        self.release()
         self.come_due()
-        self.write_end_again()
+        self.write_release_again()
 
     @property
-    def state(self) -> EndState:
-        if self.KEY in self.ends._due:
-            return EndState.ENDED
-        if self.KEY in self.ends.waiting:
-            return EndState.WAITING
-        return EndState.SOUNDING if self.KEY in self.ends.sounding else EndState.QUIET
+    def state(self) -> NoteState:
+        if self.KEY in self.releases._due:
+            return NoteState.RELEASED
+        if self.KEY in self.releases.waiting:
+            return NoteState.WAITING
+        return NoteState.HELD if self.KEY in self.releases.held else NoteState.QUIET
 
     def begin(self) -> None:
-        self.ends.wrote(bytes((0x90, 60, 100)), self.now)
+        self.releases.wrote(bytes((0x90, 60, 100)), self.now)
 
-    def end(self) -> None:
-        self.ends.wrote(bytes((0x80, 60, 64)), self.now)
+    def release(self) -> None:
+        self.releases.wrote(bytes((0x80, 60, 64)), self.now)
 
     def come_due(self) -> None:
         self.now += REPEAT_AFTER_S[0]
-        self.ends.collect(self.now)
+        self.releases.collect(self.now)
 
-    def write_end_again(self) -> None:
-        assert self.ends.waiting.pop(self.KEY, None) == bytes((0x80, 60, 0))
+    def write_release_again(self) -> None:
+        assert self.releases.waiting.pop(self.KEY, None) == bytes((0x80, 60, 0))
 
     def close(self) -> None:
-        assert self.ends.sounding.pop(self.KEY, None) == bytes((0x80, 60, 0))
+        assert self.releases.held.pop(self.KEY, None) == bytes((0x80, 60, 0))
 
     def xrun(self, after_s: float = SOON_S) -> float:
         self.now += after_s
-        return self.ends.xrun(self.now) - self.now
+        return self.releases.xrun(self.now) - self.now
 
 
 NOTE = StateTable(
-    NoteEnds,
-    EndState,
+    NoteReleases,
+    NoteState,
     Note,
     lambda note: note.state,
     {
         "it begins": Note.begin,
-        "its end is written": Note.end,
-        "the end is due": Note.come_due,
-        "the end is written again": Note.write_end_again,
-        "an xrun, soon after the end": Note.xrun,
-        "an xrun, long after the end": lambda note: note.xrun(2.0 * XRUN_WINDOW_S),
+        "its release is written": Note.release,
+        "the release is due again": Note.come_due,
+        "the release is written again": Note.write_release_again,
+        "an xrun, soon after the release": Note.xrun,
+        "an xrun, long after the release": lambda note: note.xrun(2.0 * XRUN_WINDOW_S),
         "the port closes": Note.close,
     },
 )
 
 
-@pytest.mark.parametrize("row", rows(NoteEnds), ids=str)
+@pytest.mark.parametrize("row", rows(NoteReleases), ids=str)
 def test_a_note_goes_where_its_table_says(row: Transition) -> None:
     NOTE.check(row)
 
@@ -223,26 +223,26 @@ def test_nothing_else_changes_a_note() -> None:
     NOTE.check_the_rest()
 
 
-def test_the_end_of_a_note_is_due_once_more_and_sooner_after_an_xrun() -> None:
+def test_a_release_is_due_once_more_and_sooner_after_an_xrun() -> None:
     note = Note()
-    note.end()
-    assert note.ends.next_due - note.now == pytest.approx(REPEAT_AFTER_S[0])
+    note.release()
+    assert note.releases.next_due - note.now == pytest.approx(REPEAT_AFTER_S[0])
     assert note.xrun() == pytest.approx(XRUN_DELAY_S)
-    assert note.ends.next_due - note.now == pytest.approx(XRUN_DELAY_S)
+    assert note.releases.next_due - note.now == pytest.approx(XRUN_DELAY_S)
 
 
 @pytest.mark.parametrize("controller", [120, 123])
-def test_what_begins_on_a_channel_takes_back_what_would_end_it(controller: int) -> None:
-    ends = NoteEnds()
+def test_no_all_notes_off_is_repeated_once_a_note_begins_on_its_channel(controller: int) -> None:
+    releases = NoteReleases()
     for channel in (0, 1):
-        ends.wrote(bytes((0xB0 | channel, controller, 0)), 1.0)
-    ends.wrote(bytes((0x90, 60, 100)), 1.0)
-    ends.collect(2.0)
-    assert list(ends.waiting.values()) == [bytes((0xB1, controller, 0))]
+        releases.wrote(bytes((0xB0 | channel, controller, 0)), 1.0)
+    releases.wrote(bytes((0x90, 60, 100)), 1.0)
+    releases.collect(2.0)
+    assert list(releases.waiting.values()) == [bytes((0xB1, controller, 0))]
 
 
-def test_a_pedal_sounds_from_half_way_down_until_it_is_lifted() -> None:
-    ends = NoteEnds()
-    for value, sounds in ((63, False), (64, True), (127, True), (0, False)):
-        ends.wrote(bytes((0xB3, SUSTAIN, value)), 1.0)
-        assert list(ends.sounding.values()) == [bytes((0xB3, SUSTAIN, 0))] * sounds
+def test_a_pedal_is_held_from_half_way_down_until_it_is_lifted() -> None:
+    releases = NoteReleases()
+    for value, held in ((63, False), (64, True), (127, True), (0, False)):
+        releases.wrote(bytes((0xB3, SUSTAIN, value)), 1.0)
+        assert list(releases.held.values()) == [bytes((0xB3, SUSTAIN, 0))] * held

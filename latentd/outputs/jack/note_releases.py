@@ -1,4 +1,4 @@
-"""What ends a note: what still sounds and what ends it, and which ends are to be written once more."""
+"""Which notes and pedals are held, and which of their releases are to be written once more."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ import math
 from latentd.outputs.jack.memory import CC_COUNT
 from latentd.outputs.jack.values import REPEAT_AFTER_S, XRUN_DELAY_S, XRUN_WINDOW_S
 
-# Controllers that end something, as a note-off does: sustain pedal, all sound off, all notes off.
+# Controllers that release something, as a note-off does: sustain pedal, all sound off, all notes off.
 SUSTAIN, SOUND_OFF, NOTES_OFF = 64, 120, 123
 
 Key = tuple[int, int]  # channel, and the note's key or CC_COUNT + controller
 
 
-class NoteEnds:
-    """The ends of notes and pedals, which hang if a synth misses them. Belongs to JACK's thread alone.
+class NoteReleases:
+    """The releases of notes and pedals: a note hangs if the synth misses its own. Belongs to JACK's thread alone.
 
-        state    | event                       | next state
-        any      | it begins                   | SOUNDING
-        any      | its end is written          | ENDED
-        ENDED    | the end is due              | WAITING
-        WAITING  | the end is written again    | QUIET
-        WAITING  | an xrun, soon after the end | ENDED
-        QUIET    | an xrun, soon after the end | ENDED
-        SOUNDING | the port closes             | QUIET
+        state    | event                           | next state
+        any      | it begins                       | HELD
+        any      | its release is written          | RELEASED
+        RELEASED | the release is due again        | WAITING
+        WAITING  | the release is written again    | QUIET
+        WAITING  | an xrun, soon after the release | RELEASED
+        QUIET    | an xrun, soon after the release | RELEASED
+        HELD     | the port closes                 | QUIET
 
-    What the table does not list changes nothing. The end of an ENDED one is due REPEAT_AFTER_S[0] after it was written,
-    or sooner after an xrun; a WAITING one goes out as soon as there is room. What begins on a channel takes
+    What the table does not list changes nothing. A release is due again REPEAT_AFTER_S[0] after it was written, or
+    sooner after an xrun; a WAITING one is written as soon as there is room. What begins on a channel takes
     all-notes-off and all-sound-off of that channel back to QUIET as well: written once more, they would end it.
 
     Attributes:
-        sounding: what is SOUNDING, with the message that ends it.
-        waiting: what is WAITING, likewise. Of both the caller takes out what it has written.
+        held: what is HELD, with the message that releases it.
+        waiting: what is WAITING, likewise. From both the caller removes what it has written.
         next_due: nothing is due before this time (monotonic s); infinite when nothing will be.
     """
 
     def __init__(self) -> None:
-        self.sounding: dict[Key, bytes] = {}
+        self.held: dict[Key, bytes] = {}
         self.waiting: dict[Key, bytes] = {}
-        self._ended: dict[Key, tuple[float, bytes]] = {}  # all that have ended: when, and the message
-        self._due: dict[Key, float] = {}  # ENDED: when to write the message once more
+        self._released: dict[Key, tuple[float, bytes]] = {}  # all that have been released: when, and the message
+        self._due: dict[Key, float] = {}  # RELEASED: when to write the message once more
         self.next_due = math.inf
 
     def wrote(self, message: bytes, now: float) -> None:
@@ -47,21 +47,21 @@ class NoteEnds:
         status, data1, data2 = message
         kind, channel = status & 0xF0, status & 0x0F
         if kind in (0x80, 0x90):
-            key, end = (channel, data1), bytes((0x80 | channel, data1, 0))
+            key, release = (channel, data1), bytes((0x80 | channel, data1, 0))
             begins = kind == 0x90 and data2 > 0
         elif kind == 0xB0 and data1 in (SUSTAIN, SOUND_OFF, NOTES_OFF):
-            key, end = (channel, CC_COUNT + data1), bytes((0xB0 | channel, data1, 0))
+            key, release = (channel, CC_COUNT + data1), bytes((0xB0 | channel, data1, 0))
             begins = data1 == SUSTAIN and data2 >= 64
         else:
             return
         if begins:
-            self.sounding[key] = end
+            self.held[key] = release
             for begun in (key, (channel, CC_COUNT + SOUND_OFF), (channel, CC_COUNT + NOTES_OFF)):
-                for forgotten in (self._ended, self._due, self.waiting):
+                for forgotten in (self._released, self._due, self.waiting):
                     forgotten.pop(begun, None)
         else:
-            self.sounding.pop(key, None)
-            self._ended[key] = now, end
+            self.held.pop(key, None)
+            self._released[key] = now, release
             self._due[key] = at = now + REPEAT_AFTER_S[0]
             self.next_due = min(self.next_due, at)
 
@@ -69,13 +69,13 @@ class NoteEnds:
         """Let those that are due wait for room."""
         for key in [key for key, at in self._due.items() if at <= now]:
             del self._due[key]
-            self.waiting[key] = self._ended[key][1]
+            self.waiting[key] = self._released[key][1]
         self.next_due = min(self._due.values(), default=math.inf)
 
     def xrun(self, now: float) -> float:
         """As `Values.xrun`."""
         at, until = now + XRUN_DELAY_S, -math.inf
-        for key, (written_t, _) in self._ended.items():
+        for key, (written_t, _) in self._released.items():
             if written_t >= now - XRUN_WINDOW_S:
                 self._due[key] = min(self._due.get(key, at), at)
                 self.next_due = min(self.next_due, at)
