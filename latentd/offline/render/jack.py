@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from latentd.errors import LatentdError
 from latentd.offline.render.clip_spec import RATE, ClipSpec
-from latentd.offline.render.jack_session import CLIP, Session
+from latentd.offline.render.jack_session import CLIP, SynthSession
 from latentd.system import jackd
 from latentd.system.processes import Program, Programs, need
 
@@ -107,7 +107,7 @@ class JackSynth:
 
     def _played(self, params: NDArray[np.float32], spec: ClipSpec) -> NDArray[np.float32] | None:
         """A clip from a new synth; None if one of its cycles was lost."""
-        with Session(self.home, params, program()) as session:
+        with SynthSession(self.home, params, program()) as session:
             # With SIGINT it closes its JACK client; otherwise the server waits ten seconds for it.
             env = self._env | session.env
             synth = self._programs.start("amsynth", session.argv, env, end_signal=signal.SIGINT)

@@ -57,7 +57,7 @@ def _resting(patch: NDArray[np.float32]) -> NDArray[np.float32]:
     return rest
 
 
-class Session:
+class SynthSession:
     """The NSM server to which one amSynth announces itself, and the bank that it opens."""
 
     def __init__(self, home: Path, params: NDArray[np.float32], program: Path) -> None:
@@ -78,7 +78,7 @@ class Session:
             "NSM_URL": f"osc.udp://127.0.0.1:{self._socket.getsockname()[1]}/",
         }
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> SynthSession:
         return self
 
     def __exit__(self, *_: object) -> None:
