@@ -78,7 +78,7 @@ def _to_acknowledgement_s(server: Server) -> list[float]:
             with _pointing(daemon):
                 # The first answer is to the daemon's question whether amSynth is there, the second to a patch.
                 while relay.acknowledgements < before + 2:
-                    assert relay.pass_on(LIMIT_S), daemon.said()
+                    assert relay.pass_on(LIMIT_S), daemon.log_text()
             found.append(relay.last_s - start)
             relay.pass_on_until_quiet(0.5)
     return found

@@ -25,14 +25,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from latentd.osc import packets
-from tests.support.helper_process import Apart
+from tests.support.helper_process import HelperProcess
 from tests.support.rig import LIMIT_S, Server, wait_for
 
 PORT = "probe:in"
 _GIVE_UP_S = 1.0
 
 
-class Probe(Apart):
+class Probe(HelperProcess):
     """The bench's end of that process."""
 
     def __init__(self, server: Server) -> None:

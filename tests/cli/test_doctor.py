@@ -1,4 +1,4 @@
-"""`latentd doctor`: what it finds, and the next step that it names."""
+"""`latentd doctor`: the results of its checks, and their next steps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.rig import LIMIT_S
 
 @pytest.fixture(autouse=True)
 def a_quiet_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine that has everything; each test takes one thing away."""
+    """A machine without problems; each test adds one."""
     monkeypatch.setattr(machine, "amsynth_version", lambda: "1.13.2")
     monkeypatch.setattr(machine, "libjack", lambda: "libjack.so.0")
     monkeypatch.setattr(machine, "ask_jack", lambda: machine.JackFacts("1.9.21", 48000, 128, True, [], []))
@@ -60,7 +60,7 @@ def test_a_machine_that_has_everything_is_all_green(tmp_path: Path) -> None:
     assert len(checks) == 1 + len(doctor.examine(Config()))  # the configuration
 
 
-def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_problem_has_a_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "amsynth_version", lambda: None)
     monkeypatch.setattr(machine, "libjack", lambda: None)
     monkeypatch.setattr(machine, "playback_cards", list)
@@ -89,7 +89,7 @@ def test_each_thing_that_is_not_right_comes_with_a_next_step(tmp_path: Path, mon
         (["pw-jack"], True, "weak", "pw-jack latentd run"),
     ],
 )
-def test_jack_without_a_server_says_what_would_start_one(
+def test_without_a_jack_server_the_next_step_starts_one(
     programs: list[str], pipewire: bool, state: str, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in programs:
@@ -103,10 +103,10 @@ def test_jack_without_a_server_says_what_would_start_one(
     assert step in check.step
 
 
-def test_a_port_that_a_stranger_holds_keeps_us_from_playing(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.bind(("127.0.0.1", 0))
-        port = stranger.getsockname()[1]
+def test_a_port_that_another_program_holds_is_a_problem(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
         check = look(tmp_path, 1, listen=f"127.0.0.1:{port}")["OSC port"]
     assert check.state == "bad"
     assert check.found.startswith(f"UDP port {port} is taken by ")
@@ -114,7 +114,7 @@ def test_a_port_that_a_stranger_holds_keeps_us_from_playing(tmp_path: Path) -> N
     assert str(port) in check.step
 
 
-def test_an_address_of_another_machine_is_no_taken_port(tmp_path: Path) -> None:
+def test_an_address_of_another_machine_is_not_a_taken_port(tmp_path: Path) -> None:
     check = look(tmp_path, 1, listen=f"192.0.2.1:{free_port()}")["OSC port"]
     assert check.state == "bad"
     assert "Cannot assign requested address" in check.found
@@ -157,13 +157,13 @@ def a_daemon(ways: dict[str, Any]) -> Iterator[str]:
         thread.join()
 
 
-def test_a_port_that_latentd_holds_is_as_it_should_be(tmp_path: Path) -> None:
+def test_a_port_that_latentd_holds_is_no_problem(tmp_path: Path) -> None:
     with a_daemon({}) as address:
         check = look(tmp_path, 0, listen=address)["OSC port"]
     assert check.found.startswith("latentd is running on ")
 
 
-def test_a_daemon_on_a_private_server_shows_that_jack_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_on_a_private_server_shows_that_jack_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
     with a_daemon({"jack": {"running": True}}) as address:
         check = look(tmp_path, 0, listen=address)["JACK"]
@@ -193,7 +193,7 @@ def test_a_running_rig_whose_parts_do_not_reach_each_other_is_named(
     assert bool(rig.step) == (state == "weak")
 
 
-def test_a_map_that_misses_parameters_is_told_from_a_whole_one(tmp_path: Path) -> None:
+def test_an_incomplete_map_is_reported(tmp_path: Path) -> None:
     partial = midimap.from_ccs({"filter_cutoff": 74}).text()
     (tmp_path / "amsynth" / "controllers").write_text(partial, encoding="ascii")
     check = look(tmp_path, 0)["controllers"]
@@ -207,7 +207,7 @@ def test_words_that_amsynth_does_not_know_are_shown(tmp_path: Path) -> None:
     assert check.found == f"MIDI reaches 40 of 41 parameters ({path}; unknown words in it: 'filter_cutof')"
 
 
-def test_an_unreadable_map_that_nobody_configured_keeps_nobody_from_playing(tmp_path: Path) -> None:
+def test_an_unreadable_map_that_is_not_configured_does_not_prevent_playing(tmp_path: Path) -> None:
     path = tmp_path / "amsynth" / "controllers"
     path.unlink()
     path.mkdir()
@@ -216,7 +216,7 @@ def test_an_unreadable_map_that_nobody_configured_keeps_nobody_from_playing(tmp_
     assert check.step
 
 
-def test_a_configured_map_has_to_be_there(tmp_path: Path) -> None:
+def test_a_configured_map_has_to_exist(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     check = look(tmp_path, 1, controllers=str(mine))["controllers"]
     assert (check.state, check.found) == ("bad", f"{mine}: no such controllers file")
@@ -224,14 +224,14 @@ def test_a_configured_map_has_to_be_there(tmp_path: Path) -> None:
     assert look(tmp_path, 0, controllers=str(mine))["controllers"].state == "weak"
 
 
-def test_the_text_names_every_check_and_ends_with_the_verdict(tmp_path: Path) -> None:
+def test_the_text_has_every_check_and_ends_with_the_result(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(f"listen: 127.0.0.1:{free_port()}", encoding="utf-8")
     result = CliRunner().invoke(doctor.command, ["--config", str(tmp_path / "config.yaml")], standalone_mode=False)
     assert result.stdout.splitlines()[-1] == "This machine can play."
     assert "amSynth          1.13.2" in result.stdout
 
 
-def test_all_that_is_wrong_with_the_mappings_is_found_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_in_the_mappings_are_listed_at_once(tmp_path: Path) -> None:
     (tmp_path / "xy.yaml").write_text("title: t\ntuio: {version: 3}\n", encoding="utf-8")
     check = look(tmp_path, 1, mappings=["xy", "./xy.yaml", "no-such-device"])["mappings"]
     alike, version, unknown = check.found.splitlines()
@@ -239,7 +239,7 @@ def test_all_that_is_wrong_with_the_mappings_is_found_at_once(tmp_path: Path) ->
     assert "latentd check" in check.step
 
 
-def test_a_broken_configuration_is_one_finding_among_the_others(tmp_path: Path) -> None:
+def test_mistakes_in_the_configuration_do_not_hide_the_other_checks(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     check = look(tmp_path, 1, modle="x", feedback_port=0)
     assert check["configuration"].found.count(f"{file}:1: ") == 2
@@ -247,19 +247,19 @@ def test_a_broken_configuration_is_one_finding_among_the_others(tmp_path: Path) 
     assert (check["model"].state, len(check)) == ("ok", 1 + len(doctor.examine(Config())))
 
 
-def test_the_users_own_configuration_is_named_and_checked(tmp_path: Path) -> None:
+def test_the_users_configuration_is_named_and_checked(tmp_path: Path) -> None:
     own = tmp_path / "latentd" / "config.yaml"
 
-    def said() -> tuple[int, list[str]]:
+    def output() -> tuple[int, list[str]]:
         result = CliRunner().invoke(doctor.command, [], standalone_mode=False)
         return result.return_value, result.stdout.splitlines()
 
-    assert said()[1][0] == "ok    configuration    the defaults"
+    assert output()[1][0] == "ok    configuration    the defaults"
     own.parent.mkdir()
     own.write_text(f"listen: 127.0.0.1:{free_port()}")
-    assert said()[1][0] == f"ok    configuration    {own}"
+    assert output()[1][0] == f"ok    configuration    {own}"
     own.write_text("modle: x\noutput: ocs")
-    code, lines = said()
+    code, lines = output()
     assert code == 1
     assert lines[0] == f"bad   configuration    {own}:1: modle: unknown key; did you mean model?"
     assert lines[1].strip().startswith(f"{own}:2: output: ")

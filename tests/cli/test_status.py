@@ -1,4 +1,4 @@
-"""`latentd status`: what its page says and what it leaves out."""
+"""`latentd status`: what its page shows and what it leaves out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def shown(**changes: Any) -> str:
     return page(facts)
 
 
-def test_what_is_frozen_held_and_named_is_there_only_when_something_is() -> None:
+def test_frozen_held_and_landmarks_are_shown_only_when_there_are_any() -> None:
     text = shown()
     assert not any(f"\n{key} " in text for key in ("frozen", "held", "landmarks"))
     text = shown(frozen=True, own={"filter_cutoff": 0.5, "osc1_waveform": 0.0}, landmarks=["intro", "storm"])
@@ -43,28 +43,28 @@ def test_what_is_frozen_held_and_named_is_there_only_when_something_is() -> None
     assert "\nlandmarks intro, storm" in text
 
 
-def test_counters_that_say_nothing_are_left_out_and_troubles_are_there() -> None:
+def test_zero_counters_are_left_out_and_problems_are_shown() -> None:
     text = shown()
     assert "messages  received 61, used 40, unmapped 2, sent 0\n" in text
     assert "retried 3" in text
     assert not any(word in text for word in ("strays", "child", "withheld", "superseded", "xruns", "_"))
 
 
-def test_a_way_that_is_not_used_is_left_out() -> None:
+def test_an_unused_output_is_left_out() -> None:
     assert "\njack " not in shown(ways={"osc": OSC, "jack": JACK | {"running": False}})
     text = shown(output="jack", ways={"osc": OSC | {"connected": False}, "jack": JACK | {"problem": "no server"}})
     assert "\nosc " not in text
     assert "\njack      not connected, 128 frames at 48000 Hz, no server" in text
 
 
-def test_every_line_fits_80_columns_and_before_the_first_point_there_is_a_page_too() -> None:
+def test_every_line_fits_80_columns_also_before_the_first_point() -> None:
     full = shown(landmarks=[f"place {i}" for i in range(40)], own=dict.fromkeys(NAMES, 0.0))
     empty = shown(xy=None, patch=None, source="", nearest="", own={"master_vol": 1.0}, latency=TIMES | {"count": 0})
     assert all(len(line) <= 80 for line in (full + "\n" + empty).splitlines())
     assert "point     none yet" in empty
 
 
-def test_the_time_up_is_told_in_its_two_largest_units() -> None:
+def test_the_uptime_has_its_two_largest_units() -> None:
     assert [shown(uptime_s=s).splitlines()[0].partition("up ")[2] for s in (0.4, 59, 61, 3725, 90000, 86400)] == [
         "0 s", "59 s", "1 min 1 s", "1 h 2 min", "1 d 1 h", "1 d 0 h",
     ]  # fmt: skip

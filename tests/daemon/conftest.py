@@ -25,4 +25,4 @@ def daemon(shared: Daemon) -> Iterator[Daemon]:
     shared.send("/latentd/xy", 0.5, 0.5)
     wait_for(lambda: shared.status()["xy"] == [0.5, 0.5], "the point")
     yield shared
-    assert shared.status()["counters"]["faults"] == 0, shared.said()
+    assert shared.status()["counters"]["faults"] == 0, shared.log_text()

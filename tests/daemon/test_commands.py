@@ -104,7 +104,7 @@ def shared() -> Iterator[Player]:
 def player(shared: Player) -> Iterator[Player]:
     shared.reset()
     yield shared
-    assert shared.daemon.status()["counters"]["faults"] == 0, shared.daemon.said()
+    assert shared.daemon.status()["counters"]["faults"] == 0, shared.daemon.log_text()
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ CASES = {
     ),
     "save": Case(name="mine", seen=saved, becomes=lambda _: True),
     "undo": Case(seen=locked(MARKER), becomes=lambda _: False),
-    "panic": Case(seen=lambda player: player.daemon.said().count(ENDED_NOTES), becomes=lambda before: before + 1),
+    "panic": Case(seen=lambda player: player.daemon.log_text().count(ENDED_NOTES), becomes=lambda before: before + 1),
     "model": Case(name="paper", seen=status("model"), becomes=lambda _: "paper"),
     "wander": Case((1,), seen=moved, becomes=lambda _: True),
     "record": Case((1,), seen=recording, becomes=lambda _: True, prepare=record_one_point),

@@ -213,8 +213,8 @@ def test_senders_that_leave_out_type_tags_are_understood(daemon: Daemon) -> None
 def test_an_address_cannot_write_into_the_log() -> None:
     with latentd("--output", "print") as daemon:
         answer = error(daemon, "/latentd/\x1bcred\n12:00:00 ERROR forged" + "x" * 150)
-        wait_for(lambda: "no such message" in daemon.said(), "the mistake in the log")
-        for text in (answer, daemon.said()):
+        wait_for(lambda: "no such message" in daemon.log_text(), "the mistake in the log")
+        for text in (answer, daemon.log_text()):
             assert "\x1b" not in text and "\n12:00:00 ERROR" not in text
             assert text.count("x") < 100
 
@@ -249,11 +249,11 @@ def test_each_mistake_is_logged_once_and_a_new_model_is_too_as_many_senders_do_n
         for n in range(50):
             daemon.send("/latentd/lock", "mastervol", 1)
             daemon.send("/latentd/freeze", 2 + n)
-        wait_for(lambda: "Did you mean 'master_vol'?" in daemon.said(), "the mistake in the log")
-        wait_for(lambda: "/latentd/freeze i ON" in daemon.said(), "the other one, at once")
+        wait_for(lambda: "Did you mean 'master_vol'?" in daemon.log_text(), "the mistake in the log")
+        wait_for(lambda: "/latentd/freeze i ON" in daemon.log_text(), "the other one, at once")
         ask(daemon, "/latentd/model", "paper")
-        wait_for(lambda: "model paper, wanted by 127.0.0.1" in daemon.said(), "the model in the log")
-        assert (daemon.said().count("mastervol"), daemon.said().count("/latentd/freeze")) == (1, 1)
+        wait_for(lambda: "model paper, wanted by 127.0.0.1" in daemon.log_text(), "the model in the log")
+        assert (daemon.log_text().count("mastervol"), daemon.log_text().count("/latentd/freeze")) == (1, 1)
 
 
 def test_answers_are_not_answered() -> None:

@@ -45,7 +45,7 @@ def test_p10_a_killed_daemon_has_its_point_tweaks_freeze_and_model_again(daemon:
     for what in ("xy", "frozen", "own", "patch"):
         assert after[what] == before[what], what
     assert after["model"] == "paper"
-    assert "restored what played last: model paper, point 0.250 0.750, held master_vol, frozen" in daemon.said()
+    assert "restored what played last: model paper, point 0.250 0.750, held master_vol, frozen" in daemon.log_text()
 
 
 def test_a_model_that_is_gone_gives_way_to_the_configured_one(daemon: Daemon) -> None:
@@ -57,7 +57,7 @@ def test_a_model_that_is_gone_gives_way_to_the_configured_one(daemon: Daemon) ->
     file.write_text(json.dumps(content), encoding="utf-8")
     daemon.start()
     assert daemon.status()["model"] == "timbre"
-    assert "the model that played last" in daemon.said()
+    assert "the model that played last" in daemon.log_text()
 
 
 def test_a_damaged_session_keeps_nobody_from_playing(daemon: Daemon) -> None:
@@ -74,5 +74,5 @@ def test_fresh_starts_without_what_played_last() -> None:
         daemon.send("/latentd/xy", 0.25, 0.75)
         wait_for(lambda: kept(daemon).get("xy") == [0.25, 0.75], "the session")
         restart(daemon)
-        assert "restored" not in daemon.said().rpartition("latentd 0")[2]
+        assert "restored" not in daemon.log_text().rpartition("latentd 0")[2]
         assert daemon.status()["xy"] is None

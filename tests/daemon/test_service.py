@@ -99,7 +99,7 @@ def answers(client: Client) -> bool:
 
 def test_a_closed_terminal_ends_it_in_order() -> None:
     with latentd("--output", "print") as daemon:
-        assert daemon.end(signal.SIGHUP) == 0, daemon.said()
+        assert daemon.end(signal.SIGHUP) == 0, daemon.log_text()
 
 
 def test_a_verbose_daemon_sums_up_while_it_plays() -> None:
@@ -107,7 +107,7 @@ def test_a_verbose_daemon_sums_up_while_it_plays() -> None:
 
         def summaries() -> int:
             daemon.send("/xy", random.random(), random.random())
-            return daemon.said().count(" messages in, ")
+            return daemon.log_text().count(" messages in, ")
 
         wait_for(lambda: summaries() >= 2, "two summaries")
 
@@ -115,20 +115,20 @@ def test_a_verbose_daemon_sums_up_while_it_plays() -> None:
 def test_a_daemon_that_no_other_machine_may_speak_to_says_so_at_its_start() -> None:
     port = free_port()
     with latentd("--output", "print", "--listen", f"0.0.0.0:{port}", port=port) as daemon:
-        assert daemon.said().count("0.0.0.0 refuses other machines: ") == 1
+        assert daemon.log_text().count("0.0.0.0 refuses other machines: ") == 1
 
 
 def test_the_log_has_the_mappings_in_use_and_once_each_one_that_clips() -> None:
     with latentd("--output", "print", "--mapping", "xy", "--mapping", "iosc") as daemon:
-        wait_for(lambda: "mappings in use: xy, iosc\n" in daemon.said(), "the mappings")
+        wait_for(lambda: "mappings in use: xy, iosc\n" in daemon.log_text(), "the mappings")
         for x in (64, 65, 66):
             daemon.send("/xy", x, 0.5)
             daemon.settle()
         daemon.send("/osc/pady", -2.0)
         clipped = "mapping iosc: y -2 is outside range_y [0, 1], so the point stays at the edge. Adapt the range in "
-        wait_for(lambda: clipped in daemon.said(), "the second mapping that clips")
-        assert daemon.said().count("is outside") == 2
-        assert "mapping xy: x 64 is outside range_x [0, 1]" in daemon.said()
+        wait_for(lambda: clipped in daemon.log_text(), "the second mapping that clips")
+        assert daemon.log_text().count("is outside") == 2
+        assert "mapping xy: x 64 is outside range_x [0, 1]" in daemon.log_text()
 
 
 def test_hostile_datagrams_are_counted_and_change_nothing(daemon: Daemon) -> None:
@@ -237,8 +237,8 @@ def test_p9_a_signal_mid_gesture_ends_in_order(number: signal.Signals) -> None:
         daemon.send_signal(number)
         wait_for(lambda: not daemon.running(), "its end")
         assert daemon.end() == 0
-        assert "stopped" in daemon.said()
-        assert "Traceback" not in daemon.said()
+        assert "stopped" in daemon.log_text()
+        assert "Traceback" not in daemon.log_text()
 
 
 def test_p6_an_idle_daemon_uses_next_to_no_time() -> None:
@@ -264,8 +264,8 @@ def cpu_s(pid: int) -> float:
 def test_print_lines_are_json(daemon: Daemon) -> None:
     daemon.send("/latentd/panic")
     daemon.settle()
-    wait_for(lambda: '"midi"' in daemon.said(), "the panic")
-    lines = [json.loads(line) for line in daemon.said().splitlines() if line.startswith("{")]
+    wait_for(lambda: '"midi"' in daemon.log_text(), "the panic")
+    lines = [json.loads(line) for line in daemon.log_text().splitlines() if line.startswith("{")]
     assert any("changes" in line for line in lines)
     ended = [line["midi"] for line in lines if "midi" in line]
     assert [0xB0, 123, 0] in ended

@@ -139,7 +139,7 @@ def test_the_picture_fits_every_terminal(width: int, height: int) -> None:
     assert all(line.cell_len <= width for line in lines)
 
 
-def test_at_80_by_24_all_parameters_are_named_in_full_and_the_rest_is_there() -> None:
+def test_at_80_by_24_all_parameters_have_their_full_names_and_the_rest_is_shown() -> None:
     shown = text(picture())
     assert all(f"{short_name(name)} " in shown for name in NAMES)
     assert all(part in shown for part in ("Sweet Bass", "192.168.1.20:8000", "60 msg/s", "q ends", "●", "0.40 ms"))
@@ -151,7 +151,7 @@ def test_at_80_by_24_all_parameters_are_named_in_full_and_the_rest_is_there() ->
 @pytest.mark.parametrize(
     "nearest", ["Sweet Bass", "A preset with an uncommonly long name of its own, longer than a column"]
 )
-def test_the_pad_and_its_facts_never_run_into_the_parameters(width: int, nearest: str) -> None:
+def test_the_pad_and_its_facts_never_overlap_the_parameters(width: int, nearest: str) -> None:
     shown = picture(xy=[0.824, 0.553], source="touchosc-mk2", nearest=nearest)._replace(paused=True)
     body = text(shown, width).split("\n")[1:22]
     start = next(line.index(short_name(ORDER[0])) for line in body if short_name(ORDER[0]) in line)
@@ -163,7 +163,7 @@ def test_the_pad_and_its_facts_never_run_into_the_parameters(width: int, nearest
 
 
 @pytest.mark.parametrize(("width", "waveform"), [(80, "sq/pulse"), (140, "square / pulse")])
-def test_switches_are_named_by_whole_words(width: int, waveform: str) -> None:
+def test_switch_positions_are_whole_words(width: int, waveform: str) -> None:
     patch = dict(zip(NAMES, DEFAULT.tolist(), strict=True)) | {"osc1_waveform": 1.0, "filter_type": 2.0}
     shown = text(picture(patch=patch), width)
     assert waveform in shown
@@ -185,7 +185,7 @@ def test_every_position_of_every_switch_has_its_own_name_and_none_is_cut(width: 
 @pytest.mark.parametrize(
     "address", ["127.0.0.1:8000; from a phone: --phone", "192.168.100.100:65535 or 10.100.100.100:65535"]
 )
-def test_an_address_to_aim_at_keeps_its_port_on_a_narrow_screen(width: int, address: str) -> None:
+def test_the_address_keeps_its_port_on_a_narrow_screen(width: int, address: str) -> None:
     shown = picture()
     where = f"Play it yourself: send OSC /xy x y (0..1) to {address}"
     shown = shown._replace(setting=shown.setting._replace(address=where))
@@ -198,7 +198,7 @@ def test_the_picture_shows_every_parameter_once() -> None:
     assert sorted(ORDER) == sorted(NAMES)
 
 
-def test_before_the_first_point_there_is_a_picture_too() -> None:
+def test_the_picture_before_the_first_point() -> None:
     empty = picture(xy=None, patch=None, source="", nearest="")
     assert "no point yet" in text(empty)
     assert "no point yet" in status_line(empty, 1.0)
@@ -218,7 +218,7 @@ def test_every_value_of_every_parameter_can_be_shown() -> None:
 
 
 @given(st.floats(-1.0, 2.0), st.integers(1, 40))
-def test_a_bar_is_as_wide_as_it_should_be(part: float, width: int) -> None:
+def test_a_bar_has_the_given_width(part: float, width: int) -> None:
     assert len(bar(part, width)) == width
     assert bar(1.0, width) == "█" * width
     assert bar(0.0, width) == " " * width
@@ -231,14 +231,14 @@ def test_the_trail_stays_inside_the_pad(points: list[tuple[float, float]]) -> No
     assert bool(cells) == bool(points)
 
 
-def test_the_rate_is_that_of_the_last_second() -> None:
+def test_the_rate_is_measured_over_the_last_second() -> None:
     rate = Rate()
     for i in range(31):
         rate.count(1000 + 6 * i, i * 0.1)
     assert rate.per_second == pytest.approx(60.0)
 
 
-def test_while_it_records_the_picture_says_for_how_long() -> None:
+def test_the_picture_shows_the_length_of_the_recording() -> None:
     assert "● 1:05 No sound card" in text(picture()._replace(recorded_s=65.2))
     assert "recorded 65.2 s" in status_line(picture()._replace(recorded_s=65.2), 70.0)
     assert "recorded" not in status_line(picture(), 70.0)
@@ -268,7 +268,7 @@ class Ring:
         return data
 
 
-def test_the_recorder_takes_only_what_both_sides_have_and_counts_what_clips() -> None:
+def test_the_recorder_takes_the_frames_that_both_channels_have_and_counts_clipped_samples() -> None:
     recorder = Recorder(None, 48000)
     rings = [Ring([0.5, -0.25, 1.5]), Ring([0.0, 0.0])]
     recorder.take(rings)
@@ -301,7 +301,7 @@ def test_a_recording_overwrites_nothing_and_is_a_wav_file(tmp_path: Path) -> Non
         assert why in str(result.exception)
 
 
-def test_only_folders_that_a_killed_demo_left_are_removed(tmp_path: Path) -> None:
+def test_only_the_folders_of_killed_demos_are_removed(tmp_path: Path) -> None:
     for name in (f"{NO_PID}-abc", f"{os.getpid()}-abc", "else"):
         (tmp_path / f"latentd-demo-{name}" / "state").mkdir(parents=True)
     remove_old_folders(tmp_path)

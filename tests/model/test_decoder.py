@@ -73,7 +73,7 @@ def test_a_result_is_not_changed_by_the_next_call(z: Array) -> None:
 
 
 @given(POINTS, st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 1)))
-def test_what_was_chosen_stays_chosen_while_the_point_rests(z: Array, held: tuple[int, int, int]) -> None:
+def test_a_class_stays_while_the_point_rests(z: Array, held: tuple[int, int, int]) -> None:
     decoder = _decoder(8)
     first = np.array(decoder.decode(z, held))
     again = decoder.decode(z, LAYOUT.class_of(first))
@@ -112,13 +112,13 @@ def test_an_encoder_answers_any_patch_with_a_point(params: Array) -> None:
     assert np.isfinite(z).all()
 
 
-def test_with_waves_too_one_by_one_and_in_bulk_agree() -> None:
+def test_one_by_one_and_in_bulk_agree_with_waves() -> None:
     decoder = _wavy()
     zs = np.random.default_rng(2).uniform(-1, 1, (200, 2))
     np.testing.assert_allclose(decoder.decode_many(zs), [decoder.decode(z) for z in zs], atol=1e-5)
 
 
-def test_a_stepped_parameter_may_be_chosen_step_by_step() -> None:
+def test_a_stepped_parameter_can_be_a_choice_of_steps() -> None:
     pitch = amsynth.INDEX["osc2_pitch"]
     layout = Layout(continuous=(), categories=(pitch,))
     decoder = Decoder(layout, _network(2, 8, 25), np.full(amsynth.COUNT, 0.25), 0.5)

@@ -1,4 +1,4 @@
-"""What we read in bank files is what amSynth holds after loading them, and it reads what we write."""
+"""latentd reads bank files as amSynth does, and amSynth reads those that latentd writes."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def _assert_same(held: Array, expected: Array) -> None:
 @pytest.mark.parametrize(
     "name", ["amsynth_factory.bank", "BriansBank18.amSynth.bank", "BriansBank19.amSynth.bank", "PatriksBank01.bank"]
 )
-def test_amsynth_holds_the_patches_that_we_read(oracle: Oracle, tmp_path: Path, name: str) -> None:
+def test_amsynth_holds_the_patches_that_latentd_reads(oracle: Oracle, tmp_path: Path, name: str) -> None:
     path = banks.system_folder() / name
     for number, preset in enumerate(banks.read_bank(path).presets):
         _assert_same(_held(oracle, tmp_path / str(number), path.read_bytes(), number), preset.patch())
 
 
-def test_amsynth_reads_the_banks_that_we_write(oracle: Oracle, tmp_path: Path) -> None:
+def test_amsynth_reads_the_banks_that_latentd_writes(oracle: Oracle, tmp_path: Path) -> None:
     random = np.random.default_rng(7)
     patches = amsynth.to_patch(random.uniform(size=(40, amsynth.COUNT)))
     bank = Bank(tuple(Preset.from_patch(f"p {i}", patch) for i, patch in enumerate(patches)))
@@ -82,7 +82,7 @@ def _decode(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
-def test_amsynth_clamps_and_steps_and_fills_as_we_do(oracle: Oracle, tmp_path: Path) -> None:
+def test_amsynth_clamps_rounds_and_fills_as_latentd_does(oracle: Oracle, tmp_path: Path) -> None:
     random = np.random.default_rng(8)
     for number in range(20):
         lines = []
@@ -95,7 +95,7 @@ def test_amsynth_clamps_and_steps_and_fills_as_we_do(oracle: Oracle, tmp_path: P
         _assert_same(_held(oracle, tmp_path / str(number), text.encode(), 0), expected)
 
 
-def test_a_bank_that_amsynth_saved_is_read_and_written_back_the_same(oracle: Oracle, tmp_path: Path) -> None:
+def test_a_bank_that_amsynth_saved_is_read_and_written_unchanged(oracle: Oracle, tmp_path: Path) -> None:
     patch = amsynth.to_patch(np.random.default_rng(9).uniform(size=amsynth.COUNT))
     bank = Bank((Preset.from_patch("one", patch),))
     _held(oracle, tmp_path / "mine", bank.to_text().encode(), 0)
@@ -135,7 +135,7 @@ def test_amsynth_aborts_on_a_parameter_that_it_does_not_know_and_takes_what_late
         assert synth.exit_code() == -signal.SIGABRT
 
 
-def test_amsynth_skips_the_line_after_an_empty_one_which_is_why_we_refuse_it(oracle: Oracle, tmp_path: Path) -> None:
+def test_amsynth_skips_the_line_after_an_empty_one_so_latentd_refuses_it(oracle: Oracle, tmp_path: Path) -> None:
     text = "amSynth\n<preset> <name> x\n\n<parameter> amp_attack 2\n<parameter> amp_decay 2\nEOF\n"
     held = _held(oracle, tmp_path / "gap", text.encode(), 0)
     assert held[amsynth.INDEX["amp_attack"]] == 0.0

@@ -84,7 +84,7 @@ def test_amsynth_and_latentd_read_a_controllers_file_alike(server: Server, conte
         assert_amsynth_maps_as(found, server, oracle, synth.midi_in)
 
 
-def test_amsynth_takes_over_the_file_of_its_first_versions_which_is_why_latentd_reads_it(server: Server) -> None:
+def test_amsynth_moves_the_file_of_its_first_versions_so_latentd_reads_it(server: Server) -> None:
     with Oracle() as oracle, run_amsynth(server, nsm_port=oracle.port, old_controllers=SHORT.decode()) as synth:
         assert (synth.config / "amsynth" / "controllers").read_bytes() == SHORT
         assert not (Path(synth.env["HOME"]) / ".amSynthControllersrc").exists()

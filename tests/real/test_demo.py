@@ -1,4 +1,4 @@
-"""`latentd demo` as a newcomer runs it: a process, on a machine where nothing is prepared."""
+"""`latentd demo` as a new user runs it: as a process, on a machine where nothing is prepared."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Servers = Callable[[], contextlib.AbstractContextManager[Server]]
 
 
 class Demo:
-    """One `latentd demo` with a mark in its environment that all its programs carry."""
+    """One `latentd demo` with a mark in its environment, which all its programs inherit."""
 
     def __init__(self, folder: Path, *options: str, env: dict[str, str] | None = None) -> None:
         need("jackd", "amsynth")
@@ -79,7 +79,7 @@ class Demo:
         return line
 
     def end(self) -> tuple[int, str]:
-        """Its exit code and what it said; everything it started has to be gone."""
+        """Its exit code and standard error; all programs that it started must have ended."""
         _, said = self.process.communicate(timeout=60)
         wait_for(lambda: not self.programs(), f"its programs to end: {self.programs()}")
         return self.process.returncode, said
@@ -106,7 +106,7 @@ def samples(path: Path) -> Array:
     return whole / 2.0**23
 
 
-def test_it_records_a_moving_sound_and_leaves_nothing_behind_and_the_user_s_files_alone(tmp_path: Path) -> None:
+def test_it_records_a_changing_sound_removes_its_files_and_keeps_the_users(tmp_path: Path) -> None:
     path = tmp_path / "a name with spaces.wav"
     # amSynth moves the files of its first versions from HOME to the folders that the demo removes at its end.
     (tmp_path / "home" / ".amsynth").mkdir(parents=True)
@@ -153,14 +153,14 @@ def test_a_signal_in_the_middle_ends_it_in_order_with_the_recording_complete(tmp
     assert len(samples(path)) > 10_000
 
 
-def test_even_when_it_is_killed_nothing_stays_behind(tmp_path: Path) -> None:
+def test_a_killed_demo_leaves_no_program_running(tmp_path: Path) -> None:
     with demo(tmp_path, "--seconds", "60") as running:
         running.until(output="osc")
         running.process.kill()
         running.end()
 
 
-def test_another_hand_takes_over_and_the_demo_goes_on_when_it_is_let_alone(tmp_path: Path) -> None:
+def test_another_source_takes_over_and_the_demo_goes_on_after_it(tmp_path: Path) -> None:
     with demo(tmp_path, "--seconds", "60", "--no-notes") as running, socket.socket(type=socket.SOCK_DGRAM) as phone:
         running.until(source="demo")
         for i in range(20):
@@ -187,7 +187,7 @@ def test_it_plays_on_the_running_server_and_leaves_it_running(kind: Servers, tmp
     assert float(np.abs(samples(path)).max()) > 0.01
 
 
-def test_a_program_that_ends_under_it_is_named_in_one_line(tmp_path: Path) -> None:
+def test_a_program_that_ends_during_the_demo_is_named_in_one_line(tmp_path: Path) -> None:
     with demo(tmp_path, "--seconds", "60") as running:
         running.until(output="osc")
         os.kill(next(pid for pid, name in running.programs().items() if name == "amsynth"), signal.SIGKILL)
@@ -207,14 +207,14 @@ def test_two_demos_at_once_play_each_on_a_server_of_its_own(tmp_path: Path) -> N
             assert running.end()[0] == 0
 
 
-def test_without_amsynth_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_amsynth_it_names_the_package_to_install(tmp_path: Path) -> None:
     with demo(tmp_path, env={"PATH": str(tmp_path)}) as running:
         code, said = running.end()
     assert code == 1
     assert said == "latentd: amsynth not found. Install with: sudo apt-get install amsynth\n"
 
 
-def test_a_taken_port_is_an_error_when_it_was_asked_for(tmp_path: Path) -> None:
+def test_a_taken_port_is_an_error_if_it_is_an_option(tmp_path: Path) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         with demo(tmp_path, "--port", str(other.getsockname()[1])) as running:

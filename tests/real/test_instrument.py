@@ -72,7 +72,7 @@ class Rig(NamedTuple):
         try:
             wait_for(right, "amSynth to hold the decoded patch")
         except AssertionError as error:
-            raise AssertionError("; ".join(found) + f"\n{self.daemon.said()}") from error
+            raise AssertionError("; ".join(found) + f"\n{self.daemon.log_text()}") from error
 
 
 def differences(held: dict[str, float], wanted: dict[str, float], way: str) -> list[str]:
@@ -218,20 +218,20 @@ def test_an_amsynth_that_answers_but_is_not_on_the_jack_server_is_said_to_be_unh
         latentd("--output", "auto", env=server.env, port=port) as daemon,
         amsynth(other, nsm_port=port),
     ):
-        wait_for(lambda: "is not on this JACK server" in daemon.said(), "the warning")
-        assert daemon.said().count("is not on this JACK server") == 1
+        wait_for(lambda: "is not on this JACK server" in daemon.log_text(), "the warning")
+        assert daemon.log_text().count("is not on this JACK server") == 1
 
 
 def test_p9_sigterm_mid_gesture_ends_in_order_and_leaves_no_process() -> None:
     with jackd() as server, instrument(server, "jack") as rig:
         for i in range(20):
             rig.daemon.send("/latentd/xy", i / 20.0, 0.5)
-        assert rig.daemon.end() == 0, rig.daemon.said()
+        assert rig.daemon.end() == 0, rig.daemon.log_text()
         wait_for(lambda: not any(p.startswith("latentd:") for p in server.ports()), "its JACK ports to go", LIMIT_S)
 
 
 def test_run_names_every_parameter_that_the_installed_map_does_not_reach() -> None:
     with jackd() as server, latentd("--output", "jack", env=server.env) as daemon:
-        wait_for(lambda: "does not reach" in daemon.said(), "the warning")
-        assert "filter_resonance" in daemon.said()
-        assert "midimap --install" in daemon.said()
+        wait_for(lambda: "does not reach" in daemon.log_text(), "the warning")
+        assert "filter_resonance" in daemon.log_text()
+        assert "midimap --install" in daemon.log_text()

@@ -1,4 +1,4 @@
-"""What latentd finds out about JACK, on real servers."""
+"""What latentd finds out about JACK on real servers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def enter(monkeypatch: pytest.MonkeyPatch, env: Mapping[str, str]) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_a_running_server_tells_its_settings_and_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_server_gives_its_settings_and_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     with rig.jackd() as server, rig.amsynth(server) as synth:
         enter(monkeypatch, server.env)
         facts = machine.ask_jack(limit_s=rig.LIMIT_S)
@@ -35,12 +35,12 @@ def test_a_running_server_tells_its_settings_and_ports(monkeypatch: pytest.Monke
         assert not any("audio" in port or "L out" in port for port in facts.midi_sources)
 
 
-def test_no_server_is_said_and_none_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_server_none_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "latentd-nobody")
     assert machine.ask_jack() == "no server is running"
 
 
-def test_a_server_that_hangs_does_not_hang_us(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_hangs_does_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
     with rig.jackd() as server:
         enter(monkeypatch, server.env)
         server.main.pause()
@@ -50,7 +50,7 @@ def test_a_server_that_hangs_does_not_hang_us(monkeypatch: pytest.MonkeyPatch) -
             server.main.resume()
 
 
-def test_pipewires_jack_is_told_from_jackds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipewires_jack_is_distinguished_from_jackds(monkeypatch: pytest.MonkeyPatch) -> None:
     with rig.pipewire() as server, monkeypatch.context() as inside:
         enter(inside, server.env)
         assert machine.jack_is_pipewire()
@@ -82,10 +82,10 @@ def test_latentd_beside_pipewire_advises_pw_jack() -> None:
     with rig.pipewire() as server:
         env = server.env | {"LD_LIBRARY_PATH": ""}
         with latentd("--output", "jack", env=env) as daemon:
-            rig.wait_for(lambda: "start JACK programs with pw-jack" in daemon.said(), "the advice")
+            rig.wait_for(lambda: "start JACK programs with pw-jack" in daemon.log_text(), "the advice")
 
 
-def test_amsynth_itself_tells_its_version() -> None:
+def test_amsynth_prints_its_version() -> None:
     rig.need("amsynth")
     version = machine.amsynth_version()
     assert version

@@ -1,4 +1,4 @@
-"""The rig itself: programs come, go, crash and come back."""
+"""The test rig itself: programs start, end, crash and start again."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_a_folder_that_systemd_refuses_is_refused_by_setup(checkout: Path, tmp_p
 
 
 @pytest.mark.parametrize("pipewire", [False, True])
-def test_settings_name_the_jack_that_runs_and_are_written_once(checkout: Path, tmp_path: Path, pipewire: bool) -> None:
+def test_settings_have_the_running_jack_and_are_written_once(checkout: Path, tmp_path: Path, pipewire: bool) -> None:
     python = checkout / ".venv" / "bin" / "python"
     python.write_text(f'#!/bin/sh\nPYTHONPATH="{TOP}" exec "{sys.executable}" "$@"\n', encoding="utf-8")
     python.chmod(0o755)
@@ -122,7 +122,7 @@ def test_an_unknown_command_shows_the_usage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["test", "install", "uninstall"])
-def test_help_of_a_command_and_what_it_does_not_take_do_nothing(command: str, tmp_path: Path) -> None:
+def test_the_help_of_a_command_and_a_wrong_argument_do_nothing(command: str, tmp_path: Path) -> None:
     helped = shell(f"main {command} --help", TOP, tmp_path)
     assert (helped.returncode, helped.stdout[:6]) == (0, "Usage:")
     wrong = shell(f"main {command} now", TOP, tmp_path)
@@ -135,7 +135,7 @@ def test_no_command_shows_the_usage_alone(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr[:6]) == (2, "Usage:")
 
 
-def test_relative_paths_of_the_demo_start_where_the_user_is(checkout: Path, tmp_path: Path) -> None:
+def test_relative_paths_of_the_demo_start_in_the_users_folder(checkout: Path, tmp_path: Path) -> None:
     program = checkout / ".venv" / "bin" / "latentd"
     program.write_text('#!/bin/sh\necho "$PWD: $*"\n', encoding="utf-8")
     script = f'source "$1"; {NOTHING_MISSING}; demo --record x.wav'

@@ -23,7 +23,7 @@ from latentd.osc.client import Client, Refused
 from latentd.synth import midimap
 from tests.support.rig import LIMIT_S, Program, wait_for
 
-# Its folders lie in memory, as a user's runtime folder does on a real machine.
+# Its folders are in memory, like a user's runtime folder on a real machine.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
@@ -58,16 +58,16 @@ class Daemon(Program):
     def start(self) -> None:
         """Start it; returns when it answers."""
         super().start()
-        wait_for(self.answers, f"latentd to answer; its log:\n{self.said()}")
+        wait_for(self.answers, f"latentd to answer; its log:\n{self.log_text()}")
 
     def answers(self) -> bool:
         """True when it answers a ping; fails at once when it has ended."""
-        assert self.running(), f"latentd ended:\n{self.said()}"
+        assert self.running(), f"latentd ended:\n{self.log_text()}"
         with contextlib.suppress(LatentdError), Client(f"127.0.0.1:{self.port}") as client:
             return client.ask("/latentd/ping", limit_s=0.5).address == "/latentd/pong"
         return False
 
-    def said(self) -> str:
+    def log_text(self) -> str:
         """Its log so far."""
         return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
 
@@ -80,19 +80,19 @@ class Daemon(Program):
         self._sender.sendto(datagram, ("127.0.0.1", self.port))
 
     def status(self) -> dict[str, Any]:
-        """What it says of itself."""
+        """Its status."""
         with Client(f"127.0.0.1:{self.port}") as client:
             return client.status(limit_s=LIMIT_S)
 
     def settle(self) -> None:
-        """Wait until everything it was sent is played, and acknowledged where the output can.
+        """Wait until everything that was sent to it is played, and acknowledged if the output can.
 
-        A question waits in the daemon's socket behind all that was sent before it, so no answer is older than that.
+        A request waits in the daemon's socket behind everything that was sent before, so its answer is newer than that.
         """
         wait_for(lambda: self.status()["settled"], "latentd to settle")
 
     def close(self) -> None:
-        """Give up the socket that `send` uses."""
+        """Close the socket that `send` uses."""
         self._sender.close()
 
     def end(self, number: int = signal.SIGTERM) -> int:
@@ -106,7 +106,7 @@ class Daemon(Program):
 def latentd(
     *options: str, env: Mapping[str, str] | None = None, port: int | None = None, start: bool = True
 ) -> Iterator[Daemon]:
-    """A running daemon with `options`; it has to end in order, exit code 0 and without a fault."""
+    """A running daemon with `options`; it must end with exit code 0 and have counted no faults."""
     with tempfile.TemporaryDirectory(prefix="latentd-run-", dir=_MEMORY) as name:
         folder = Path(name)
         (folder / "run").mkdir(mode=0o700)
@@ -115,7 +115,7 @@ def latentd(
             "XDG_CONFIG_HOME": str(folder / "config"),
             "PYTHONUNBUFFERED": "1",
         }
-        if env is None or "XDG_RUNTIME_DIR" not in env:  # PipeWire's own has its socket
+        if env is None or "XDG_RUNTIME_DIR" not in env:  # PipeWire's socket is in its own
             environment["XDG_RUNTIME_DIR"] = str(folder / "run")
         daemon = Daemon(port or free_port(), options, environment, folder)
         try:
@@ -124,8 +124,8 @@ def latentd(
             yield daemon
             if daemon.running():
                 faults = daemon.status()["counters"]["faults"]
-                assert daemon.end() == 0, daemon.said()
-                assert faults == 0, daemon.said()
+                assert daemon.end() == 0, daemon.log_text()
+                assert faults == 0, daemon.log_text()
         finally:
             daemon.stop()
             daemon.close()

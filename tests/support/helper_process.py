@@ -1,4 +1,4 @@
-"""A module of these tests as a process of its own: lines go in on its standard input, lines come out."""
+"""A module of these tests as a process of its own, which reads lines on standard input and writes lines."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Self
 from tests.support.rig import LIMIT_S
 
 
-class Apart:
-    """`python -m MODULE ARGUMENT...` in a session of its own. It ends, in order, when its input does."""
+class HelperProcess:
+    """`python -m MODULE ARGUMENT...` in a session of its own. It ends in order when its input ends."""
 
     def __init__(self, module: str, *arguments: str, env: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -27,7 +27,7 @@ class Apart:
         self._reader: threading.Thread | None = None
 
     def write(self, line: str) -> None:
-        """One line to it."""
+        """Send it one line."""
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
@@ -37,8 +37,8 @@ class Apart:
         assert self._process.stdout is not None
         return self._process.stdout.readline()
 
-    def hear(self, take: Callable[[str], object]) -> None:
-        """From now on a thread hands every line to `take`."""
+    def read_all(self, take: Callable[[str], object]) -> None:
+        """Start a thread that passes every line to `take`."""
 
         def work() -> None:
             while line := self.read():
@@ -48,7 +48,7 @@ class Apart:
         self._reader.start()
 
     def close(self) -> None:
-        """End it, by force where it does not within the limit."""
+        """End it; kill it if it does not end within the limit."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

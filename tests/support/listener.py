@@ -11,24 +11,24 @@ import sys
 import threading
 from typing import Any, NamedTuple
 
-from tests.support.helper_process import Apart
+from tests.support.helper_process import HelperProcess
 from tests.support.rig import Server, wait_for
 
 
 class Cycle(NamedTuple):
-    """One period in which something came: its length in frames and (offset, message) pairs."""
+    """One period with events: its length in frames and (offset, message) pairs."""
 
     frames: int
     events: list[tuple[int, bytes]]
 
 
-class Listener(Apart):
-    """The test's end of that process."""
+class Listener(HelperProcess):
+    """That process, as the test uses it."""
 
     def __init__(self, server: Server, connect_to: str = "") -> None:
         super().__init__("tests.support.listener", connect_to, env=server.env)
         self.cycles: list[Cycle] = []
-        self.hear(self._take)
+        self.read_all(self._take)
         wait_for(lambda: "listener:in" in server.ports(), "the listener's port")
 
     def _take(self, line: str) -> None:
@@ -37,7 +37,7 @@ class Listener(Apart):
 
     @property
     def messages(self) -> list[bytes]:
-        """All that came, in order."""
+        """All messages that arrived, in order."""
         return [message for cycle in self.cycles for _, message in cycle.events]
 
     def play(self, *messages: bytes) -> None:
@@ -52,20 +52,20 @@ def main(connect_to: str) -> None:
     client = jack.Client("listener", use_exact_name=True, no_start_server=True)
     midi_in = client.midi_inports.register("in")
     midi_out = client.midi_outports.register("out")
-    heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    wanted: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
+    received: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    to_play: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
 
     def process(frames: int) -> None:
         midi_out.clear_buffer()
         events = [(offset, bytes(data).hex()) for offset, data in midi_in.incoming_midi_events()]
         if events:
-            heard.put((frames, events))
-        if not wanted.empty():
-            for offset, message in enumerate(wanted.get_nowait()):
+            received.put((frames, events))
+        if not to_play.empty():
+            for offset, message in enumerate(to_play.get_nowait()):
                 midi_out.write_midi_event(offset, message)
 
     def write() -> None:
-        while (item := heard.get()) is not None:
+        while (item := received.get()) is not None:
             print(json.dumps(item), flush=True)
 
     client.set_process_callback(process)
@@ -75,9 +75,9 @@ def main(connect_to: str) -> None:
     if connect_to:
         midi_out.connect(connect_to)
     for line in sys.stdin:
-        wanted.put([bytes.fromhex(word) for word in line.split()])
+        to_play.put([bytes.fromhex(word) for word in line.split()])
     client.deactivate()
-    heard.put(None)
+    received.put(None)
     writer.join()
     client.close()
 

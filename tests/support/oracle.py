@@ -1,4 +1,4 @@
-"""What amSynth really holds, asked of amSynth itself: the tests' judge, sharing no code with latentd.
+"""What amSynth really holds, read from amSynth itself, without any code of latentd.
 
 amSynth is an NSM client. Opening an EMPTY session folder loads nothing and only moves the session there; saving then
 writes the parameters that sound now. So reading does not touch them (measured with amSynth 1.13.2).
@@ -17,7 +17,7 @@ from types import TracebackType
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-# An exponent is how amSynth writes values next to nothing: 6.95688e-09.
+# amSynth writes very small values with an exponent: 6.95688e-09.
 _LINE = re.compile(r"<parameter> (\w+) ([-+0-9.e]+)")
 
 Patch = dict[str, float]
@@ -38,7 +38,7 @@ def parse_bank(text: str, preset_number: int) -> Patch:
 
 
 class Oracle:
-    """An NSM server of the test's own: start amSynth with `NSM_URL=oracle.url`, then `read()` what it holds."""
+    """A small NSM server: start amSynth with `NSM_URL=oracle.url`, then `read()` what it holds."""
 
     def __init__(self, limit_s: float = 20.0) -> None:
         self._limit_s = limit_s
@@ -88,23 +88,23 @@ class Oracle:
         self._wait("/reply", address)
 
     def _wait(self, address: str, first: str | None) -> tuple[OscMessage, tuple[str, int]]:
-        """The next datagram with this address and first argument; others are passed over."""
+        """The next datagram with this address and first argument; others are ignored."""
         end = time.monotonic() + self._limit_s
         while (left := end - time.monotonic()) > 0:
             self._socket.settimeout(left)
             datagram, sender = self._socket.recvfrom(65536)
-            heard = OscMessage(datagram)
-            if heard.address == address and (first is None or heard.params[0] == first):
-                return heard, sender
+            received = OscMessage(datagram)
+            if received.address == address and (first is None or received.params[0] == first):
+                return received, sender
         raise TimeoutError(f"no {address} {first or ''} within {self._limit_s} s")
 
 
 def read_beside(port: int, limit_s: float = 20.0) -> Patch:
-    """The same of an amSynth on this UDP port that answers to somebody else (a running latentd).
+    """What an amSynth on this UDP port holds that has announced itself to another server (a running latentd).
 
-    Anyone may send it requests, but its replies go to the server that it announced itself to; so the file is awaited.
-    That server may open its own folder in between: then nothing appears in ours, and we ask again. Never ask an amSynth
-    whose announcement nobody answered: it crashes when it replies (measured with 1.13.2).
+    It takes requests from anyone, but replies only to that server, so this waits for the file. If the server opens its
+    own folder in between, no file appears, and the request is repeated. An amSynth whose announcement nobody has
+    answered must not be asked: it crashes when it replies (measured with 1.13.2).
     """
     end = time.monotonic() + limit_s
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -118,10 +118,10 @@ def read_beside(port: int, limit_s: float = 20.0) -> Patch:
 
 
 def udp_port(pid: int) -> int:
-    """The UDP port of a running amSynth, asked of the system (it has exactly one)."""
+    """The UDP port of a running amSynth, which has exactly one, read from /proc."""
     sockets = set()
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # it closes files while we look
+        with contextlib.suppress(FileNotFoundError):  # it closes files meanwhile
             sockets.add(entry.readlink().name)
     for line in Path(f"/proc/{pid}/net/udp").read_text().splitlines()[1:]:
         fields = line.split()
@@ -131,7 +131,7 @@ def udp_port(pid: int) -> int:
 
 
 def _appears(folder: Path, end: float) -> bool:
-    """Wait for the session: amSynth writes `preset_number` after `bank`, so with it the bank is whole."""
+    """Wait for the session: amSynth writes `preset_number` after `bank`, so then the bank is complete."""
     number = folder / "preset_number"
     while time.monotonic() < end:
         if number.exists() and number.read_text().strip():

@@ -1,7 +1,7 @@
-"""Private JACK servers, PipeWire sessions and amSynths for tests: nothing here touches the machine's own.
+"""Private JACK servers, PipeWire sessions and amSynths for tests, apart from those of the machine.
 
 Each program runs in a session of its own with its own temporary folders and is ended by its process id. All waits
-are for conditions, with a limit so generous that only a broken machine meets it.
+are for conditions, with a limit that only a broken machine exceeds.
 
     with jackd() as server, amsynth(server, nsm_port=9999) as synth:
         subprocess.Popen([...], env=server.env)   # any JACK client, on that server
@@ -22,11 +22,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 LIMIT_S = 20.0
-# jack_lsp can wait for ever on a server that is just coming up or going down: ask again instead.
+# jack_lsp can hang while a server starts or ends: it is killed after this time and run again.
 ANSWER_S = 4.0
-# For a program to end in order; a jackd that has just lost a client to SIGKILL sometimes never does.
+# How long a program has to end after its signal: a jackd that has lost a client to SIGKILL sometimes never ends.
 PATIENCE_S = 2.0
-# Program -> the Debian package that brings it.
+# Program -> the Debian package that installs it.
 PACKAGES = {
     "jackd": "jackd2",
     "jack_lsp": "jackd2 (Debian 13: jack-example-tools)",
@@ -40,13 +40,13 @@ PACKAGES = {
 }
 # As pw-jack sets it: the dynamic linker itself replaces ${LIB}.
 PIPEWIRE_LIBJACK = "/usr/${LIB}/pipewire-0.3/jack"
-# JACK knows 8 servers a machine. One that was killed keeps its place until a server of the same name starts, so the
-# names come from a small stock, each held by a lock while it is in use.
+# JACK allows 8 servers on a machine, and counts a killed one until a server of its name starts: so there are few names,
+# and a lock on each while it is in use.
 SERVER_NAMES = [f"latentd-test-{n}" for n in range(8)]
 
 
 class Missing(AssertionError):
-    """A program that these tests need is not installed: the test fails and names it."""
+    """A program that these tests need is not installed: the test fails with its name."""
 
 
 class Refused(AssertionError):
@@ -65,7 +65,7 @@ def wait_for(condition: Callable[[], object], what: str, limit_s: float = LIMIT_
     """Wait until `condition()` is true; `what` names it in the failure."""
     end = time.monotonic() + limit_s
     while not condition():
-        assert time.monotonic() < end, f"waited {limit_s:g} s in vain for {what}"
+        assert time.monotonic() < end, f"waited {limit_s:g} s for {what}"
         time.sleep(0.01)
 
 
@@ -80,7 +80,7 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """Process id of the present run."""
+        """Process id of the current run."""
         assert self._process is not None
         return self._process.pid
 
@@ -107,19 +107,19 @@ class Program:
         self._process.send_signal(number)
 
     def pause(self) -> None:
-        """Stop it in its tracks, as a hung program."""
+        """Stop it, like a program that hangs."""
         self.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Continue it after `pause`."""
         self.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it as a crash would; returns when it is gone."""
+        """End it like a crash; returns when it has ended."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """End it in order, by force where that takes too long; does nothing when it has ended."""
+        """End it in order, or kill it if that takes too long; does nothing if it has ended."""
         self._end(signal.SIGINT)
 
     def _end(self, number: int) -> None:
@@ -144,7 +144,7 @@ class Server:
 
     @property
     def main(self) -> Program:
-        """The program whose death is the server's death: jackd or pipewire."""
+        """The program that is the server: jackd or pipewire."""
         return self.programs[0]
 
     def start(self) -> None:
@@ -162,14 +162,14 @@ class Server:
         except AssertionError as error:
             # The log's folder is gone when the test's report is read.
             log = self.main.log.read_text(encoding="utf-8", errors="replace")
-            raise AssertionError(f"{error}; it said:\n{log}") from error
+            raise AssertionError(f"{error}; its log:\n{log}") from error
 
     def answers(self) -> bool:
         """True when a client can list the ports."""
         return self._list([]) is not None
 
     def kill(self) -> None:
-        """Let the server crash."""
+        """End the server like a crash."""
         for program in self.programs:
             program.kill()
 
@@ -200,7 +200,7 @@ class Server:
         subprocess.run(["jack_connect", source, destination], env=self.env, check=True, timeout=LIMIT_S)
 
     def disconnect(self, source: str, destination: str) -> None:
-        """Cut one connection."""
+        """Remove one connection."""
         need("jack_disconnect")
         subprocess.run(["jack_disconnect", source, destination], env=self.env, check=True, timeout=LIMIT_S)
 
@@ -323,7 +323,7 @@ def _lock_of(name: str) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """The test's environment without anything that would lead a client to the machine's own server."""
+    """The test's environment without the variables by which a client finds the machine's own server."""
     foreign = ("JACK_", "PIPEWIRE_", "NSM_", "XDG_RUNTIME_DIR")
     return {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
 

@@ -1,4 +1,4 @@
-"""The parameter table: its own rules, and the values that the real synth holds."""
+"""The parameter table: its rules, and the values that the real synth holds."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_the_table_has_the_synths_names_in_the_synths_order() -> None:
     assert amsynth.COUNT == len(set(amsynth.NAMES)) == 41
 
 
-def test_patches_that_the_synth_holds_are_legal_and_stay_as_they_are() -> None:
+def test_patches_that_the_synth_holds_are_valid_and_unchanged_by_conversion() -> None:
     _, patches = _patches()
     assert (patches >= amsynth.MINIMUM - 1e-6).all()
     assert (patches <= amsynth.MAXIMUM + 1e-6).all()
     np.testing.assert_allclose(amsynth.to_patch(amsynth.to_params(patches)), patches, atol=1e-6)
 
 
-def test_each_row_agrees_with_itself() -> None:
+def test_each_row_is_consistent() -> None:
     for p in amsynth.PARAMETERS:
         assert p.minimum <= p.default <= p.maximum, p.name
         assert p.step == 0.0 or p.count == (p.maximum - p.minimum) / p.step + 1, p.name
@@ -54,7 +54,7 @@ def test_stepped_parameters_are_those_that_amsynth_steps() -> None:
     }  # fmt: skip
 
 
-def test_what_amsynth_smooths_itself_is_marked_so() -> None:
+def test_the_parameters_that_amsynth_smooths_are_marked() -> None:
     assert {p.name for p in amsynth.PARAMETERS if p.motion is Motion.SMOOTHED} == {
         "master_vol", "osc_mix", "osc_mix_mode", "amp_mod_amount", "amp_sustain", "filter_sustain",
         "distortion_crunch", "amp_vel_sens",
@@ -78,6 +78,6 @@ def test_a_cc_is_the_nearest_of_128(params: amsynth.Array) -> None:
     assert np.abs(cc / 127.0 - np.clip(params, 0, 1)).max() <= 0.5 / 127 + 1e-12
 
 
-def test_constants_of_the_table_cannot_be_changed_by_accident() -> None:
+def test_the_arrays_of_the_table_are_read_only() -> None:
     for array in (amsynth.MINIMUM, amsynth.SPAN, amsynth.DEFAULT, amsynth.STEPPED, amsynth.PARAMS_STEP):
         assert not array.flags.writeable

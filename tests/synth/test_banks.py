@@ -43,7 +43,7 @@ def _amsynth_reads(text: str) -> np.float32:
 
 
 @pytest.mark.real
-def test_every_bank_that_comes_with_amsynth_comes_out_as_it_went_in() -> None:
+def test_every_bank_of_amsynth_is_written_as_it_was_read() -> None:
     files = banks.bank_files([banks.system_folder()])
     assert len(files) == 28
     for path in files:
@@ -115,7 +115,7 @@ def test_a_new_preset_reads_back_as_it_was_written(params: amsynth.Array, name: 
 
 
 @given(PARAMS)
-def test_amsynth_reads_what_we_write_to_a_millionth_of_the_range(params: amsynth.Array) -> None:
+def test_amsynth_reads_written_values_to_a_millionth_of_the_range(params: amsynth.Array) -> None:
     patch = amsynth.to_patch(params)
     lines = Preset.from_patch("p", patch).lines
     read = np.array([_amsynth_reads(line.split(" ")[2]) for line in lines], dtype=np.float64)
@@ -123,7 +123,7 @@ def test_amsynth_reads_what_we_write_to_a_millionth_of_the_range(params: amsynth
 
 
 @given(st.lists(st.tuples(NAMES, PARAMS), max_size=3))
-def test_written_banks_and_presets_are_read_back_the_same(content: list[tuple[str, amsynth.Array]]) -> None:
+def test_written_banks_and_presets_are_read_back_unchanged(content: list[tuple[str, amsynth.Array]]) -> None:
     presets = tuple(Preset.from_patch(name, amsynth.to_patch(params)) for name, params in content)
     assert banks.parse_bank(Bank(presets).to_text(), "x").presets == presets
     for preset in presets:
@@ -164,7 +164,7 @@ def test_a_broken_file_is_named_with_its_line(tmp_path: Path, text: str, message
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_at_all_get_past_the_checks_or_break_them(data: bytes) -> None:
+def test_any_bytes_are_read_as_a_bank_or_refused(data: bytes) -> None:
     text = ("amSynth\n" + "<preset> <name> x\n").encode() + data
     try:
         bank = banks.parse_bank(text.decode("utf-8", "surrogateescape"), "x")
@@ -202,7 +202,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_stays_one_and_a_pipe_takes_the_text(tmp_path: Path) -> None:
+def test_a_link_stays_a_link_and_a_pipe_gets_the_text(tmp_path: Path) -> None:
     preset = banks.Preset.from_patch("mine", amsynth.DEFAULT)
     target, link, pipe = (tmp_path / name for name in ("target", "link", "pipe"))
     target.write_text("old")

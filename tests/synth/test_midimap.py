@@ -1,4 +1,4 @@
-"""The controllers file: our map, other people's maps, and putting one in place."""
+"""The controllers file: latentd's map, other maps, and installing one."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ maps = st.lists(
 ).map(lambda parameters: midimap.Midimap(tuple(parameters)))
 
 
-def test_our_map_reaches_every_parameter_once() -> None:
+def test_latentds_map_reaches_every_parameter_once() -> None:
     assert midimap.OURS.missing == ()
     assert midimap.OURS.reachable.all()
     assert sum(p is not None for p in midimap.OURS.parameters) == amsynth.COUNT
 
 
-def test_our_map_leaves_controllers_with_another_meaning_alone() -> None:
+def test_latentds_map_uses_no_controller_with_another_meaning() -> None:
     used = {cc for cc, p in enumerate(midimap.OURS.parameters) if p is not None}
     assert not used & (AMSYNTHS_OWN | KEYBOARDS_SEND)
 
 
-def test_our_map_keeps_the_assignments_of_amsynth() -> None:
+def test_latentds_map_keeps_the_assignments_of_amsynth() -> None:
     known = {1: "freq_mod_amount", 5: "portamento_time", 7: "master_vol", 71: "filter_resonance", 72: "amp_release",
              73: "amp_attack", 74: "filter_cutoff", 75: "amp_decay", 91: "reverb_wet"}  # fmt: skip
     for cc, name in known.items():
@@ -222,7 +222,7 @@ def test_install_leaves_what_it_cannot_read(tmp_path: Path) -> None:
     assert path.is_dir()
 
 
-def test_json_says_which_cc_each_parameter_has(tmp_path: Path) -> None:
+def test_json_has_the_cc_of_each_parameter(tmp_path: Path) -> None:
     _file(tmp_path, midimap.from_ccs({"filter_cutoff": 20}).text())
     facts = json.loads(_run(tmp_path, "--install", "--json").output)
     assert facts["cc"]["filter_cutoff"] == 20

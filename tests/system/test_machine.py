@@ -1,4 +1,4 @@
-"""What latentd finds out about a machine, shown on folders made for it."""
+"""What latentd finds out about a machine, on folders made for the test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def a_card(asound: Path, number: int, name: str, usb: bool = False, plays: bool 
     (folder / ("pcm0p" if plays else "midi0")).mkdir()
 
 
-def test_a_raspberry_pi_plays_on_its_usb_card_not_on_the_screen(tmp_path: Path) -> None:
+def test_a_raspberry_pi_plays_on_its_usb_card_not_on_hdmi(tmp_path: Path) -> None:
     a_card(tmp_path, 0, "vc4hdmi0")
     a_card(tmp_path, 1, "Headphones")
     a_card(tmp_path, 10, "USB", usb=True)
@@ -27,7 +27,7 @@ def test_a_raspberry_pi_plays_on_its_usb_card_not_on_the_screen(tmp_path: Path) 
     assert [card.name for card in machine.playback_cards(tmp_path)] == ["vc4hdmi0", "Headphones", "USB"]
 
 
-def test_a_screen_is_the_last_choice(tmp_path: Path) -> None:
+def test_hdmi_is_the_last_choice(tmp_path: Path) -> None:
     a_card(tmp_path, 0, "HDMI")
     assert machine.best_card(tmp_path) == "HDMI"
     a_card(tmp_path, 1, "PCH")
@@ -60,7 +60,7 @@ def test_governors_are_those_of_all_processors(tmp_path: Path) -> None:
     assert machine.governors(tmp_path) == {"ondemand", "performance"}
 
 
-def test_own_addresses_can_be_bound_and_loopback_comes_last() -> None:
+def test_the_machines_addresses_can_be_bound_and_loopback_is_last() -> None:
     addresses = [address for _, address in machine.addresses()]
     assert addresses[-1:] == ["127.0.0.1"]
     for address in addresses:
@@ -68,7 +68,7 @@ def test_own_addresses_can_be_bound_and_loopback_comes_last() -> None:
             own.bind((address, 0))
 
 
-def test_pipewire_is_seen_by_its_socket_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipewire_is_recognised_by_its_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert not machine.jack_is_pipewire()
     (tmp_path / "pipewire-0").touch()  # a leftover file is no socket
@@ -90,7 +90,7 @@ def test_beside_pipewire_the_advice_is_pw_jack(
     assert advice in machine.no_jack_server()
 
 
-def test_amsynths_version_is_read_from_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_amsynth_is_read_from_its_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "amsynth"
     monkeypatch.setenv("PATH", str(tmp_path))
     assert machine.amsynth_version() is None

@@ -1,4 +1,4 @@
-"""The shipped files are found, and the libraries that do not come with them are named."""
+"""Shipped files are found, and the command for missing libraries is right."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_an_installed_package_prefers_its_own_data(monkeypatch: pytest.MonkeyPat
     assert resources.folder("models") == inside
 
 
-def test_a_checkout_installs_itself_with_the_libraries_wherever_it_is(
+def test_a_checkout_installs_itself_with_the_libraries_from_any_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     checkout = tmp_path / "my music"
@@ -41,6 +41,6 @@ def test_a_checkout_installs_itself_with_the_libraries_wherever_it_is(
     assert command == [sys.executable, "-m", "pip", "install", "-e", f"{checkout}[offline]"]
 
 
-def test_a_package_asks_for_its_libraries_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_package_is_installed_with_the_libraries_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "site-packages" / "latentd")
     assert resources.install_offline() == f"Install it: {shlex.quote(sys.executable)} -m pip install 'latentd[offline]'"
