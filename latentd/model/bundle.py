@@ -155,19 +155,26 @@ def find(name_or_path: str) -> Path:
     """
     if os.sep in name_or_path or name_or_path in (".", ".."):
         folder = Path(name_or_path)
-        if (folder / MODEL_FILE).is_file():
+        if _is_model(folder):
             return folder
         if folder.is_dir():
             raise UserError(f"{name_or_path}: no model folder: no {MODEL_FILE} in it", "Give the folder of a model")
         raise UserError(f"{name_or_path}: no such folder", "Give a model's name, or the path of its folder")
     folders = [user_folder(), resources.folder("models")]
     for folder in folders:
-        if name_or_path and (folder / name_or_path / MODEL_FILE).is_file():
+        if name_or_path and _is_model(folder / name_or_path):
             return folder / name_or_path
     known = sorted({p.parent.name for folder in folders for p in folder.glob(f"*/{MODEL_FILE}")})
     near = difflib.get_close_matches(name_or_path, known, n=1)
     meant = f"Did you mean {near[0]}? " if near else ""
     raise UserError(f"No model named {name_or_path!r}", f"{meant}There are: {', '.join(known) or 'none'}")
+
+
+def _is_model(folder: Path) -> bool:
+    try:
+        return (folder / MODEL_FILE).is_file()
+    except OSError as error:  # a folder that may not be read, a name that is too long
+        raise UserError(f"{folder}: {error.strerror}", "Check its name and its permissions") from error
 
 
 def load(name_or_path: str = DEFAULT) -> Model:

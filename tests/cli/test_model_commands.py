@@ -200,6 +200,17 @@ def test_a_locked_folder_is_named(command: list[str], tmp_path: Path) -> None:
     assert done.stderr == f"latentd: {tmp_path}/locked: Permission denied. Check its name and its permissions\n"
 
 
+@pytest.mark.parametrize("command", [["encode", "x.bank"], ["render", "--points", ".5,.5"], ["decode", ".5", ".5"]])
+def test_a_model_in_a_locked_folder_and_one_with_too_long_a_name_are_named(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0)
+    locked = f"{tmp_path}/locked/m"
+    for model, message in ((locked, f"{locked}: Permission denied. "), ("x" * 300, "File name too long. ")):
+        done = _run(*command, "--model", model, before=NO_PRIVILEGES)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.endswith(f"{message}Check its name and its permissions\n")
+        assert done.stderr.count("\n") == 1
+
+
 def test_a_full_disk_behind_the_output_is_a_failure_in_one_line(tmp_path: Path) -> None:
     banks.write(tmp_path / "a.preset", Preset.from_patch("a", amsynth.DEFAULT))
     command = [sys.executable, "-m", "latentd", "encode", str(tmp_path / "a.preset")]
