@@ -54,7 +54,7 @@ def test_a_follow_up_that_fails_does_not_hold_back_the_others() -> None:
     assert results == [2]
 
 
-def test_what_is_queued_is_finished_before_the_end() -> None:
+def test_queued_jobs_are_finished_before_the_end() -> None:
     background, done = Background(), list[int]()
     for i in range(20):
         background.submit(lambda i=i: done.append(i), lambda _: None)  # type: ignore[misc]  # a default binds the value

@@ -1,4 +1,4 @@
-"""While it plays, nothing is collected that was there before, and nothing but when the loop says so."""
+"""While it plays, garbage is collected only when the loop calls for it, and what existed before never is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from latentd.daemon.collector import LONGEST_S, REST_S, Collector
 
 
-def test_the_collector_is_off_while_the_daemon_plays_and_forgets_no_object_after() -> None:
+def test_the_collector_is_off_while_the_daemon_plays_and_on_with_all_objects_after() -> None:
     with Collector().paused():
         assert not gc.isenabled()
         assert gc.get_freeze_count() > 1000
@@ -18,7 +18,7 @@ def test_the_collector_is_off_while_the_daemon_plays_and_forgets_no_object_after
 
 
 @pytest.mark.parametrize(("resting", "every_s"), [(True, REST_S), (False, LONGEST_S)])
-def test_it_collects_now_and_then_and_more_often_at_rest(
+def test_it_collects_at_intervals_that_are_shorter_at_rest(
     resting: bool, every_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collected: list[int] = []

@@ -99,7 +99,7 @@ def test_p1_at_rest_the_synth_holds_what_decode_prints(walk: list[tuple[float, f
     assert play.tick(now + SETTLE_S + 1.0) is None
 
 
-def test_an_axis_that_the_newest_point_leaves_out_is_that_of_the_point_before() -> None:
+def test_an_axis_that_the_newest_point_lacks_is_taken_from_the_point_before() -> None:
     play = engine(Recorder())
     point(play, 0.25, 0.5, 10.0)
     play.tick(10.0)
@@ -234,7 +234,7 @@ def test_a_model_with_other_categories_can_be_played_while_the_point_moves() -> 
     assert len(play.shaping.held) == len(layout.categories)
 
 
-def test_what_no_cc_reaches_is_in_the_patch_as_it_would_be_told() -> None:
+def test_what_no_cc_reaches_is_in_the_patch_as_it_would_be_sent() -> None:
     output = Recorder(127.0)
     output.reachable[14] = False
     play = engine(output)
@@ -249,7 +249,7 @@ def test_what_no_cc_reaches_is_in_the_patch_as_it_would_be_told() -> None:
     np.testing.assert_allclose(np.delete(patch, 14), np.delete(to_patch(output.held), 14), atol=1e-9)
 
 
-def test_the_first_half_of_the_very_first_value_does_not_wait_for_ever() -> None:
+def test_the_first_half_of_the_first_value_does_not_wait_for_ever() -> None:
     play = engine(Recorder(), "pair14")
     play.inputs.midi(bytes((0xB0, 44, 0)), "port", 1.0)  # a lower half, so an upper one will wait for the next
     play.inputs.midi(bytes((0xB0, 12, 127)), "port", 1.0)
@@ -306,7 +306,7 @@ def test_p5_slow_jitter_at_a_border_flips_no_switch(every_s: float) -> None:
     assert sum(change.parameter == OSC1_WAVEFORM for _, change in output.log) <= 2
 
 
-def test_another_output_is_told_everything_and_locks_stay() -> None:
+def test_another_output_is_sent_everything_and_locks_stay() -> None:
     first, second = Recorder(), Recorder(127.0)
     play = engine(first)
     point(play, 0.2, 0.2, 1.0)
@@ -349,8 +349,8 @@ def _performance(how: str, rehearses: bool) -> tuple[Recorder, Engine]:
 
 @pytest.mark.parametrize("how", ["hands", "wander", "frozen", "note"])
 def test_p6_a_rehearsal_sends_nothing_and_moves_nothing(how: str) -> None:
-    plain, alert = _performance(how, rehearses=False), _performance(how, rehearses=True)
-    assert alert[0].log == plain[0].log
-    assert alert[1].xy == plain[1].xy
-    assert alert[1].recording is not None and plain[1].recording is not None
-    assert alert[1].recording.points == plain[1].recording.points
+    plain, rehearsed = _performance(how, rehearses=False), _performance(how, rehearses=True)
+    assert rehearsed[0].log == plain[0].log
+    assert rehearsed[1].xy == plain[1].xy
+    assert rehearsed[1].recording is not None and plain[1].recording is not None
+    assert rehearsed[1].recording.points == plain[1].recording.points

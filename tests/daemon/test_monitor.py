@@ -1,4 +1,4 @@
-"""Copies for `latentd monitor`: bounded, ended, and none while nobody asks."""
+"""Copies for `latentd monitor`: bounded, ended, and none without a client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Wire:
         self.monitors = Monitors(lambda packet, sender: self.sent.append((packets.read(packet)[0], sender)))
 
 
-def test_nobody_is_told_until_somebody_asks_and_no_more_once_they_leave() -> None:
+def test_copies_are_sent_from_the_first_request_until_the_client_leaves() -> None:
     wire = Wire()
     assert not wire.monitors.any
     wire.monitors.subscribe(ME, True, 0.0)
@@ -31,7 +31,7 @@ def test_nobody_is_told_until_somebody_asks_and_no_more_once_they_leave() -> Non
     assert wire.sent == [(packets.Message(ADDRESS, ("osc", "192.168.1.5:4444", XY, 0)), ME)]
 
 
-def test_who_does_not_ask_again_is_forgotten() -> None:
+def test_a_client_that_does_not_ask_again_is_forgotten() -> None:
     wire = Wire()
     wire.monitors.subscribe(ME, True, 0.0)
     wire.monitors.subscribe(ME, True, LASTS_S / 2)
@@ -52,7 +52,7 @@ def test_a_flood_is_copied_at_most_200_times_a_second_and_the_rest_is_counted() 
     assert wire.sent[-1][0].args[3] == 1000 - MOST_A_SECOND
 
 
-def test_many_monitors_stay_few() -> None:
+def test_monitors_are_bounded() -> None:
     wire = Wire()
     for port in range(1000, 2000):
         wire.monitors.subscribe(("127.0.0.1", port), True, 0.0)
@@ -61,7 +61,7 @@ def test_many_monitors_stay_few() -> None:
     assert wire.sent[-1][1] == ("127.0.0.1", 1999)
 
 
-def test_refused_and_long_datagrams_and_midi_are_told_as_such() -> None:
+def test_refused_and_long_datagrams_and_midi_are_labelled() -> None:
     wire = Wire()
     wire.monitors.subscribe(ME, True, 0.0)
     wire.monitors.datagram(XY, PHONE, False, 0.1)
@@ -72,7 +72,7 @@ def test_refused_and_long_datagrams_and_midi_are_told_as_such() -> None:
     assert isinstance(long_copy, bytes) and len(long_copy) < 100
 
 
-def test_of_an_empty_datagram_nothing_is_copied_but_that_it_came() -> None:
+def test_of_an_empty_datagram_only_the_arrival_is_copied() -> None:
     wire = Wire()
     wire.monitors.subscribe(ME, True, 0.0)
     wire.monitors.datagram(b"", PHONE, True, 0.1)
@@ -82,7 +82,7 @@ def test_of_an_empty_datagram_nothing_is_copied_but_that_it_came() -> None:
     assert [(kind, data) for kind, _, data, _ in copies] == [("osc", None), ("refused", None), ("midi", None)]
 
 
-def test_questions_and_acknowledgements_are_not_copied() -> None:
+def test_requests_and_acknowledgements_are_not_copied() -> None:
     wire = Wire()
     wire.monitors.subscribe(ME, True, 0.0)
     for address in ("/latentd/monitor", "/latentd/status", "/latentd/ping", "/reply"):
@@ -90,7 +90,7 @@ def test_questions_and_acknowledgements_are_not_copied() -> None:
     assert not wire.sent
 
 
-def test_a_monitor_that_is_gone_is_no_error() -> None:
+def test_a_monitor_that_is_gone_raises_no_error() -> None:
     def gone(_packet: bytes, _sender: Sender) -> None:
         raise ConnectionRefusedError
 

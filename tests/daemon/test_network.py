@@ -1,4 +1,4 @@
-"""Who may speak to the daemon, and who is told what."""
+"""Which hosts may send to the daemon, and which are sent the point."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from latentd.osc import packets
 from latentd.system import machine
 
 
-def test_this_machine_and_named_networks_are_heard_and_nobody_else() -> None:
+def test_this_machine_and_listed_networks_are_allowed_and_no_others() -> None:
     allowed = Allowed(["192.168.1.0/24", "10.1.2.3"])
     assert "127.0.0.1" in allowed
     assert "127.8.9.1" in allowed
@@ -20,7 +20,7 @@ def test_this_machine_and_named_networks_are_heard_and_nobody_else() -> None:
     assert "8.8.8.8" not in allowed
 
 
-def test_verdicts_stay_right_and_few_for_many_hosts() -> None:
+def test_decisions_stay_right_and_few_for_many_hosts() -> None:
     allowed = Allowed(["10.0.0.0/16"])
     for i in range(2000):
         assert f"10.0.{i // 256}.{i % 256}" in allowed
@@ -37,12 +37,12 @@ def test_verdicts_stay_right_and_few_for_many_hosts() -> None:
         ("127.0.0.1", [], False),
     ],
 )
-def test_who_asks_for_others_and_lets_none_in_is_told_the_next_step(
+def test_an_address_for_other_machines_that_allows_none_is_a_warning_with_the_next_step(
     host: str, networks: list[str], alone: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     warn_if_alone(host, networks)
     assert len(caplog.messages) == int(alone)
-    assert all(host in said and "--set 'allow=[" in said for said in caplog.messages)
+    assert all(host in line and "--set 'allow=[" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize(
@@ -65,57 +65,57 @@ def test_a_refused_sender_is_logged_with_its_own_network_at_most_once_a_minute(
     assert host in Allowed(wanted.split(", "))
 
 
-def told() -> tuple[Feedback, list[tuple[packets.Message, tuple[str, int]]]]:
-    heard: list[tuple[packets.Message, tuple[str, int]]] = []
-    return Feedback(lambda packet, address: heard.append((packets.read(packet)[0], address)), 9000), heard
+def subscribers() -> tuple[Feedback, list[tuple[packets.Message, tuple[str, int]]]]:
+    sent: list[tuple[packets.Message, tuple[str, int]]] = []
+    return Feedback(lambda packet, address: sent.append((packets.read(packet)[0], address)), 9000), sent
 
 
-def test_a_subscriber_is_told_where_the_point_is_when_it_moves_and_not_more_often_than_30_hz() -> None:
-    feedback, heard = told()
+def test_a_subscriber_is_sent_the_point_when_it_moves_and_at_most_30_times_a_second() -> None:
+    feedback, sent = subscribers()
     feedback.subscribe("127.0.0.1", on=True)
     assert feedback.step((0.25, 0.5), 10.0) is None
-    assert heard[0][1] == ("127.0.0.1", 9000)
-    assert heard[0][0].args == (0.25, 0.5)
+    assert sent[0][1] == ("127.0.0.1", 9000)
+    assert sent[0][0].args == (0.25, 0.5)
     again = feedback.step((0.26, 0.5), 10.001)
     assert again is not None
-    assert len(heard) == 1
+    assert len(sent) == 1
     assert feedback.step((0.27, 0.5), again) is None
-    assert heard[1][0].args[0] == packets.read(packets.write("/a", 0.27))[0].args[0]
+    assert sent[1][0].args[0] == packets.read(packets.write("/a", 0.27))[0].args[0]
     feedback.step((0.27, 0.5), again + 1.0)
-    assert len(heard) == 2
+    assert len(sent) == 2
 
 
-def test_a_subscriber_whose_network_is_gone_hinders_nobody_and_hears_again_later() -> None:
-    heard: list[str] = []
+def test_a_subscriber_whose_network_is_gone_delays_no_other_and_is_sent_the_point_again_later() -> None:
+    sent: list[str] = []
     gone = {"10.0.0.1"}
 
     def send(_packet: bytes, address: tuple[str, int]) -> None:
         if address[0] in gone:
             raise OSError("Network is unreachable")
-        heard.append(address[0])
+        sent.append(address[0])
 
     feedback = Feedback(send, 9000)
     feedback.subscribe("10.0.0.1", on=True)
     feedback.subscribe("127.0.0.1", on=True)
     feedback.step((0.1, 0.1), 1.0)
-    assert heard == ["127.0.0.1"]
+    assert sent == ["127.0.0.1"]
     gone.clear()
     feedback.step((0.2, 0.2), 2.0)
-    assert heard == ["127.0.0.1", "10.0.0.1", "127.0.0.1"]
+    assert sent == ["127.0.0.1", "10.0.0.1", "127.0.0.1"]
 
 
-def test_nobody_is_told_without_a_subscription_or_after_its_end() -> None:
-    feedback, heard = told()
+def test_nothing_is_sent_without_a_subscription_or_after_its_end() -> None:
+    feedback, sent = subscribers()
     feedback.step((0.1, 0.1), 1.0)
     feedback.subscribe("127.0.0.1", on=True)
     feedback.subscribe("127.0.0.1", on=False)
     feedback.step((0.2, 0.2), 2.0)
-    assert heard == []
+    assert sent == []
 
 
 def test_subscribers_are_bounded() -> None:
-    feedback, heard = told()
+    feedback, sent = subscribers()
     for i in range(1000):
         feedback.subscribe(f"127.0.{i // 256}.{i % 256}", on=True)
     feedback.step((0.1, 0.1), 1.0)
-    assert len(heard) == 256
+    assert len(sent) == 256

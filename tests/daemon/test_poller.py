@@ -29,7 +29,7 @@ def other(_now: float) -> None:
     """The same."""
 
 
-def test_the_handlers_of_all_that_is_readable_are_given(poller: Poller) -> None:
+def test_the_handlers_of_all_readable_descriptors_are_returned(poller: Poller) -> None:
     first, second = os.eventfd(1), os.eventfd(0)
     poller.watch(first, handler)
     poller.watch(second, other)
@@ -43,7 +43,7 @@ def test_the_handlers_of_all_that_is_readable_are_given(poller: Poller) -> None:
     os.close(second)
 
 
-def test_descriptors_that_are_not_wanted_any_more_are_dropped_closed_or_not(poller: Poller) -> None:
+def test_descriptors_that_are_no_longer_wanted_are_dropped_closed_or_not(poller: Poller) -> None:
     fds = [os.eventfd(1) for _ in range(3)]
     poller.watch_changing(fds, handler)
     assert len(ready(poller, 20.0)) == 3

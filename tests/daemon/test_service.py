@@ -66,7 +66,7 @@ def test_status_counts_and_measures(daemon: Daemon) -> None:
     assert set(status["lateness"]) == set(status["latency"])
 
 
-def test_a_log_that_nobody_reads_holds_up_neither_the_point_nor_the_end(tmp_path: Path) -> None:
+def test_a_log_without_a_reader_delays_neither_the_point_nor_the_end(tmp_path: Path) -> None:
     port = free_port()
     argv = [sys.executable, "-m", "latentd", "run", "--listen", f"127.0.0.1:{port}", "--output", "print", "-v"]
     env = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
@@ -76,7 +76,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_the_point_nor_the_end(tmp_path
             os.set_blocking(writing, False)
             with contextlib.suppress(BlockingIOError):
                 while True:
-                    os.write(writing, bytes(4096))  # full, and nobody reads it
+                    os.write(writing, bytes(4096))  # full, and without a reader
             os.set_blocking(writing, True)
             with Client(f"127.0.0.1:{port}") as client:
                 wait_for(lambda: answers(client), "latentd to answer")
@@ -102,7 +102,7 @@ def test_a_closed_terminal_ends_it_in_order() -> None:
         assert daemon.end(signal.SIGHUP) == 0, daemon.log_text()
 
 
-def test_a_verbose_daemon_sums_up_while_it_plays() -> None:
+def test_a_verbose_daemon_logs_summaries_while_it_plays() -> None:
     with latentd("--output", "print", "-v") as daemon:
 
         def summaries() -> int:
@@ -112,7 +112,7 @@ def test_a_verbose_daemon_sums_up_while_it_plays() -> None:
         wait_for(lambda: summaries() >= 2, "two summaries")
 
 
-def test_a_daemon_that_no_other_machine_may_speak_to_says_so_at_its_start() -> None:
+def test_a_daemon_that_refuses_all_other_machines_warns_at_its_start() -> None:
     port = free_port()
     with latentd("--output", "print", "--listen", f"0.0.0.0:{port}", port=port) as daemon:
         assert daemon.log_text().count("0.0.0.0 refuses other machines: ") == 1
@@ -153,7 +153,7 @@ def test_hostile_datagrams_are_counted_and_change_nothing(daemon: Daemon) -> Non
     assert after["xy"] == [0.5, 0.5]
 
 
-def test_another_port_user_gets_one_clear_line() -> None:
+def test_a_port_that_is_taken_is_one_clear_line() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -184,7 +184,7 @@ def test_a_wrong_option_is_one_clear_line_and_exit_code_2(options: list[str], me
 
 
 def refusal(folder: Path, *options: str) -> list[str]:
-    """What `latentd run` says when it refuses to start, for the user's mistake."""
+    """What `latentd run` prints when it refuses to start because of the user's mistake."""
     argv = [sys.executable, "-m", "latentd", "run", "--listen", f"127.0.0.1:{free_port()}", *options]
     env = {**os.environ, "XDG_CONFIG_HOME": str(folder / "none")}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False, env=env)
@@ -209,7 +209,7 @@ def test_run_lists_what_check_lists(tmp_path: Path) -> None:
     ]
 
 
-def test_what_an_option_replaces_in_the_file_is_not_looked_at(tmp_path: Path) -> None:
+def test_what_an_option_replaces_in_the_file_is_not_checked(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text("mappings: [xyz]\noutput: print\nmodel: timbr\n")
     file_model, option_mapping = refusal(tmp_path, "--config", str(config), "--mapping", "xy", "--mapping", "tuoi")
@@ -247,7 +247,7 @@ def test_p6_an_idle_daemon_uses_next_to_no_time() -> None:
         daemon.send("/latentd/xy", 0.3, 0.3)
         daemon.settle()
         sent = daemon.status()["counters"]["sent"]
-        wait_s(LASTS_S + 0.5)  # until it is alert no more
+        wait_s(LASTS_S + 0.5)  # until it no longer keeps warm
         before = cpu_s(daemon.pid)
         wait_s(3.0)
         used = cpu_s(daemon.pid) - before

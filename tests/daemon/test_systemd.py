@@ -1,4 +1,4 @@
-"""What systemd hears, through a real datagram socket."""
+"""What systemd receives, through a real datagram socket."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def test_each_message_arrives_as_systemd_spells_it(manager: socket.socket) -> No
     systemd.alive()
     systemd.status("250 points/s\nREADY=0")
     systemd.stopping()
-    heard = [manager.recv(100) for _ in range(4)]
-    assert heard == [b"READY=1", b"WATCHDOG=1", b"STATUS=250 points/s READY=0", b"STOPPING=1"]
+    messages = [manager.recv(100) for _ in range(4)]
+    assert messages == [b"READY=1", b"WATCHDOG=1", b"STATUS=250 points/s READY=0", b"STOPPING=1"]
 
 
-def test_the_watchdog_is_fed_at_once_and_then_as_often_as_half_of_what_systemd_allows(
+def test_the_watchdog_is_fed_at_once_and_then_twice_in_the_time_that_systemd_allows(
     manager: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "4000000")
@@ -54,7 +54,7 @@ def test_the_watchdog_is_fed_at_once_and_then_as_often_as_half_of_what_systemd_a
     assert [now for now in range(9) if fed(float(now))] == [0, 2, 4, 6, 8]
 
 
-def test_without_a_watchdog_nothing_is_fed_and_no_call_is_wanted(
+def test_without_a_watchdog_nothing_is_sent_and_no_call_is_due(
     manager: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)
@@ -89,9 +89,7 @@ def test_a_manager_that_stopped_reading_does_not_block_us(manager: socket.socket
     systemd.stopping()
 
 
-def test_a_daemon_that_nobody_plays_feeds_its_watchdog_and_ends_in_order(
-    manager: socket.socket, tmp_path: Path
-) -> None:
+def test_an_idle_daemon_feeds_its_watchdog_and_ends_in_order(manager: socket.socket, tmp_path: Path) -> None:
     env = os.environ | {"WATCHDOG_USEC": "500000", "XDG_CONFIG_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
     argv = [sys.executable, "-m", "latentd", "run", "--output", "print", "--listen", f"127.0.0.1:{free_port()}"]
     manager.settimeout(60)
@@ -100,9 +98,9 @@ def test_a_daemon_that_nobody_plays_feeds_its_watchdog_and_ends_in_order(
             assert manager.recv(100) == b"STATUS=playing through print: as configured"
             assert [manager.recv(100) for _ in range(4)] == [b"READY=1", *[b"WATCHDOG=1"] * 3]
             daemon.send_signal(signal.SIGTERM)
-            while (heard := manager.recv(100)) == b"WATCHDOG=1":
+            while (message := manager.recv(100)) == b"WATCHDOG=1":
                 pass
-            assert heard == b"STOPPING=1"
+            assert message == b"STOPPING=1"
             assert daemon.wait(60) == 0
         finally:
             daemon.kill()

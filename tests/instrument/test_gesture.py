@@ -52,7 +52,7 @@ def test_a_device_is_brought_to_the_pad(
     assert g.xy == pytest.approx(expected)
 
 
-def test_an_axis_not_heard_yet_keeps_the_present_coordinate() -> None:
+def test_an_axis_not_received_yet_keeps_the_present_coordinate() -> None:
     g = gesture(a=plain())
     g.step([at(0.9, None, 1.0)], 1.0)
     assert g.xy == pytest.approx((0.9, CENTRE[1]))
@@ -118,7 +118,7 @@ def test_a_higher_priority_takes_the_lead_at_once() -> None:
     assert g.leader == "hand"
 
 
-def test_a_source_without_touch_lets_go_by_silence() -> None:
+def test_a_source_without_touch_is_released_by_silence() -> None:
     g = gesture(a=plain(), b=plain())
     g.step([at(0.1, 0.1, 1.0, "a")], 1.0)
     g.step([at(0.9, 0.9, 1.2, "b")], 1.2)
@@ -137,7 +137,7 @@ def test_a_timeout_counts_as_a_lift() -> None:
     assert g.leader == "b"
 
 
-def test_a_touched_source_that_falls_silent_lets_others_lead_and_goes_on_where_it_is() -> None:
+def test_after_a_touched_source_has_fallen_silent_others_lead_and_it_goes_on_where_it_is() -> None:
     g = gesture(phone=plain(), pad=plain())
     g.step([at(0.1, 0.1, 1.0, "phone", True)], 1.0)
     g.step([at(0.9, 0.9, 5.0, "pad", True)], 5.0)
@@ -152,7 +152,7 @@ def test_a_touched_source_that_falls_silent_lets_others_lead_and_goes_on_where_i
     assert g.xy == pytest.approx((0.12, 0.1))
 
 
-def test_positions_long_after_a_lift_count_since_the_touch_must_have_got_lost() -> None:
+def test_positions_long_after_a_lift_count_because_the_touch_must_have_got_lost() -> None:
     g = gesture(a=plain())
     g.step([at(0.1, 0.1, 1.0, touch=True)], 1.0)
     g.step([at(0.1, 0.1, 1.1, touch=False)], 1.1)
@@ -163,19 +163,19 @@ def test_positions_long_after_a_lift_count_since_the_touch_must_have_got_lost() 
     assert g.xy == pytest.approx((0.5, 0.54))
 
 
-def test_a_touch_alone_does_not_throw_the_point_back_to_where_the_finger_was() -> None:
+def test_a_touch_alone_does_not_move_the_point_back_to_where_the_finger_was() -> None:
     g = gesture(a=plain(), b=plain())
     g.step([at(0.1, 0.1, 1.0, "a", True)], 1.0)
     g.step([at(0.1, 0.1, 1.5, "a", False)], 1.5)
     g.step([at(0.9, 0.9, 2.0, "b")], 2.0)
-    g.step([at(0.1, 0.1, 5.0, "a", True)], 5.0)  # the device repeats what it said last
+    g.step([at(0.1, 0.1, 5.0, "a", True)], 5.0)  # the device repeats what it sent last
     assert g.xy == pytest.approx((0.9, 0.9))
     g.step([at(0.85, 0.9, 5.01, "a", True)], 5.01)
     assert g.xy == pytest.approx((0.85, 0.9))
     assert g.leader == "a"
 
 
-def test_a_touch_holds_the_point_where_it_is_and_one_right_behind_its_position_leads() -> None:
+def test_a_touch_holds_the_point_where_it_is_and_one_right_after_its_position_leads() -> None:
     g = gesture(a=plain(), b=plain())
     g.step([at(0.1, 0.1, 1.0, "a", True)], 1.0)
     g.step([at(0.1, 0.1, 1.5, "a", False)], 1.5)
@@ -202,7 +202,7 @@ def test_with_soft_pickup_each_axis_takes_over_near_the_point_or_across_it() -> 
     assert g.leader == "knobs"
 
 
-def test_an_axis_that_a_soft_source_has_not_named_stays_where_it_is() -> None:
+def test_an_axis_that_a_soft_source_has_not_sent_stays_where_it_is() -> None:
     g = gesture(pad=plain(), knobs=plain(pickup="soft"))
     g.step([at(0.5, 0.5, 1.0, "pad")], 1.0)
     g.step([Point(None, 0.5, None, "knobs", 3.0)], 3.0)
@@ -211,7 +211,7 @@ def test_an_axis_that_a_soft_source_has_not_named_stays_where_it_is() -> None:
     assert g.xy == pytest.approx((0.5, 0.5))
 
 
-def test_after_a_landmark_no_source_leads_until_it_is_heard() -> None:
+def test_after_a_landmark_no_source_leads_until_it_sends_again() -> None:
     g = gesture(a=plain())
     g.step([at(0.1, 0.1, 1.0, touch=True)], 1.0)
     g.settle_at((0.7, 0.7), 1.05)
@@ -222,7 +222,7 @@ def test_after_a_landmark_no_source_leads_until_it_is_heard() -> None:
 
 
 @pytest.mark.parametrize("touch", [None, True])
-def test_what_streams_on_leaves_a_landmark_alone_until_it_moves(touch: bool | None) -> None:
+def test_a_source_that_streams_on_leaves_a_landmark_alone_until_it_moves(touch: bool | None) -> None:
     g = gesture(tilt=plain(), latentd=plain(retake=0.0))
     g.step([at(0.1, 0.1, 1.0, "tilt", touch)], 1.0)
     for n in range(100):  # a glide of a second, while the phone trembles
@@ -279,7 +279,7 @@ def test_the_filter_is_the_published_one() -> None:
     assert axis.step(0.7, 0.2) == pytest.approx(expected)
 
 
-def test_the_last_word_counts_once_its_rivals_fall_silent() -> None:
+def test_the_newest_point_counts_once_its_rivals_fall_silent() -> None:
     g = gesture(a=plain(), b=plain())
     g.step([at(0.4, 0.6, 0.0, "a")], 0.0)
     g.step([at(0.5, 0.9, 0.2, "b")], 0.2)
@@ -288,7 +288,7 @@ def test_the_last_word_counts_once_its_rivals_fall_silent() -> None:
     assert g.xy == (0.5, 0.9)
 
 
-def test_a_lifted_finger_leaves_the_point_to_what_another_source_said_since_it_moved() -> None:
+def test_a_lifted_finger_leaves_the_point_to_what_another_source_has_sent_since_it_moved() -> None:
     g = gesture(a=plain(), b=plain())
     g.step([at(0.4, 0.6, 0.0, "a", touch=True)], 0.0)
     g.step([at(0.5, 0.9, 1.0, "b")], 1.0)

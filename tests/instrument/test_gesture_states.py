@@ -48,7 +48,7 @@ class Device:
         self.send(by, touch=True, after_s=STILL_S + 0.01)
 
     def touch_on_after_moving(self) -> None:
-        """What a device sends while nobody touches it moves nothing, but it is where the finger is put down."""
+        """What a device sends without a touch moves nothing, but it is where the finger is put down."""
         self.send(touch=False)
         self.present = ELSEWHERE
         self.send(2 * RETAKE, after_s=1.0)

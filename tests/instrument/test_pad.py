@@ -14,7 +14,7 @@ unit = st.floats(0.0, 1.0)
 
 
 @given(unit, unit)
-def test_pad_and_latent_are_two_names_of_one_place(x: float, y: float) -> None:
+def test_from_the_pad_to_latent_and_back_is_the_same_place(x: float, y: float) -> None:
     pad = Pad(BOX)
     assert pad.to_pad(pad.to_z((x, y))) == pytest.approx((x, y), abs=1e-12)
 

@@ -27,13 +27,13 @@ Log = list[tuple[float, Change]]
 
 
 def targets() -> st.SearchStrategy[Array]:
-    """Anything a decoder may wish: continuous anywhere in 0..1, categories at class positions."""
+    """Anything that a decoder may return: continuous anywhere in 0..1, categories at class positions."""
 
     def build(seed: int) -> Array:
         rng = np.random.default_rng(seed)
-        wish: Array = rng.random(COUNT)
-        wish[CATEGORIES] = round_steps(wish)[CATEGORIES]
-        return wish
+        target: Array = rng.random(COUNT)
+        target[CATEGORIES] = round_steps(target)[CATEGORIES]
+        return target
 
     return st.integers(0, 2**32 - 1).map(build)
 
@@ -144,17 +144,17 @@ def test_ramps_never_exceed_their_rate(gesture: list[tuple[Array, float]]) -> No
     longest_s = 0.02
     for index in np.flatnonzero(limit < JUMP):
         values = [change.value for _, change in log if change.parameter == index]
-        # What was told last may lie behind the ramp by what was not worth a message.
+        # What was sent last may lag the ramp by what was not worth a message.
         assert all(abs(b - a) <= limit[index] * longest_s + _MOVING_BAND + 2e-6 for a, b in pairwise(values))
 
 
-def test_what_amsynth_smooths_itself_jumps() -> None:
+def test_what_amsynth_smooths_by_itself_has_no_ramp() -> None:
     limit = rates(ShapingSettings())
     for index, parameter in enumerate(PARAMETERS):
         assert (limit[index] == JUMP) == (parameter.motion in (Motion.SMOOTHED, Motion.SWITCH)), parameter.name
 
 
-def test_the_first_step_sends_everything_and_the_loudest_first() -> None:
+def test_the_first_step_sends_everything_and_the_most_audible_first() -> None:
     changes = shaping().step([0.5] * COUNT, False, 0.0)
     assert sorted(change.parameter for change in changes) == list(range(COUNT))
     assert changes[0].parameter in (INDEX["filter_cutoff"], INDEX["filter_type"])
@@ -201,7 +201,7 @@ def test_switches_wait_for_the_next_note_where_asked_to() -> None:
     assert shape.params[index] == 1.0
 
 
-def test_a_lock_from_the_settings_stays_given_back_and_one_from_before_the_first_step_can_be_put_back() -> None:
+def test_a_lock_from_the_settings_stays_released_and_one_from_before_the_first_step_can_be_restored() -> None:
     index = INDEX["master_vol"]
     first = shaping(lock=["master_vol"])
     before = first.own_values()
