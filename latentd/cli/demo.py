@@ -17,7 +17,7 @@ import click
 
 from latentd.config.config import Config, load_config
 from latentd.demo.loop import Loop, Show
-from latentd.demo.startup import DemoOptions, JackServer, free_port, start_all
+from latentd.demo.startup import DemoOptions, JackServer, free_port, port_state_kept, start_all
 from latentd.demo.view import Picture, Setting, screen, status_line
 from latentd.errors import LatentdError, UserError
 from latentd.model import bundle
@@ -98,7 +98,12 @@ def _play(
     as_json: bool,
 ) -> None:
     host = _LOOPBACK if options.host == _ALL_INTERFACES else options.host
-    with Client(f"{host}:{options.port}") as client, Programs(folder) as programs, single_keys() as keys:
+    with (
+        Client(f"{host}:{options.port}") as client,
+        port_state_kept(options.config.state_folder, options.port),
+        Programs(folder) as programs,
+        single_keys() as keys,
+    ):
         server, audio = start_all(programs, folder, options, client, _say)
         setting = Setting(landmarks, _address(options), _notice(server, options.record), options.record is not None)
         loop = Loop(programs, client, audio, setting, seconds)

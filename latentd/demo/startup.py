@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ from latentd.config.config import Config
 from latentd.demo import walk
 from latentd.errors import LatentdError
 from latentd.osc.client import Client
-from latentd.system import jackd, machine
+from latentd.system import files, jackd, machine
 from latentd.system.machine import JackFacts
 from latentd.system.processes import Program, Programs, need
 from latentd.system.resources import python_environment
@@ -81,6 +82,28 @@ def start_all(
     _wait(lambda: _answers(client), "the daemon", programs)
     _start_synth(programs, folder, options, server, synth)
     return server, _start_jack_client(programs, options, server, synth)
+
+
+@contextlib.contextmanager
+def port_state_kept(folder: Path, port: int) -> Iterator[None]:
+    """Restore what a daemon on this port keeps in the state folder: what it plays, and its synth's address.
+
+    They are those of a rig on the same port. Landmarks and banks, which have no port in their names, stay as saved.
+    """
+    before = {file: file.read_bytes() for file in _port_files(folder, port)}
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            for file in _port_files(folder, port):
+                if file not in before:
+                    file.unlink()
+            for file, content in before.items():
+                files.replace(file, content)
+
+
+def _port_files(folder: Path, port: int) -> list[Path]:
+    return [file for name in ("session", "amsynth") for file in folder.glob(f"{name}-{port}.json*")]
 
 
 # -- JACK -----------------------------------------------------------------------------------------
@@ -175,17 +198,8 @@ def _start_daemon(
         "jack.client": name,
         "jack.playback": f"{synth}:midi_in",
     }
-    argv = [
-        sys.executable,
-        "-m",
-        "latentd",
-        "run",
-        "--fresh",
-        "--output",
-        "auto",
-        "--listen",
-        f"{options.host}:{options.port}",
-    ]
+    argv = [sys.executable, "-m", "latentd", "run", "--fresh", "--output", "auto"]
+    argv += ["--listen", f"{options.host}:{options.port}"]
     for file in (*options.config.mappings, mapping):
         argv += ["--mapping", str(file)]
     for key, value in settings.items():

@@ -33,10 +33,10 @@ Servers = Callable[[], contextlib.AbstractContextManager[Server]]
 class Demo:
     """One `latentd demo` with a mark in its environment, which all its programs inherit."""
 
-    def __init__(self, folder: Path, *options: str, env: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *options: str, env: dict[str, str] | None = None, port: int | None = None) -> None:
         need("jackd", "amsynth")
         self._mark = f"LATENTD_TEST_MARK={uuid.uuid4().hex}".encode()
-        self.port = free_port()
+        self.port = port or free_port()
         run = folder / "run"
         run.mkdir(mode=0o700)
         # A server of this name does not exist, whatever runs on this machine.
@@ -44,7 +44,7 @@ class Demo:
         if "PIPEWIRE" not in environment.get("LD_LIBRARY_PATH", "").upper():
             environment["XDG_RUNTIME_DIR"] = str(run)
         environment |= {
-            "XDG_CONFIG_HOME": str(folder / "config"), "TMPDIR": str(folder),
+            "XDG_CONFIG_HOME": str(folder / "config"), "XDG_STATE_HOME": str(folder / "state"), "TMPDIR": str(folder),
             "PYTHONUNBUFFERED": "1", "LATENTD_TEST_MARK": self._mark.decode().partition("=")[2],
         }  # fmt: skip
         argv = [sys.executable, "-W", "error", "-m", "latentd", "demo", "--port", str(self.port), "--json", *options]
@@ -86,8 +86,8 @@ class Demo:
 
 
 @contextlib.contextmanager
-def demo(folder: Path, *options: str, env: dict[str, str] | None = None) -> Iterator[Demo]:
-    started = Demo(folder, *options, env=env)
+def demo(folder: Path, *options: str, env: dict[str, str] | None = None, port: int | None = None) -> Iterator[Demo]:
+    started = Demo(folder, *options, env=env, port=port)
     try:
         yield started
     finally:
@@ -170,6 +170,26 @@ def test_another_source_takes_over_and_the_demo_goes_on_after_it(tmp_path: Path)
         running.until(source="demo")
         running.process.terminate()
         assert running.end()[0] == 0
+
+
+def test_it_keeps_the_session_of_a_rig_on_its_port_and_the_landmarks_that_are_saved(tmp_path: Path) -> None:
+    state = tmp_path / "state" / "latentd"
+    state.mkdir(parents=True)
+    port = free_port()
+    kept = {state / f"session-{port}.json": b'{"rig": 1}', state / f"amsynth-{port}.json": b"{}"}
+    for file, content in kept.items():
+        file.write_bytes(content)
+    with demo(tmp_path, "--seconds", "60", port=port) as running:
+        running.until(output="osc")
+        with socket.socket(type=socket.SOCK_DGRAM) as phone:
+            phone.sendto(packets.write("/latentd/landmark/save", "here"), ("127.0.0.1", port))
+        running.until(landmarks=["here"])
+        wait_for(lambda: (state / f"session-{port}.json").read_bytes() != b'{"rig": 1}', "its own session")
+        running.process.terminate()
+        assert running.end()[0] == 0
+    assert {file: file.read_bytes() for file in kept} == kept
+    assert "here" in (state / "landmarks.json").read_text()
+    assert {file.name for file in state.glob("*-*.json*")} == {file.name for file in kept}
 
 
 @pytest.mark.parametrize("kind", [jackd, pipewire])
