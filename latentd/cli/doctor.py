@@ -19,13 +19,14 @@ from typing import Any, Literal, NamedTuple
 import click
 
 from latentd.config.config import Config, found_file, load_config
+from latentd.daemon import midi_channel
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mappings
 from latentd.model import bundle
 from latentd.osc import packets
 from latentd.osc.client import Client
 from latentd.schema.documents import DocumentErrors
-from latentd.synth import amsynth, midimap
+from latentd.synth import amsynth, amsynth_config, midimap
 from latentd.system import jackd, machine, port_owner
 from latentd.system.machine import JackFacts
 
@@ -98,6 +99,7 @@ def examine(config: Config) -> list[Check]:
         ("OSC port", lambda: _port(config)),
         ("state folder", lambda: _folder(config.state_folder)),
         ("controllers", lambda: _controllers(config)),
+        ("MIDI channel", lambda: _midi_channel(config, outputs)),
         ("real time", _realtime),
         ("sound card", _card),
         ("MIDI library", _rtmidi),
@@ -241,6 +243,21 @@ def _controllers(config: Config) -> Check:
         step = "latentd midimap --install, then start amSynth again (its OSC interface needs no map)"
         return Check("controllers", "weak", reached, step)
     return Check("controllers", "ok", reached)
+
+
+def _midi_channel(config: Config, outputs: dict[str, Any]) -> Check:
+    """Whether amSynth listens to the channel that latentd plays on, or would play on."""
+    try:
+        chosen = midi_channel.midi_channel(config, amsynth_config.installed())
+        output = outputs.get("jack") or outputs.get("alsa") or {}
+        plays = output.get("channel", chosen)
+        found = list(midi_channel.mismatches(config, plays))
+    except LatentdError as error:  # it may well be as it should be
+        return Check("MIDI channel", "weak", error.message, error.hint)
+    if found:
+        by_osc = config.output == "osc" or outputs.get("osc", {}).get("connected")  # only notes and panic are lost
+        return Check("MIDI channel", "weak" if by_osc else "bad", "\n".join(m.found for m in found), found[0].step)
+    return Check("MIDI channel", "ok", f"{plays}")
 
 
 def _realtime() -> Check:

@@ -99,6 +99,8 @@ def _output(output: dict[str, Any]) -> str:
     """The connection of one output, its speed and its problems."""
     state = "connected" if output.get("connected") else "not connected"
     parts = [" to ".join(filter(None, (state, output.get("address") or output.get("port"))))]
+    if output.get("channel"):
+        parts.append(f"MIDI channel {output['channel']}")
     if output.get("rate_hz"):
         parts.append(f"{output['period_frames']} frames at {output['rate_hz']} Hz")
     if output.get("problem") and not output.get("connected"):

@@ -54,6 +54,8 @@ def _no_blank(text: str) -> str:
 
 JackPattern = Annotated[str, AfterValidator(_pattern)]
 AlsaPattern = Annotated[JackPattern, AfterValidator(_part)]
+MidiChannel = Annotated[int, Field(ge=1, le=16)]
+_CHANNEL = "MIDI channel to play on; null: amSynth's own"
 
 
 class JackSettings(Strict):
@@ -64,6 +66,7 @@ class JackSettings(Strict):
     sources: list[JackPattern] = Field(
         default_factory=list, description="ports to connect to latentd:midi_in, as patterns"
     )
+    channel: MidiChannel | None = Field(default=None, description=_CHANNEL)
 
 
 class AlsaSettings(Strict):
@@ -73,6 +76,7 @@ class AlsaSettings(Strict):
     inputs: list[Annotated[AlsaPattern, AfterValidator(_no_blank)]] = Field(
         default_factory=list, description="parts of the names of ALSA ports to listen to"
     )
+    channel: MidiChannel | None = Field(default=None, description=_CHANNEL)
 
 
 class Config(Strict):

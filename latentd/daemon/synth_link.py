@@ -7,9 +7,12 @@ import math
 import sys
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latentd.config.config import Config
+from latentd.daemon.midi_channel import Mismatch, midi_channel, mismatches
 from latentd.daemon.network import Sender
 from latentd.errors import LatentdError
 from latentd.osc.packets import Message
@@ -18,8 +21,12 @@ from latentd.outputs.amsynth_osc.output import AmsynthOsc
 from latentd.outputs.amsynth_osc.patch_folder import runtime_folder
 from latentd.outputs.amsynth_osc.search import Submit
 from latentd.outputs.jack.port import BUDGET_PER_S, JackPort
-from latentd.synth import midimap
+from latentd.synth import amsynth_config, midimap
+from latentd.synth.amsynth_config import AmsynthConfig
 from latentd.synth.midimap import Midimap
+
+if TYPE_CHECKING:
+    from latentd.outputs.alsa import AlsaOut
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +110,10 @@ class SynthLink:
     def __init__(self, config: Config, send: Callable[[bytes, Sender], None], submit: Submit) -> None:
         wanted = config.output
         reached = cc_map(config)
-        alone = _alone(config, reached)
+        self._config = config
+        self._submit = submit
+        channel = midi_channel(config, _amsynth_config(config))
+        alsa = _alsa_out(config, reached, channel)
         # With `osc` the JACK port still carries MIDI from controllers, and notes to the synth.
         self.jack = (
             JackPort(
@@ -112,14 +122,19 @@ class SynthLink:
                 config.jack.playback,
                 config.jack.sources,
                 config.shaping.budget_per_s or BUDGET_PER_S,
+                channel,
             )
             if wanted in ("auto", "osc", "jack")
             else None
         )
         # Last, because its folder would be left behind if another output refused its settings.
         self.osc = _amsynth_osc(config, send, submit) if wanted in ("auto", "osc") else None
-        opened: tuple[Output | None, ...] = (self.osc, self.jack, alone)
+        opened: tuple[Output | None, ...] = (self.osc, self.jack, alsa, _print(config))
         self._outputs = [output for output in opened if output is not None]
+        self._midi = self.jack or alsa
+        # How often its port had been connected when the channels were last compared.
+        self._connections = 0
+        self._logged: set[str] = set()
         self._jack_due = -math.inf
         self._port_watch = PortWatch()
         self._url = f"osc.udp://127.0.0.1:{config.address[1]}/"
@@ -145,6 +160,9 @@ class SynthLink:
             if now >= self._jack_due:  # each costs several system calls
                 self._jack_due = self.jack.poll(now) or math.inf
             wakes.append(self._jack_due)
+        if self._midi is not None and self._midi.connections != self._connections:
+            self._connections = self._midi.connections
+            self._submit(partial(_mismatches, self._config, self._midi.channel), self._log_mismatches)
         if self._choice.plays:
             self._choose()
         if self._port_watch.step(self.port_missing, now):
@@ -152,6 +170,13 @@ class SynthLink:
                 "amSynth answers, but its MIDI port is not on this JACK server: if you do not hear it, restart it"
             )
         return min(wakes, default=None)
+
+    def _log_mismatches(self, found: object) -> None:
+        """Log each once, however often the synth comes back."""
+        for mismatch in found if isinstance(found, list) else ():
+            if mismatch.step not in self._logged:
+                self._logged.add(mismatch.step)
+                log.warning("%s. %s, then restart latentd", *mismatch)
 
     @property
     def port_missing(self) -> bool:
@@ -239,17 +264,38 @@ def cc_map(config: Config) -> Midimap:
     return found[1] if found else midimap.BUILT_IN
 
 
-def _alone(config: Config, reached: Midimap) -> Output | None:
-    """The outputs that play alone; imported only when chosen."""
-    if config.output == "alsa":
-        from latentd.outputs.alsa import AlsaOut
-
-        return AlsaOut(config.alsa.out, reached)
+def _amsynth_config(config: Config) -> AmsynthConfig:
+    """The settings of amSynth's own config file; a file that cannot be read is a warning."""
     if config.output == "print":
-        from latentd.outputs.print import Print
+        return AmsynthConfig()
+    try:
+        return amsynth_config.installed()
+    except LatentdError as error:
+        log.warning("it is unknown which MIDI channel amSynth listens to: %s", error)
+        return AmsynthConfig()
 
-        return Print(sys.stdout)
-    return None
+
+def _alsa_out(config: Config, reached: Midimap, channel: int) -> AlsaOut | None:
+    """ALSA's MIDI output; imported only when chosen."""
+    if config.output != "alsa":
+        return None
+    from latentd.outputs.alsa import AlsaOut
+
+    return AlsaOut(config.alsa.out, reached, channel=channel)
+
+
+def _print(config: Config) -> Output | None:
+    """The dry run; imported only when chosen."""
+    if config.output != "print":
+        return None
+    from latentd.outputs.print import Print
+
+    return Print(sys.stdout)
+
+
+def _mismatches(config: Config, plays: int) -> list[Mismatch]:
+    """In the background thread: reading /proc takes milliseconds."""
+    return list(mismatches(config, plays))
 
 
 def _amsynth_osc(config: Config, send: Callable[[bytes, Sender], None], submit: Submit) -> AmsynthOsc:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from latentd.instrument.point import Change
+from latentd.midi.messages import CC
 from latentd.outputs.notes import Notes
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
@@ -26,6 +27,7 @@ class AlsaOut:
     Args:
         port: part of the port's name, or a regular expression found in it.
         open_out: opens python-rtmidi's output.
+        channel: the MIDI channel of all controllers, 1..16.
 
     Raises:
         LatentdError: no ALSA sequencer on this machine.
@@ -37,10 +39,14 @@ class AlsaOut:
     # A MIDI cable carries 31,250 bits a second: 1,041 messages of three bytes at ten bits each.
     budget_per_s: float | None = 900.0
 
-    def __init__(self, port: str, midimap: Midimap, open_out: Callable[[], alsa.RtOut] = alsa.open_out) -> None:
+    def __init__(
+        self, port: str, midimap: Midimap, open_out: Callable[[], alsa.RtOut] = alsa.open_out, channel: int = 1
+    ) -> None:
         self.resolution: Array = np.full(amsynth.COUNT, 1 / 127)
         self.reachable = midimap.reachable
         self._cc = midimap.cc
+        self.channel = channel
+        self._status = CC | channel - 1
         self._pattern = port
         self._matcher = alsa.matcher(port)
         self._out = open_out()
@@ -76,7 +82,7 @@ class AlsaOut:
 
     def _write(self, cc: int) -> None:
         value = self._wanted[cc]
-        if self._written.get(cc) != value and self._emit((0xB0, cc, value)):
+        if self._written.get(cc) != value and self._emit((self._status, cc, value)):
             self._written[cc] = value
 
     def _emit(self, message: tuple[int, int, int]) -> bool:
@@ -139,6 +145,11 @@ class AlsaOut:
         """True when a port is connected and all wanted values are written."""
         return bool(self._connected) and self._written == self._wanted
 
+    @property
+    def connections(self) -> int:
+        """How often a port has been connected so far."""
+        return self._counts["connections"]
+
     def filenos(self) -> Sequence[int]:
         """None: python-rtmidi has no file descriptor for output."""
         return []
@@ -147,7 +158,7 @@ class AlsaOut:
         """For status."""
         refused = self._counts["refused"] + self._notes.refused
         port = {"connected": bool(self._connected), "port": self._connected, "problem": self._problem}
-        return {**port, **self._counts, "refused": refused}
+        return {**port, "channel": self.channel, **self._counts, "refused": refused}
 
     def close(self) -> None:
         """End all held notes and leave the sequencer."""

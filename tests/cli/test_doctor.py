@@ -16,8 +16,10 @@ from click.testing import CliRunner
 
 from latentd.cli import doctor
 from latentd.config.config import Config
+from latentd.daemon import midi_channel
 from latentd.osc import packets
 from latentd.synth import midimap
+from latentd.synth.running import RunningSynth
 from latentd.system import jackd, machine
 from tests.support.daemon import free_port
 from tests.support.rig import LIMIT_S
@@ -36,6 +38,7 @@ def a_quiet_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine, "governors", lambda: {"performance"})
     monkeypatch.setattr(machine, "is_tmpfs", lambda _folder: True)
     monkeypatch.setattr(jackd, "shared_memory_problem", lambda: None)
+    monkeypatch.setattr(midi_channel, "running", list)
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     controllers = tmp_path / "amsynth" / "controllers"
@@ -70,10 +73,11 @@ def test_every_problem_has_a_next_step(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(machine, "is_tmpfs", lambda _folder: False)
     monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
     monkeypatch.setattr(jackd, "shared_memory_problem", lambda: ("/dev/shm is read-only", "Remount it"))
+    monkeypatch.setattr(midi_channel, "running", lambda: [RunningSynth(7, "amsynth", 2)])
     (tmp_path / "amsynth" / "controllers").unlink()
     checks = look(tmp_path, 1, model="nowhere", mappings=["no-such-device"], state="/dev/null/state")
     assert {name for name, check in checks.items() if check.state == "bad"} == {
-        "amSynth", "JACK", "shared memory", "model", "mappings", "state folder",
+        "amSynth", "JACK", "shared memory", "model", "mappings", "state folder", "MIDI channel",
     }  # fmt: skip
     assert {name for name, check in checks.items() if check.state == "ok"} == {
         "configuration", "Python", "rig", "OSC port", "MIDI library",
@@ -214,6 +218,31 @@ def test_an_unreadable_map_that_is_not_configured_does_not_prevent_playing(tmp_p
     check = look(tmp_path, 0)["controllers"]
     assert (check.state, check.found) == ("weak", f"{path}: Is a directory")
     assert check.step
+
+
+def test_the_channel_is_the_one_that_amsynths_config_names(tmp_path: Path) -> None:
+    (tmp_path / "amsynth" / "config").write_text("midi_channel\t3\n", encoding="ascii")
+    check = look(tmp_path, 0)["MIDI channel"]
+    assert (check.state, check.found) == ("ok", "3")
+
+
+@pytest.mark.parametrize(("output", "exit_code", "state"), [("jack", 1, "bad"), ("osc", 0, "weak")])
+def test_an_amsynth_on_another_channel_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, exit_code: int, state: str
+) -> None:
+    monkeypatch.setattr(midi_channel, "running", lambda: [RunningSynth(7, "amsynth", 2)])
+    check = look(tmp_path, exit_code, output=output)["MIDI channel"]
+    assert check.state == state
+    assert check.found == "amSynth (pid 7) was started with -c 2: it ignores MIDI channel 1, on which latentd plays"
+    assert check.step == "Set jack.channel to 2 in latentd's configuration"
+    assert look(tmp_path, 0, output=output, jack={"channel": 2})["MIDI channel"].state == "ok"
+
+
+def test_the_channel_of_a_running_daemon_counts(tmp_path: Path) -> None:
+    (tmp_path / "amsynth" / "config").write_text("midi_channel\t3\n", encoding="ascii")
+    with a_daemon({"jack": {"running": True, "connected": True, "channel": 1}}) as address:
+        check = look(tmp_path, 1, listen=address)["MIDI channel"]
+    assert "has midi_channel 3" in check.found
 
 
 def test_a_configured_map_has_to_exist(tmp_path: Path) -> None:

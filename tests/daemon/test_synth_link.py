@@ -190,6 +190,8 @@ class FakeJack:
         self.released = 0
         self.polled = 0
         self.closed = False
+        self.connections = 0  # no new one to look at
+        self.channel = 1
 
     def poll(self, now: float) -> float | None:
         self.polled += 1

@@ -119,6 +119,20 @@ def test_a_machine_without_a_sequencer_gets_one_clear_line(monkeypatch: pytest.M
         AlsaIn(["nano"])
 
 
+@pytest.mark.parametrize("channel", [1, 2, 16])
+def test_every_controller_goes_out_on_the_configured_channel(channel: int) -> None:
+    sequencer = Sequencer(SYNTH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open, channel)
+    output.poll(0.0)
+    output.send(whole(0.5), 0.0)
+    output.resend_all(1.0)
+    sent = sequencer.out().sent
+    assert len(sent) == 2 * amsynth.COUNT
+    assert {message[0] for message in sent} == {0xB0 | channel - 1}
+    assert output.facts()["channel"] == channel
+    output.close()
+
+
 @pytest.mark.parametrize("name", ["", "  ", "am(synth"])
 def test_a_blank_or_invalid_name_is_the_users_mistake(name: str) -> None:
     with pytest.raises(UserError):

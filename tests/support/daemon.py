@@ -104,15 +104,23 @@ class Daemon(Program):
 
 @contextlib.contextmanager
 def latentd(
-    *options: str, env: Mapping[str, str] | None = None, port: int | None = None, start: bool = True
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    port: int | None = None,
+    start: bool = True,
+    config_home: Path | None = None,
 ) -> Iterator[Daemon]:
-    """A running daemon with `options`; it must end with exit code 0 and have counted no faults."""
+    """A running daemon with `options`; it must end with exit code 0 and have counted no faults.
+
+    Args:
+        config_home: its XDG_CONFIG_HOME, where that is a synth's, too.
+    """
     with tempfile.TemporaryDirectory(prefix="latentd-run-", dir=_MEMORY) as name:
         folder = Path(name)
         (folder / "run").mkdir(mode=0o700)
         environment = dict(env if env is not None else os.environ) | {
             "XDG_STATE_HOME": str(folder / "state"),
-            "XDG_CONFIG_HOME": str(folder / "config"),
+            "XDG_CONFIG_HOME": str(config_home or folder / "config"),
             "PYTHONUNBUFFERED": "1",
         }
         if env is None or "XDG_RUNTIME_DIR" not in env:  # PipeWire's socket is in its own

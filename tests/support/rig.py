@@ -287,6 +287,8 @@ def amsynth(
     nsm_port: int | None = None,
     controllers: str | bytes | None = None,
     old_controllers: str | None = None,
+    config: str | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Synth]:
     """A headless amSynth on `server`.
 
@@ -294,6 +296,8 @@ def amsynth(
         nsm_port: UDP port on this machine of the NSM server that it announces itself to; None for none.
         controllers: content of its controllers file; None for none.
         old_controllers: text of the file of its first versions, ~/.amSynthControllersrc; None for none.
+        config: text of its config file; None for none.
+        options: more of its command line.
     """
     need("amsynth")
     with _folder() as folder:
@@ -304,11 +308,14 @@ def amsynth(
         if nsm_port is not None:
             env["NSM_URL"] = f"osc.udp://127.0.0.1:{nsm_port}/"
         synth = Synth(server, name, env, folder)
+        synth.argv += options
         (synth.config / "amsynth").mkdir(parents=True)
         synth.data.mkdir()
         if controllers is not None:
             data = controllers if isinstance(controllers, bytes) else controllers.encode()
             (synth.config / "amsynth" / "controllers").write_bytes(data)
+        if config is not None:
+            (synth.config / "amsynth" / "config").write_text(config, encoding="utf-8")
         if old_controllers is not None:
             (folder / ".amSynthControllersrc").write_text(old_controllers, encoding="utf-8")
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from latentd.instrument.rate_limit import Budget
-from latentd.midi.messages import Splitter
+from latentd.midi.messages import CC, Splitter
 from latentd.outputs.jack.memory import (
     CC_COUNT,
     CLOSING,
@@ -36,7 +36,6 @@ FRAMES_PER_GROUP = 128
 # What every cycle and message needs, without the cost of an Enum's attribute (0.1 us on Python 3.11).
 _CYCLES, _XRUNS, _EVENTS = int(Fact.CYCLES), int(Fact.XRUNS), int(Fact.EVENTS)
 _PERIOD, _NOTES_TAKEN = int(Fact.PERIOD), int(Fact.NOTES_TAKEN)
-_HEADS = [bytes((0xB0, cc)) for cc in range(CC_COUNT)]
 _TAILS = [bytes((value,)) for value in range(CC_COUNT)]
 
 
@@ -76,6 +75,8 @@ class ProcessCallback:
         self._counts = (-1, -1)  # RESEND and RECONNECTED in the last cycle
         self._done = b""
         self._budget = Budget(memory.facts[Fact.BUDGET])
+        status = CC | memory.facts[Fact.CHANNEL] - 1
+        self._heads = [bytes((status, cc)) for cc in range(CC_COUNT)]
 
     def __call__(self, frames: int) -> None:
         """One period of JACK's."""
@@ -160,11 +161,11 @@ class ProcessCallback:
         if not ccs:
             return
         # All that is written here makes every client behind us wait, and the first value with them.
-        write, count = self._out.write, 0
+        write, heads, count = self._out.write, self._heads, 0
         self._budget.spend(len(ccs))
         try:
             for cc in ccs:
-                write(offset, _HEADS[cc] + _TAILS[state[cc]])
+                write(offset, heads[cc] + _TAILS[state[cc]])
                 count += 1
         finally:
             self._values.wrote(ccs[:count], state, now)

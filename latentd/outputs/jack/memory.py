@@ -42,7 +42,10 @@ NOT_DONE = bytes([254]) * (DONE.stop - DONE.start)
 
 
 class Fact(IntEnum):
-    """Index into FACTS. The engine writes RECEIVED_TAKEN, BUDGET and, with no child running, RUNNING and CONNECTED."""
+    """Index into FACTS.
+
+    The engine writes RECEIVED_TAKEN, BUDGET, CHANNEL and, with no child running, RUNNING and CONNECTED.
+    """
 
     CYCLES = 0  # JACK cycles so far, modulo 2^32
     XRUNS = 1
@@ -58,6 +61,7 @@ class Fact(IntEnum):
     RATE = 11  # frames a second
     CONNECTIONS = 12  # connections of midi_out made so far
     BUDGET = 13  # most messages a second
+    CHANNEL = 14  # of all controllers, 1..16
 
 
 class Memory:

@@ -57,6 +57,7 @@ class JackPort:
         playback: the synth's port: full name, or a regular expression that matches all of it.
         sources: ports to receive from, likewise.
         budget_per_s: most messages a second, repeats included.
+        channel: the MIDI channel of all controllers, 1..16.
 
     Raises:
         UserError: a pattern is not a valid regular expression.
@@ -73,6 +74,7 @@ class JackPort:
         playback: str = "amsynth:midi_in",
         sources: Sequence[str] = (),
         budget_per_s: float = BUDGET_PER_S,
+        channel: int = 1,
     ) -> None:
         for pattern in (playback, *sources):
             _check(pattern)
@@ -80,6 +82,7 @@ class JackPort:
         self.reachable = midimap.reachable
         self.budget_per_s: float | None = budget_per_s
         self._cc = midimap.cc
+        self.channel = channel
         self._refused = self._resent = 0
         self._memory_fd = os.memfd_create("latentd-jack")
         os.ftruncate(self._memory_fd, SIZE)
@@ -104,6 +107,7 @@ class JackPort:
         memory[ORDER] = bytes(ccs).ljust(CC_COUNT, bytes([UNSET]))
         memory[DONE] = NOT_DONE
         self._memory.facts[Fact.BUDGET] = int(self.budget_per_s or BUDGET_PER_S)
+        self._memory.facts[Fact.CHANNEL] = self.channel
 
     @property
     def running(self) -> bool:
@@ -114,6 +118,11 @@ class JackPort:
     def connected(self) -> bool:
         """It runs, and is connected to the synth's port."""
         return self.running and bool(self._memory.facts[Fact.CONNECTED])
+
+    @property
+    def connections(self) -> int:
+        """How often `midi_out` has been connected to a port so far."""
+        return self._memory.facts[Fact.CONNECTIONS]
 
     def release(self) -> None:
         """Want nothing any more: another output plays now."""
@@ -198,13 +207,14 @@ class JackPort:
             "connected": self.connected,
             "stalled": self._stalled,
             "problem": self._process.problem,
+            "channel": self.channel,
             "period_frames": facts[Fact.PERIOD],
             "rate_hz": facts[Fact.RATE],
             "cycles": facts[Fact.CYCLES],
             "xruns": facts[Fact.XRUNS],
             "events": facts[Fact.EVENTS],
             "faults": facts[Fact.FAULTS],
-            "connections": facts[Fact.CONNECTIONS],
+            "connections": self.connections,
             "resent": self._resent + max(facts[Fact.CONNECTIONS] - 1, 0),
             "restarts": max(self._process.starts - 1, 0),
             "child_pid": self._process.pid,

@@ -62,8 +62,8 @@ class InPort:
 class Rig:
     """A JackPort without its process, and the callback working on the same memory."""
 
-    def __init__(self, budget_per_s: float = 4000.0) -> None:
-        self.port = JackPort(midimap.OURS, budget_per_s=budget_per_s)
+    def __init__(self, budget_per_s: float = 4000.0, channel: int = 1) -> None:
+        self.port = JackPort(midimap.OURS, budget_per_s=budget_per_s, channel=channel)
         self.midi_in, self.midi_out = InPort(), OutPort()
         self.memory = self.port._memory
         self.memory.facts[Fact.CONNECTED] = 1
@@ -112,6 +112,16 @@ def check_limits(events: list[Event], frames: int) -> None:
     assert len(set(notes)) == len(notes)
     assert not {offset for offset, _ in values} & set(notes)
     assert all(0 <= offset < frames for offset, _ in events)
+
+
+@pytest.mark.parametrize("channel", [1, 2, 16])
+def test_every_controller_goes_out_on_the_configured_channel_and_so_do_its_repeats(channel: int) -> None:
+    rig = Rig(channel=channel)
+    rig.send(dict.fromkeys(range(amsynth.COUNT), 0.5))
+    events = rig.run_until_done() + rig.run_for(1.5)
+    assert len(events) == 3 * amsynth.COUNT
+    assert {e[0] for _, e in events} == {0xB0 | channel - 1}
+    assert rig.port.facts()["channel"] == channel
 
 
 patches = st.dictionaries(st.integers(0, amsynth.COUNT - 1), st.floats(0.0, 1.0))
