@@ -20,6 +20,7 @@ import click
 
 from latentd.config.config import Config, found_file, load_config
 from latentd.daemon import midi_channel
+from latentd.daemon.synth_link import cc_map, ignored_lines
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mappings
 from latentd.model import bundle
@@ -100,6 +101,7 @@ def examine(config: Config) -> list[Check]:
         ("state folder", lambda: _folder(config.state_folder)),
         ("controllers", lambda: _controllers(config)),
         ("MIDI channel", lambda: _midi_channel(config, outputs)),
+        ("ignored", lambda: _ignored(config)),
         ("real time", _realtime),
         ("sound card", _card),
         ("MIDI library", _rtmidi),
@@ -258,6 +260,23 @@ def _midi_channel(config: Config, outputs: dict[str, Any]) -> Check:
         by_osc = config.output == "osc" or outputs.get("osc", {}).get("connected")  # only notes and panic are lost
         return Check("MIDI channel", "weak" if by_osc else "bad", "\n".join(m.found for m in found), found[0].step)
     return Check("MIDI channel", "ok", f"{plays}")
+
+
+def _ignored(config: Config) -> Check:
+    """Whether amSynth ignores parameters in the patches of its own interface, and a CC reaches them."""
+    try:
+        names = amsynth_config.installed().ignored
+        ccs = cc_map(config).cc
+    except LatentdError as error:
+        return Check("ignored", "weak", error.message, error.hint)
+    ignored = {name: ccs[amsynth.INDEX[name]] for name in names}
+    if not ignored or config.output not in ("auto", "osc"):
+        return Check("ignored", "ok", "no parameters")
+    found = "\n".join(ignored_lines(ignored))
+    if None not in ignored.values():
+        return Check("ignored", "ok", found)
+    step = f"Take ignored_parameters out of {amsynth_config.config_path()}, or run `latentd midimap --install`"
+    return Check("ignored", "weak", found, f"{step}; then start amSynth again")
 
 
 def _realtime() -> Check:

@@ -99,6 +99,9 @@ def _output(output: dict[str, Any]) -> str:
     """The connection of one output, its speed and its problems."""
     state = "connected" if output.get("connected") else "not connected"
     parts = [" to ".join(filter(None, (state, output.get("address") or output.get("port"))))]
+    if output.get("ignored"):
+        ignored = (f"{name} ({'no CC' if cc is None else f'CC {cc}'})" for name, cc in output["ignored"].items())
+        parts.append(f"ignored in patches: {', '.join(ignored)}")
     if output.get("channel"):
         parts.append(f"MIDI channel {output['channel']}")
     if output.get("rate_hz"):

@@ -276,7 +276,7 @@ class Service:
         log.info("output %s: %s", output.name, self.link.why)
         systemd.status(f"playing through {output.name}: {self.link.why}")
         names = [name for name, reached in zip(NAMES, output.reachable, strict=True) if not reached]
-        if names:
+        if names and output.name != "osc":  # what amSynth's own interface does not reach is in the log already
             log.warning(
                 "MIDI does not reach %d of %d parameters: run `latentd midimap --install`, then restart amSynth and "
                 "latentd. Missing: %s",

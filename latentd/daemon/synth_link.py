@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,9 @@ from latentd.outputs.amsynth_osc.output import AmsynthOsc
 from latentd.outputs.amsynth_osc.patch_folder import runtime_folder
 from latentd.outputs.amsynth_osc.search import Submit
 from latentd.outputs.jack.port import BUDGET_PER_S, JackPort
+from latentd.outputs.osc_and_cc import OscAndCc
 from latentd.synth import amsynth_config, midimap
+from latentd.synth.amsynth import INDEX
 from latentd.synth.amsynth_config import AmsynthConfig
 from latentd.synth.midimap import Midimap
 
@@ -112,7 +114,8 @@ class SynthLink:
         reached = cc_map(config)
         self._config = config
         self._submit = submit
-        channel = midi_channel(config, _amsynth_config(config))
+        synth = _amsynth_config(config)
+        channel = midi_channel(config, synth)
         alsa = _alsa_out(config, reached, channel)
         # With `osc` the JACK port still carries MIDI from controllers, and notes to the synth.
         self.jack = (
@@ -132,6 +135,9 @@ class SynthLink:
         opened: tuple[Output | None, ...] = (self.osc, self.jack, alsa, _print(config))
         self._outputs = [output for output in opened if output is not None]
         self._midi = self.jack or alsa
+        # What amSynth ignores in the patches of its own interface: name -> the CC that sets it, None where none does.
+        self.ignored = {name: reached.cc[INDEX[name]] for name in synth.ignored} if self.osc is not None else {}
+        self._by_osc = self._osc_output()
         # How often its port had been connected when the channels were last compared.
         self._connections = 0
         self._logged: set[str] = set()
@@ -139,7 +145,7 @@ class SynthLink:
         self._port_watch = PortWatch()
         self._url = f"osc.udp://127.0.0.1:{config.address[1]}/"
         self._choice = OutputChoice.CONFIGURED
-        self.output = self._outputs[0]
+        self.output = self._by_osc or self._outputs[0]
         if wanted == "auto" and self.osc is not None:
             self._play(OutputChoice.UNANNOUNCED if self.osc.address is None else OutputChoice.REMEMBERED)
 
@@ -171,6 +177,14 @@ class SynthLink:
             )
         return min(wakes, default=None)
 
+    def _osc_output(self) -> Output | None:
+        """amSynth's own interface, with CCs beside it for what amSynth ignores there; that goes to the log."""
+        if self.osc is None or self.jack is None or not self.ignored:
+            return self.osc
+        for line in ignored_lines(self.ignored):
+            log.warning("%s", line)
+        return OscAndCc(self.osc, self.jack, [INDEX[name] for name in self.ignored])
+
     def _log_mismatches(self, found: object) -> None:
         """Log each once, however often the synth comes back."""
         for mismatch in found if isinstance(found, list) else ():
@@ -194,9 +208,9 @@ class SynthLink:
 
     def _play(self, choice: OutputChoice) -> None:
         """Carry out a choice of `auto`, which has both outputs."""
-        assert self.osc is not None and self.jack is not None
+        assert self._by_osc is not None and self.jack is not None
         self._choice = choice
-        self.output = self.osc if choice.plays == "osc" else self.jack
+        self.output = self._by_osc if choice.plays == "osc" else self.jack
 
     def receive(self, message: Message, sender: Sender, now: float) -> bool:
         """Take a message from the synth; False: it is none."""
@@ -230,7 +244,8 @@ class SynthLink:
 
     def facts(self) -> dict[str, object]:
         """Each open output by name, for status."""
-        return {output.name: output.facts() for output in self._outputs}
+        extra = {"osc": {"ignored": self.ignored}} if self.ignored else {}
+        return {output.name: output.facts() | extra.get(output.name, {}) for output in self._outputs}
 
     def close(self) -> None:
         """Close every output, the last opened first."""
@@ -271,8 +286,20 @@ def _amsynth_config(config: Config) -> AmsynthConfig:
     try:
         return amsynth_config.installed()
     except LatentdError as error:
-        log.warning("it is unknown which MIDI channel amSynth listens to: %s", error)
+        log.warning(
+            "it is unknown which MIDI channel amSynth listens to, and which parameters presets do not change: %s", error
+        )
         return AmsynthConfig()
+
+
+def ignored_lines(ignored: Mapping[str, int | None]) -> list[str]:
+    """A line for what amSynth ignores in patches (name -> the CC that sets it), apart for what no CC reaches either."""
+    cause = "amSynth's config file has `ignored_parameters`:"
+    by_cc = [f"{name} (CC {cc})" for name, cc in ignored.items() if cc is not None]
+    lost = [name for name, cc in ignored.items() if cc is None]
+    lines = [f"{cause} no patch changes {', '.join(by_cc)}; latentd sends the CC through JACK"] if by_cc else []
+    step = "Remove them there or run `latentd midimap --install`, then restart amSynth and latentd"
+    return lines + ([f"{cause} neither a patch nor a CC changes {', '.join(lost)}. {step}"] if lost else [])
 
 
 def _alsa_out(config: Config, reached: Midimap, channel: int) -> AlsaOut | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from latentd.config.config import Config
+from latentd.config.config import Config, found_file
 from latentd.demo import walk
 from latentd.errors import LatentdError
 from latentd.osc.client import Client
@@ -200,13 +200,17 @@ def _start_daemon(
     }
     argv = [sys.executable, "-m", "latentd", "run", "--fresh", "--output", "auto"]
     argv += ["--listen", f"{options.host}:{options.port}"]
+    if (own := found_file()) is not None:
+        argv += ["--config", str(own)]
     for file in (*options.config.mappings, mapping):
         argv += ["--mapping", str(file)]
     for key, value in settings.items():
         argv += ["--set", f"{key}={value}"]
     if options.model is not None:
         argv += ["--model", options.model]
-    return programs.start("latentd", argv, python_environment(server.env))
+    # Where the demo's amSynth has its config file; the user's own is not the one that it reads.
+    env = server.env | {"XDG_CONFIG_HOME": str(folder / "config")}
+    return programs.start("latentd", argv, python_environment(env))
 
 
 def _start_synth(programs: Programs, folder: Path, options: DemoOptions, server: JackServer, name: str) -> Program:

@@ -1,4 +1,4 @@
-"""amSynth's own config file: which MIDI channel it listens to. amSynth reads the file once, at its start.
+"""amSynth's own config file: its MIDI channel, and what presets do not change. amSynth reads it once, at its start.
 
 The file is `$XDG_CONFIG_HOME/amsynth/config`. amSynth reads it as pairs of words, a key and its value, between white
 space of any kind; of a key that occurs twice the last one counts, and a key that begins with `#` makes the rest of its
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentd.errors import LatentdError
-from latentd.synth import midimap
+from latentd.synth import amsynth, midimap
 
 CHANNELS = range(1, 17)
 _ENTRY = re.compile(rb"#[^\n]*|(\S+)\s+(\S+)")  # at the white space of C++ streams
@@ -27,15 +27,18 @@ class AmsynthConfig:
 
     Attributes:
         midi_channel: the only channel (1..16) that amSynth listens to; 0: all channels; any other number: none.
+        ignored: names of the parameters that no preset changes, and so no patch over amSynth's OSC interface. CCs do.
     """
 
     midi_channel: int = 0
+    ignored: tuple[str, ...] = ()
 
 
 def parse(data: bytes) -> AmsynthConfig:
     """What amSynth makes of a config file with this content. There is no content that it refuses."""
     found = dict(_ENTRY.findall(data))
-    return AmsynthConfig(midi_channel=number(found.get(b"midi_channel", b"")))
+    words = found.get(b"ignored_parameters", b"").decode("utf-8", "replace").split()
+    return AmsynthConfig(number(found.get(b"midi_channel", b"")), tuple(w for w in words if w in amsynth.INDEX))
 
 
 def number(word: bytes) -> int:

@@ -74,6 +74,7 @@ def test_every_problem_has_a_next_step(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
     monkeypatch.setattr(jackd, "shared_memory_problem", lambda: ("/dev/shm is read-only", "Remount it"))
     monkeypatch.setattr(midi_channel, "running", lambda: [RunningSynth(7, "amsynth", 2)])
+    (tmp_path / "amsynth" / "config").write_text("ignored_parameters\treverb_wet\n", encoding="ascii")
     (tmp_path / "amsynth" / "controllers").unlink()
     checks = look(tmp_path, 1, model="nowhere", mappings=["no-such-device"], state="/dev/null/state")
     assert {name for name, check in checks.items() if check.state == "bad"} == {
@@ -243,6 +244,18 @@ def test_the_channel_of_a_running_daemon_counts(tmp_path: Path) -> None:
     with a_daemon({"jack": {"running": True, "connected": True, "channel": 1}}) as address:
         check = look(tmp_path, 1, listen=address)["MIDI channel"]
     assert "has midi_channel 3" in check.found
+
+
+def test_parameters_that_amsynth_ignores_in_patches_are_named(tmp_path: Path) -> None:
+    config = tmp_path / "amsynth" / "config"
+    config.write_text("ignored_parameters\treverb_wet\n", encoding="ascii")
+    check = look(tmp_path, 0)["ignored"]
+    assert (check.state, "no patch changes reverb_wet (CC 91)" in check.found) == ("ok", True)
+    (tmp_path / "amsynth" / "controllers").unlink()
+    check = look(tmp_path, 0)["ignored"]
+    assert (check.state, "neither a patch nor a CC changes reverb_wet" in check.found) == ("weak", True)
+    assert str(config) in check.step
+    assert look(tmp_path, 0, output="jack")["ignored"].state == "ok"
 
 
 def test_a_configured_map_has_to_exist(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from latentd.config.config import Config
+from latentd.config.config import Config, OutputName
 from latentd.daemon import synth_link
 from latentd.daemon.synth_link import OutputChoice, PortState, PortWatch, SynthLink, cc_map
 from latentd.errors import LatentdError, UserError
@@ -20,7 +21,7 @@ from latentd.outputs.amsynth_osc import search
 from latentd.outputs.amsynth_osc.discovery import remember
 from latentd.outputs.amsynth_osc.output import run_now
 from latentd.synth import midimap
-from latentd.synth.amsynth import INDEX, NAMES
+from latentd.synth.amsynth import COUNT, INDEX, NAMES
 from tests.support.state_table import StateTable, Transition, rows
 
 SYNTH = ("127.0.0.1", 20000)
@@ -184,8 +185,11 @@ class FakeJack:
     """A JACK port without JACK: these two flags are all that there is of the server and the synth."""
 
     name = "jack"
+    resolution = np.full(COUNT, 1 / 127)
 
-    def __init__(self, *_arguments: object) -> None:
+    def __init__(self, cc_map: midimap.Midimap, *_arguments: object) -> None:
+        self.reachable = cc_map.reachable
+        self.sent: list[Change] = []
         self.running = self.connected = True
         self.released = 0
         self.polled = 0
@@ -196,6 +200,9 @@ class FakeJack:
     def poll(self, now: float) -> float | None:
         self.polled += 1
         return now + 0.25
+
+    def send(self, changes: list[Change], now: float) -> None:
+        self.sent += changes
 
     def release(self) -> None:
         self.released += 1
@@ -291,6 +298,36 @@ def test_auto_begins_with_a_synth_that_announced_itself_to_the_daemon_before(con
     rig.poll(1.0)
     assert rig.link.output.name == "jack", "it did not answer"
     rig.link.close()
+
+
+@pytest.mark.parametrize("output", ["auto", "osc"])
+def test_what_amsynth_ignores_in_patches_goes_by_cc_while_its_own_interface_plays(
+    config: Config, controllers: Path, caplog: pytest.LogCaptureFixture, output: OutputName
+) -> None:
+    """CC 7 is amSynth's volume without any controllers file; reverb_wet has no CC there."""
+    volume, reverb = INDEX["master_vol"], INDEX["reverb_wet"]
+    for name, cc in (("master_vol", 7), ("reverb_wet", None)):
+        caplog.clear()
+        controllers.with_name("config").write_text(f"ignored_parameters\t{name}\n", encoding="ascii")
+        rig = Rig(config.model_copy(update={"output": output}))
+        rig.announce()
+        rig.poll()
+        playing = rig.link.output
+        assert playing.name == "osc"
+        playing.send([Change(volume, 0.25), Change(reverb, 0.5)], rig.now)
+        assert [change.parameter for change in rig.jack.sent] == [INDEX[name]]
+        assert bool(playing.reachable[INDEX[name]]) == (cc is not None)
+        facts: Any = rig.link.facts()
+        assert facts["osc"]["ignored"] == {name: cc}
+        assert sum("ignored_parameters" in message for message in caplog.messages) == 1
+        rig.link.close()
+
+
+def test_without_ignored_parameters_no_cc_is_sent_beside_amsynths_own_interface(rig: Rig) -> None:
+    rig.announce()
+    rig.poll()
+    assert rig.link.output is rig.link.osc
+    assert "ignored" not in str(rig.link.facts())
 
 
 def test_an_output_that_is_configured_stays(config: Config) -> None:

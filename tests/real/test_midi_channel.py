@@ -70,6 +70,6 @@ def test_a_synth_that_listens_to_one_channel_is_played(
 
 def test_a_synth_on_another_channel_is_named_once_in_the_log(jack_server: Server) -> None:
     with rig(jack_server, options=["-c", "2"]) as (daemon, _):
-        wait_for(lambda: "-c 2: it ignores MIDI channel 1" in daemon.said(), "the warning")
-        (line,) = [line for line in daemon.said().splitlines() if "was started with -c 2" in line]
+        wait_for(lambda: "-c 2: it ignores MIDI channel 1" in daemon.log_text(), "the warning")
+        (line,) = [line for line in daemon.log_text().splitlines() if "was started with -c 2" in line]
         assert "Set jack.channel to 2" in line

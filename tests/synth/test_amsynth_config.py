@@ -39,6 +39,21 @@ def test_the_channel_is_the_one_that_amsynth_reads(data: bytes, channel: int) ->
     assert parse(data).midi_channel == channel
 
 
+@pytest.mark.parametrize(
+    ("data", "ignored"),
+    [
+        (b"ignored_parameters\tmaster_vol\nmidi_channel\t2\n", ("master_vol",)),
+        # amSynth reads one word, and the others as keys and values.
+        (b"ignored_parameters\tmaster_vol reverb_wet\n", ("master_vol",)),
+        (b"ignored_parameters\t\njack_autoconnect\ttrue\n", ()),
+        (b"ignored_parameters\tvolume\n", ()),
+        (b"", ()),
+    ],
+)
+def test_the_ignored_parameters_are_those_that_amsynth_reads(data: bytes, ignored: tuple[str, ...]) -> None:
+    assert parse(data).ignored == ignored
+
+
 def test_the_file_lies_where_amsynth_looks_for_it(tmp_path: Path) -> None:
     home, config = {"HOME": str(tmp_path)}, {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "xdg")}
     assert amsynth_config.installed(home) == AmsynthConfig()

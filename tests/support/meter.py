@@ -1,0 +1,63 @@
+"""A JACK client in a process of its own that plays a note on amSynth and measures how loud it sounds."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.support.helper_process import HelperProcess
+from tests.support.rig import Server
+
+_NOTE = bytes((0x90, 60, 100))
+_PERIODS = 100
+
+
+class Meter(HelperProcess):
+    """The test's end of that process."""
+
+    def __init__(self, server: Server, synth: str = "amsynth") -> None:
+        super().__init__("tests.support.meter", synth, env=server.env)
+        assert self.read() == "ready\n"
+
+    def level(self) -> float:
+        """Start the note (again), and return the greatest sample of the next _PERIODS periods; 1.0 is full scale."""
+        self.write("")
+        return float(self.read())
+
+
+def main(synth: str) -> None:
+    """The process: each line on standard input asks for one measurement on standard output."""
+    import threading
+
+    import jack
+    import numpy as np
+
+    client = jack.Client("meter", no_start_server=True)
+    midi_out, audio_in = client.midi_outports.register("out"), client.inports.register("in")
+    peaks: list[float] = []
+    play, full = threading.Event(), threading.Event()
+
+    def process(_frames: int) -> None:
+        midi_out.clear_buffer()
+        if play.is_set():
+            play.clear()
+            midi_out.write_midi_event(0, _NOTE)
+        if len(peaks) < _PERIODS:
+            peaks.append(float(np.abs(audio_in.get_array()).max()))
+        else:
+            full.set()
+
+    client.set_process_callback(process)
+    with client:
+        client.connect(f"{synth}:L out", audio_in)
+        client.connect(midi_out, f"{synth}:midi_in")
+        print("ready", flush=True)
+        for _ in sys.stdin:
+            play.set()
+            peaks.clear()
+            full.clear()
+            full.wait()
+            print(max(peaks), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
