@@ -14,7 +14,7 @@ from latentd.osc.client import Client
 from latentd.synth.amsynth import INDEX, PARAMETERS
 
 _WIDTH, _KEY_WIDTH = 80, 9
-# Counters of an output that tell of problems; the others are for developers.
+# Counters of an output that show problems; the others are for developers.
 _PROBLEMS = (
     "xruns", "restarts", "faults", "refused", "notes_lost", "midi_lost", "midi_malformed", "missing", "retried",
     "errors", "unsent", "unwritten", "failed", "lost",

@@ -95,7 +95,7 @@ class Midimap:
 
 
 def from_ccs(ccs: Mapping[str, int]) -> Midimap:
-    """The map in which each named parameter has the given CC, and no other parameter has any."""
+    """The map of these CCs: parameter -> CC. No other parameter has one."""
     parameters: list[int | None] = [None] * CC_COUNT
     for name, cc in ccs.items():
         parameters[cc] = amsynth.INDEX[name]

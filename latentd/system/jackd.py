@@ -48,7 +48,7 @@ _CAUSES = (
 
 
 def diagnose(text: str, code: int) -> LatentdError | None:
-    """The cause of jackd's end; None where its standard error `text` and its return code do not tell."""
+    """The cause of jackd's end from its standard error and return code; None for an unknown one."""
     for words, (cause, step) in _CAUSES:
         if all(word in text for word in words):
             return LatentdError(cause, step)

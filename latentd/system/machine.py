@@ -74,7 +74,7 @@ def no_jack_server() -> str:
     """For a message: no JACK server runs, and what starts one on this machine."""
     if pw_jack_needed():
         return "no JACK server runs, but PipeWire does; start JACK programs with pw-jack: `pw-jack latentd run`"
-    return "no JACK server runs; start jackd or PipeWire (`latentd doctor` tells more)"
+    return "no JACK server runs; start jackd or PipeWire (see `latentd doctor`)"
 
 
 class JackFacts(NamedTuple):

@@ -173,12 +173,12 @@ def test_switch_positions_are_whole_words(width: int, waveform: str) -> None:
 @pytest.mark.parametrize("width", [74, 80, 100, 140])
 def test_every_position_of_every_switch_has_its_own_name_and_none_is_cut(width: int) -> None:
     for row in PARAMETERS:
-        said = []
+        labels = []
         for i in range(len(row.labels)):
             patch = dict(zip(NAMES, DEFAULT.tolist(), strict=True)) | {row.name: float(i)}
             shown = text(picture(patch=patch), width).partition(f"{short_name(row.name)} ")[2]
-            said.append(shown[: 8 if width < 140 else 19])
-        assert len(set(said)) == len(said)
+            labels.append(shown[: 8 if width < 140 else 19])
+        assert len(set(labels)) == len(labels)
 
 
 @pytest.mark.parametrize("width", [40, 50, 80, 140])

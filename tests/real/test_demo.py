@@ -80,9 +80,9 @@ class Demo:
 
     def end(self) -> tuple[int, str]:
         """Its exit code and standard error; all programs that it started must have ended."""
-        _, said = self.process.communicate(timeout=60)
+        _, output = self.process.communicate(timeout=60)
         wait_for(lambda: not self.programs(), f"its programs to end: {self.programs()}")
-        return self.process.returncode, said
+        return self.process.returncode, output
 
 
 @contextlib.contextmanager
@@ -124,10 +124,10 @@ def test_it_records_a_changing_sound_removes_its_files_and_keeps_the_users(tmp_p
             held = read_beside(udp_port(synth))
             return sum(first[name] != held[name] for name in first)
 
-        wait_for(lambda: changed() > 10, "the synth itself to say that its sound moves")
-        code, said = running.end()
-    assert code == 0, said
-    assert "0 samples clipped" in said
+        wait_for(lambda: changed() > 10, "the synth's own values to change")
+        code, output = running.end()
+    assert code == 0, output
+    assert "0 samples clipped" in output
     sound = samples(path)
     seconds = len(sound) // 48000
     assert seconds >= 2
@@ -147,9 +147,9 @@ def test_a_signal_in_the_middle_ends_it_in_order_with_the_recording_complete(tmp
         running.until(output="osc")
         running.line()
         running.process.send_signal(number)
-        code, said = running.end()
-    assert code == 0, said
-    assert "0 samples clipped" in said
+        code, output = running.end()
+    assert code == 0, output
+    assert "0 samples clipped" in output
     assert len(samples(path)) > 10_000
 
 
@@ -200,9 +200,9 @@ def test_it_plays_on_the_running_server_and_leaves_it_running(kind: Servers, tmp
         running.until(output="osc")
         assert "jackd" not in running.programs().values()
         assert "amsynth:midi_in" in server.ports()
-        code, said = running.end()
-        assert code == 0, said
-        assert "the running server" in said
+        code, output = running.end()
+        assert code == 0, output
+        assert "the running server" in output
         assert server.main.running()
     assert float(np.abs(samples(path)).max()) > 0.01
 
@@ -211,9 +211,9 @@ def test_a_program_that_ends_during_the_demo_is_named_in_one_line(tmp_path: Path
     with demo(tmp_path, "--seconds", "60") as running:
         running.until(output="osc")
         os.kill(next(pid for pid, name in running.programs().items() if name == "amsynth"), signal.SIGKILL)
-        code, said = running.end()
+        code, output = running.end()
     assert code == 1
-    assert said.strip().split("\n")[-1].startswith("latentd: amsynth was killed by signal 9 (SIGKILL)")
+    assert output.strip().split("\n")[-1].startswith("latentd: amsynth was killed by signal 9 (SIGKILL)")
 
 
 def test_two_demos_at_once_play_each_on_a_server_of_its_own(tmp_path: Path) -> None:
@@ -229,15 +229,15 @@ def test_two_demos_at_once_play_each_on_a_server_of_its_own(tmp_path: Path) -> N
 
 def test_without_amsynth_it_names_the_package_to_install(tmp_path: Path) -> None:
     with demo(tmp_path, env={"PATH": str(tmp_path)}) as running:
-        code, said = running.end()
+        code, output = running.end()
     assert code == 1
-    assert said == "latentd: amsynth not found. Install with: sudo apt-get install amsynth\n"
+    assert output == "latentd: amsynth not found. Install with: sudo apt-get install amsynth\n"
 
 
 def test_a_taken_port_is_an_error_if_it_is_an_option(tmp_path: Path) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         with demo(tmp_path, "--port", str(other.getsockname()[1])) as running:
-            code, said = running.end()
+            code, output = running.end()
     assert code == 1
-    assert "is taken" in said
+    assert "is taken" in output

@@ -22,7 +22,7 @@ NOTHING_MISSING = "need_packages() { :; }; need_latentd() { :; }"
 def shell(script: str, checkout: Path, config: Path) -> subprocess.CompletedProcess[str]:
     """Run bash lines that may call the functions of the checkout's setup.sh."""
     env = os.environ | {"XDG_CONFIG_HOME": str(config), "XDG_RUNTIME_DIR": str(config)}
-    env.pop("DBUS_SESSION_BUS_ADDRESS", None)  # the way to the systemd of the user who runs the tests
+    env.pop("DBUS_SESSION_BUS_ADDRESS", None)  # it leads to the systemd of the user who runs the tests
     argv = ["bash", "-c", f"source ./setup.sh; {script}"]
     return subprocess.run(argv, cwd=checkout, env=env, capture_output=True, text=True, timeout=60, check=False)
 
