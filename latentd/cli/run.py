@@ -68,7 +68,8 @@ def command(
     with contextlib.ExitStack() as stack:
         with _all_mistakes(load):
             chosen = load()
-            kept = None if fresh else session.load(session.path(chosen.state_folder, chosen.address[1]))
+            file = session.path(chosen.state_folder, chosen.address[1])
+            kept = None if fresh else session.load(file)
             # Forks this process, so it comes before the log's thread.
             read = loading.begin(kept.plays(chosen.model) if kept else chosen.model)
             stack.callback(start_log(logging.DEBUG if verbose else logging.INFO).stop)
@@ -96,17 +97,18 @@ def _opened(chosen: Config, read: Callable[[], Playable], kept: Session | None) 
 
     for _, fault in alike(chosen.mappings):
         raise UserError(fault)
-    service = Service(chosen, _model(chosen, read, kept), kept)
+    service = Service(chosen, *_model(chosen, read, kept), kept)
     warn_if_alone(chosen.address[0], chosen.allow)
     return service
 
 
-def _model(chosen: Config, read: Callable[[], Playable], kept: Session | None) -> Playable:
-    """The model that played last, or the configured one where that is gone."""
+def _model(chosen: Config, read: Callable[[], Playable], kept: Session | None) -> tuple[Playable, str]:
+    """The model that played last, or the configured one where that is gone; and what it was loaded by."""
+    wanted = kept.plays(chosen.model) if kept else chosen.model
     try:
-        return read()
+        return read(), wanted
     except LatentdError as error:
-        if kept is None or kept.plays(chosen.model) == chosen.model:
+        if wanted == chosen.model:
             raise
         log.warning("the model that played last: %s. Playing %s", error, chosen.model)
-        return loading.load(chosen.model)
+        return loading.load(chosen.model), chosen.model

@@ -64,6 +64,7 @@ class Background:
         if self._thread.is_alive():
             log.warning("a file write did not finish within %.0f s", limit_s)
         else:
+            self.collect()  # what follows the last jobs, as the log of a write that failed
             os.close(self._wake)
 
     def _work(self) -> None:

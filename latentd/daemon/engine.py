@@ -72,7 +72,9 @@ class Engine:
     def rehearse(self) -> None:
         """The last tick once more, as if no time had passed: nothing moves and nothing is sent. For `KeepWarm`."""
         self._decoded = None
+        withheld = self.status.counters.withheld
         self.tick(self._ticked)
+        self.status.counters.withheld = withheld
 
     def catch_up(self, now: float) -> None:
         """Input and gesture: move the pad's point to where the newest input puts it."""

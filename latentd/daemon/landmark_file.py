@@ -6,14 +6,13 @@ import contextlib
 import fcntl
 import json
 import logging
-import math
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from latentd.daemon.arguments import is_name
 from latentd.errors import LatentdError
-from latentd.instrument.landmarks import Change, changed
+from latentd.instrument.landmarks import LandmarkChange, changed
 from latentd.instrument.pad import XY, clip
 from latentd.system import files
 
@@ -23,6 +22,7 @@ FILE = "landmarks.json"
 MOST = 128  # the status lists them all in one datagram
 _LOCK_S = 2.0  # the longest wait for another daemon, which holds the lock for a few milliseconds
 _LOCK_STEP_S = 0.02
+_FAR = 1e9  # also refuses what is not a number, and integers too large for one
 
 
 def load(path: Path) -> dict[str, XY]:
@@ -32,20 +32,30 @@ def load(path: Path) -> dict[str, XY]:
     """
     try:
         return _read(path)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        log.warning("%s cannot be read: %s. Starting without landmarks", path, error)
+        return {}
+    except ValueError as error:
         log.warning("%s cannot be read (%s): kept as %s.damaged", path, error, path.name)
-    points: dict[str, XY] = {}
     try:
-        path.replace(path.with_name(f"{path.name}.damaged"))
-        points = _read(files.old(path))
+        with _locked(path.with_name(f"{path.name}.lock")):
+            return _restored(path)
+    except (OSError, ValueError, LatentdError) as failure:
+        log.warning("%s could not be restored: %s. Starting without landmarks", path, failure)
+        return {}
+
+
+def _restored(path: Path) -> dict[str, XY]:
+    """Put a damaged file aside and the content before in its place."""
+    path.replace(path.with_name(f"{path.name}.damaged"))
+    points = _read(files.old(path))
+    if points:
         files.replace(path, files.old(path).read_bytes())
-    except (OSError, ValueError) as failure:
-        log.warning("%s could not be put aside or restored: %s", path, failure)
     log.warning("starting with the %d landmarks before its last change", len(points))
     return points
 
 
-def change(path: Path, wanted: Change) -> dict[str, XY]:
+def change(path: Path, wanted: LandmarkChange) -> dict[str, XY]:
     """Make a change in the file, beside those that other daemons have made in it. Returns what it holds now.
 
     Raises:
@@ -106,6 +116,6 @@ def _point(name: str, xy: object) -> XY:
 
 
 def _finite(value: object) -> float:
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not isinstance(value, (int, float)) or not -_FAR <= value <= _FAR:
         raise ValueError(f"{value!r} is no coordinate")
     return float(value)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentd import __version__
@@ -36,6 +37,7 @@ from latentd.model.playable import Playable
 from latentd.osc.packets import Message
 from latentd.status import Status
 from latentd.synth.amsynth import NAMES
+from latentd.system import files
 from latentd.system.keep_warm import KeepWarm
 
 if TYPE_CHECKING:
@@ -57,9 +59,9 @@ class Service:
         LatentdError: something that it needs cannot be opened; whatever was opened is closed again.
     """
 
-    def __init__(self, config: Config, model: Playable, session: Session | None = None) -> None:
+    def __init__(self, config: Config, model: Playable, loaded: str, session: Session | None) -> None:
         self.config = config
-        self._restored = session
+        self._loaded, self._restored = loaded, session
         self.status = Status()
         self._stopping = False
         self._tick_clock, self._keep_warm, self._collector = TickClock(), KeepWarm(), Collector()
@@ -98,9 +100,10 @@ class Service:
             config, self._datagrams, self.engine, self.link, self._control.landmarks, self._alsa_in
         )
         file = session_file(config.state_folder, config.address[1])
-        self._session = SessionKeeper(file, config.model, self.background)
         if self._restored is not None:
             restore(self._restored, self.engine, time.monotonic())
+        self._session = SessionKeeper(file, config.model, self._loaded, self.engine, self.background)
+        self.background.submit(lambda: _sweep(config.state_folder), lambda _: None)
         self._poller = stack.enter_context(Poller())
 
     def run(self) -> None:
@@ -267,8 +270,8 @@ class Service:
         host, port = self.config.address
         log.info("latentd %s: model %s, OSC on %s:%d", __version__, self.engine.model.name, host, port)
         log.info("mappings in use: %s", ", ".join(self.config.mappings) or "none")
-        if self._restored is not None:
-            log.info("restored what played last: %s. `latentd run --fresh` starts without it", self._restored)
+        if restored := str(self._restored or ""):
+            log.info("restored what played last: %s. `latentd run --fresh` starts without it", restored)
         self._log_output()
 
     def _log_output(self) -> None:
@@ -292,6 +295,12 @@ class Service:
             received, sent = self._summed_up
             self._summed_up = (counters.received, counters.sent)
             log.debug("%d messages in, %d values out", counters.received - received, counters.sent - sent)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what daemons that were killed amid a write have left."""
+    for place in (folder, folder / "banks"):
+        files.sweep(place)
 
 
 def _alsa_in(config: Config) -> AlsaIn | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ class Session:
 
     Attributes:
         configured: the model that the configuration named then. Another one now wins over `model`.
-        model: the folder of the model that plays.
+        model: the model that plays: as the configuration names it, or its folder.
         xy: the pad point; None before the first.
         held: parameter -> the value (0..1) that it is held at, by a lock or by hand; None: where it is first put.
         frozen: all input is ignored.
@@ -43,7 +42,7 @@ class Session:
         return self.model if configured == self.configured else configured
 
     def __str__(self) -> str:
-        parts = [f"model {Path(self.model).name}"]
+        parts = []
         if self.xy is not None:
             parts.append(f"point {self.xy[0]:.3f} {self.xy[1]:.3f}")
         if self.held:
@@ -66,7 +65,10 @@ def load(file: Path) -> Session | None:
         return _read(file)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        log.warning("%s cannot be read: %s", file, error)
+        return None
+    except ValueError as error:
         log.warning("%s cannot be read (%s): kept as %s.damaged", file, error, file.name)
     try:
         file.replace(file.with_name(f"{file.name}.damaged"))
@@ -101,6 +103,6 @@ def _point(xy: object) -> XY | None:
 
 
 def _unit(value: object) -> float:
-    if isinstance(value, (int, float)) and math.isfinite(value) and 0.0 <= value <= 1.0:
+    if isinstance(value, (int, float)) and 0.0 <= value <= 1.0:
         return float(value)
     raise ValueError(f"{value!r} is not within 0..1")

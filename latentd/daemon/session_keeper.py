@@ -13,7 +13,7 @@ from typing import Any
 from latentd.daemon.background import Background
 from latentd.daemon.engine import Engine
 from latentd.daemon.session import Session
-from latentd.instrument.motion import Glide, Wander
+from latentd.instrument.motion import Playback, Wander
 from latentd.synth.amsynth import INDEX, NAMES
 from latentd.system import files
 
@@ -26,7 +26,8 @@ _RETRY_S = 30.0  # after a failure, which is logged once
 
 def restore(session: Session, engine: Engine, now: float) -> None:
     """Have the engine play what it played; its model is there already."""
-    engine.shaping.take_own({INDEX[name]: value for name, value in session.held.items()})
+    held = {INDEX[name]: value for name, value in session.held.items()}
+    engine.shaping.take_own(engine.shaping.own_values() | held)  # beside the locks of the configuration
     if session.xy is not None:
         engine.place(session.xy, now)
     if session.wander:
@@ -35,13 +36,20 @@ def restore(session: Session, engine: Engine, now: float) -> None:
 
 
 class SessionKeeper:
-    """Writes the session while it changes. Runs on the engine's thread, the writing in the background."""
+    """Writes the session once it changes. Runs on the engine's thread, the writing in the background.
 
-    def __init__(self, file: Path, configured: str, background: Background) -> None:
+    Args:
+        configured: the model that the configuration names.
+        loaded: the name or folder that the engine's present model was loaded by.
+    """
+
+    def __init__(self, file: Path, configured: str, loaded: str, engine: Engine, background: Background) -> None:
         self._file = file
         self._configured = configured
+        self._loaded = loaded, engine.model.folder
         self._background = background
         self._kept: Session | None = None
+        self._kept = self._present(engine)
         self._looked = -math.inf
         self._writing = self._failed = False
 
@@ -59,16 +67,18 @@ class SessionKeeper:
 
     def finish(self, engine: Engine) -> None:
         """At the end: what has changed since the last look is written before the background ends."""
-        if (session := self._present(engine)) != self._kept:
+        if (session := self._present(engine, at_the_end=True)) != self._kept:
             self._write(session)
 
-    def _present(self, engine: Engine) -> Session:
-        motion = engine.motion
-        by_itself = motion is not None and not isinstance(motion, Glide)
+    def _present(self, engine: Engine, at_the_end: bool = False) -> Session:
+        motion, xy = engine.motion, engine.xy
         held = {NAMES[index]: value for index, value in engine.shaping.own_values().items()}
-        # A walk goes on from anywhere: its every step need not wear out a memory card.
-        xy = self._kept.xy if by_itself and self._kept is not None else engine.xy
-        return Session(self._configured, str(engine.model.folder), xy, held, engine.frozen, isinstance(motion, Wander))
+        name, folder = self._loaded
+        model = name if engine.model.folder == folder else str(engine.model.folder)
+        if self._kept is not None and self._kept.xy is not None and not engine.frozen and not at_the_end:
+            # What moves by itself for months need not wear out a memory card: its first point will do.
+            xy = self._kept.xy if isinstance(motion, Wander | Playback) else xy
+        return Session(self._configured, model, xy, held, engine.frozen, isinstance(motion, Wander))
 
     def _write(self, session: Session) -> None:
         data = json.dumps(asdict(session)).encode()

@@ -15,10 +15,10 @@ _MAX_COMPARED = 12
 
 
 # Name -> its new point; None where it is to be forgotten.
-Change = Mapping[str, XY | None]
+LandmarkChange = Mapping[str, XY | None]
 
 
-def changed(points: Mapping[str, XY], change: Change) -> dict[str, XY]:
+def changed(points: Mapping[str, XY], change: LandmarkChange) -> dict[str, XY]:
     """The points after a change."""
     return {name: xy for name, xy in {**points, **change}.items() if xy is not None}
 
@@ -32,18 +32,26 @@ class UserLandmarks:
 
     def __init__(self, points: dict[str, XY] | None = None) -> None:
         self.points: dict[str, XY] = dict(points or {})
-        self._under_way: list[Change] = []
+        self._under_way: list[LandmarkChange] = []
+        self._unwritten: LandmarkChange = {}
 
-    def begin(self, change: Change) -> None:
-        """A change that is being written."""
-        self._under_way.append(change)
-        self.points = changed(self.points, change)
+    def to_write(self, change: LandmarkChange) -> LandmarkChange:
+        """A change, and with it what could not be written before."""
+        return {**self._unwritten, **change}
 
-    def finish(self, change: Change, kept: Mapping[str, XY] | None) -> None:
-        """The oldest change is written, and the file holds `kept`; None where it could not be: it counts here alone."""
-        self._under_way.remove(change)
-        if kept is not None:
-            self.points = functools.reduce(changed, self._under_way, dict(kept))
+    def begin(self, writing: LandmarkChange) -> None:
+        """What `to_write` returned is being written: it counts from now on."""
+        self._unwritten = {}
+        self._under_way.append(writing)
+        self.points = changed(self.points, writing)
+
+    def finish(self, written: LandmarkChange, kept: Mapping[str, XY] | None) -> None:
+        """It is written, and the file holds `kept`; None where it could not be: it counts here."""
+        self._under_way.remove(written)
+        if kept is None:
+            self._unwritten = {**written, **self._unwritten}
+        else:
+            self.points = functools.reduce(changed, [*self._under_way, self._unwritten], dict(kept))
 
     def find(self, name: str) -> XY:
         """The point called `name`.

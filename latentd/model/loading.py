@@ -19,6 +19,9 @@ from latentd.errors import LatentdError, UserError
 from latentd.model.playable import Playable, pack, unpack
 from latentd.system.resources import python_environment
 
+# A model loads within a second; a disk that hangs must not hold up for ever what waits behind it.
+_LIMIT_S = 60.0
+
 
 def begin(name: str) -> Callable[[], Playable]:
     """Start to read a model in a fork of this process, which must not have threads yet.
@@ -48,16 +51,20 @@ def load(name: str) -> Playable:
 
     Raises:
         UserError: no such model.
-        LatentdError: the model is damaged, or the process failed.
+        LatentdError: the model is damaged, or the process failed or took too long.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, name],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        env=python_environment(),
-        start_new_session=True,  # Ctrl-C reaches only the engine
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__, name],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env=python_environment(),
+            start_new_session=True,  # Ctrl-C reaches only the engine
+            check=False,
+            timeout=_LIMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise LatentdError(f"{name}: not loaded within {_LIMIT_S:.0f} s", "Check the disk that it is on") from None
     return _received(name, done.stdout, done.returncode)
 
 

@@ -45,7 +45,18 @@ def test_a_daemon_that_does_not_give_the_file_free_is_named(path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"\0" * 64, b"[1]", b'{"a": 1}', b'{"a": [0, "x"]}', b'{"../a": [0, 0]}', b"[" * 100_000]
+    "content",
+    [
+        b"",
+        b"{",
+        b"\0" * 64,
+        b"[1]",
+        b'{"a": 1}',
+        b'{"a": [0, "x"]}',
+        b'{"../a": [0, 0]}',
+        b"[" * 100_000,
+        b'{"a": [0, 1' + b"0" * 400 + b"]}",
+    ],
 )
 def test_a_damaged_file_is_put_aside_and_the_content_before_counts(path: Path, content: bytes) -> None:
     landmark_file.change(path, {"one": A})

@@ -78,7 +78,7 @@ class Rig:
         self.clock = clock
         port = free_port()
         config = Config(output="print", listen=f"127.0.0.1:{port}", state=str(state))
-        self.service = Service(config, bundle.load())
+        self.service = Service(config, bundle.load(), config.model, None)
         self.engine = self.service.engine
         self._to = ("127.0.0.1", port)
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -45,7 +45,7 @@ def test_p10_a_killed_daemon_has_its_point_tweaks_freeze_and_model_again(daemon:
     for what in ("xy", "frozen", "own", "patch"):
         assert after[what] == before[what], what
     assert after["model"] == "paper"
-    assert "restored what played last: model paper, point 0.250 0.750, held master_vol, frozen" in daemon.log_text()
+    assert "restored what played last: point 0.250 0.750, held master_vol, frozen" in daemon.log_text()
 
 
 def test_a_model_that_is_gone_gives_way_to_the_configured_one(daemon: Daemon) -> None:

@@ -15,6 +15,7 @@ from latentd.daemon.engine import Engine
 from latentd.daemon.session import Session
 from latentd.daemon.session_keeper import SessionKeeper
 from latentd.instrument.motion import Wander
+from latentd.instrument.shaping import ShapingSettings
 from latentd.synth.amsynth import INDEX
 from latentd.system import files
 from tests.daemon.test_engine import Recorder
@@ -51,7 +52,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_what_is_kept_is_restored(file: Path) -> None:
     engine = new_engine()
-    keeper = SessionKeeper(file, "timbre", Inline())
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, Inline())
     engine.place((0.25, 0.75), 0.0)
     engine.shaping.tweak(INDEX["master_vol"], 0.5)
     engine.tick(0.0)
@@ -74,7 +75,7 @@ def test_what_is_kept_is_restored(file: Path) -> None:
 
 def test_a_walk_goes_on_from_where_it_began(file: Path) -> None:
     engine = new_engine()
-    keeper = SessionKeeper(file, "timbre", Inline())
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, Inline())
     engine.place((0.25, 0.75), 0.0)
     keeper.step(engine, 0.0)
     engine.begin(Wander((0.25, 0.75), 0.0), 0.0)
@@ -92,7 +93,7 @@ def test_a_walk_goes_on_from_where_it_began(file: Path) -> None:
 def test_it_is_written_twice_a_second_while_something_changes_and_never_at_rest(file: Path) -> None:
     engine = new_engine()
     background = Inline()
-    keeper = SessionKeeper(file, "timbre", background)
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, background)
     for step in range(1000):  # 10 s of points every 10 ms
         engine.place((step / 1000.0, 0.5), step * 0.01)
         keeper.step(engine, step * 0.01)
@@ -109,7 +110,7 @@ def test_it_is_written_twice_a_second_while_something_changes_and_never_at_rest(
 
 def test_a_disk_that_is_full_is_tried_again_half_a_minute_later(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     engine, background = new_engine(), Inline(works=False)
-    keeper = SessionKeeper(file, "timbre", background)
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, background)
     for second in range(60):
         engine.place((second / 60.0, 0.5), float(second))
         keeper.step(engine, float(second))
@@ -122,7 +123,7 @@ def test_a_disk_that_is_full_is_tried_again_half_a_minute_later(file: Path, capl
 
 def test_the_end_keeps_what_changed_since_the_last_look(file: Path) -> None:
     engine = new_engine()
-    keeper = SessionKeeper(file, "timbre", Inline())
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, Inline())
     keeper.step(engine, 0.0)
     engine.place((0.5, 0.125), 0.1)
     keeper.finish(engine)
@@ -144,6 +145,7 @@ def test_the_end_keeps_what_changed_since_the_last_look(file: Path) -> None:
         json.dumps({"configured": "timbre", "model": "x", "xy": [0], "held": {}, "frozen": False, "wander": False}),
         json.dumps({"configured": "timbre", "model": "x", "xy": None, "held": {"master_vol": "loud"}, "frozen": False,
                     "wander": False}),
+        f'{{"configured": "t", "model": "", "xy": [1{"0" * 400}, 0], "held": {{}}, "frozen": false, "wander": false}}',
         json.dumps({"configured": "timbre", "model": 1, "xy": None, "held": {}, "frozen": False, "wander": False}),
         b'{"configured": "t", "model": "x", "xy": [NaN, 0], "held": {}, "frozen": false, "wander": false}',
     ],
@@ -155,8 +157,10 @@ def test_a_damaged_session_is_put_aside_and_the_one_before_it_counts(file: Path,
     assert session.load(file) is None
     assert file.with_name("session-8000.json.damaged").read_bytes() == damaged
 
-    keeper = SessionKeeper(file, "timbre", Inline())
-    keeper.step(new_engine(), 0.0)
+    engine = new_engine()
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, Inline())
+    engine.place((0.5, 0.5), 0.0)
+    keeper.step(engine, 0.0)
     files.replace(file, damaged, keep=True)
     assert session.load(file) == session.load(files.old(file))
 
@@ -175,4 +179,49 @@ def test_parameters_that_this_version_does_not_know_are_left_out(file: Path) -> 
 
 def test_no_file_is_no_session_and_a_session_says_what_it_holds(file: Path) -> None:
     assert session.load(file) is None
-    assert str(FULL) == "model paper, point 0.250 0.750, held master_vol, reverb_wet, frozen, wandering"
+    assert str(FULL) == "point 0.250 0.750, held master_vol, reverb_wet, frozen, wandering"
+
+
+def test_nothing_is_written_before_anything_changes(file: Path) -> None:
+    engine = new_engine()
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, Inline())
+    keeper.step(engine, 0.0)
+    keeper.finish(engine)
+    assert not file.exists()
+
+
+def test_a_walk_that_is_frozen_or_ends_is_kept_where_it_is(file: Path) -> None:
+    engine = new_engine()
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, Inline())
+    engine.begin(Wander((0.25, 0.75), 0.0), 0.0)
+    engine.tick(0.0)
+    keeper.step(engine, 0.0)
+    engine.tick(7.0)
+    engine.frozen = True
+    keeper.step(engine, 7.0)
+    found = session.load(file)
+    assert found is not None
+    assert found.xy == engine.xy != (0.25, 0.75)
+    engine.frozen = False
+    engine.tick(9.0)
+    keeper.finish(engine)
+    ended = session.load(file)
+    assert ended is not None
+    assert ended.xy == engine.xy != found.xy
+
+
+def test_a_lock_that_the_configuration_gained_counts_beside_the_restored_ones() -> None:
+    engine = engine_into(Recorder(), shaping=ShapingSettings(lock=["reverb_wet"]))
+    session_keeper.restore(Session("timbre", "timbre", None, {"master_vol": 0.5}), engine, 0.0)
+    assert set(engine.shaping.own_values()) == {INDEX["reverb_wet"], INDEX["master_vol"]}
+
+
+def test_the_models_name_is_kept_as_configured_until_another_is_played(file: Path) -> None:
+    engine = new_engine()
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, Inline())
+    engine.place((0.5, 0.5), 0.0)
+    keeper.step(engine, 0.0)
+    found = session.load(file)
+    assert found is not None
+    assert (found.configured, found.model) == ("timbre", "timbre")
+    assert (found.plays("timbre"), found.plays("bass")) == ("timbre", "bass")

@@ -44,8 +44,15 @@ def test_changes_under_way_count_at_once_and_on_top_of_what_others_wrote() -> No
     assert landmarks.points == {"b": (0.2, 0.2), "theirs": (0.9, 0.9)}
 
 
-def test_a_change_that_cannot_be_written_counts_here_alone() -> None:
+def test_a_change_that_cannot_be_written_counts_here_and_is_written_with_the_next() -> None:
     landmarks = UserLandmarks()
-    landmarks.begin({"a": (0.1, 0.1)})
-    landmarks.finish({"a": (0.1, 0.1)}, None)
+    first = landmarks.to_write({"a": (0.1, 0.1)})
+    landmarks.begin(first)
+    landmarks.finish(first, None)
     assert landmarks.points == {"a": (0.1, 0.1)}
+    second = landmarks.to_write({"b": (0.2, 0.2)})
+    assert second == {"a": (0.1, 0.1), "b": (0.2, 0.2)}
+    landmarks.begin(second)
+    landmarks.finish(second, {"a": (0.1, 0.1), "b": (0.2, 0.2)})
+    assert landmarks.points == second
+    assert landmarks.to_write({"c": None}) == {"c": None}

@@ -8,7 +8,7 @@ from latentd.daemon import landmark_file
 from latentd.daemon.context import Call
 from latentd.daemon.landmark_file import MOST
 from latentd.errors import UserError
-from latentd.instrument.landmarks import Change
+from latentd.instrument.landmarks import LandmarkChange
 
 
 def save(call: Call, name: str) -> None:
@@ -40,23 +40,23 @@ def goto(call: Call, name: str, glide_s: float = 0.0) -> None:
     call.engine.go_to(goal, glide_s, call.now)
 
 
-def _change(call: Call, wanted: Change) -> None:
+def _change(call: Call, wanted: LandmarkChange) -> None:
     points = call.context.landmarks.points
-    before: Change = {name: points.get(name) for name in wanted}
-    call.undo_with(lambda undo: _apply(undo, before))
+    before: LandmarkChange = {name: points.get(name) for name in wanted}
     _apply(call, wanted)
+    call.undo_with(lambda undo: _apply(undo, before))
 
 
-def _apply(call: Call, wanted: Change) -> None:
+def _apply(call: Call, change: LandmarkChange) -> None:
     """Change the landmarks at once, and their file in the background, where other daemons may have changed it, too."""
     landmarks, path = call.context.landmarks, call.context.folder / landmark_file.FILE
 
-    def written(result: Any) -> None:
-        if isinstance(result, Exception):
-            landmarks.finish(wanted, None)
-            call.not_written(path, result)
-        else:
-            landmarks.finish(wanted, result)
+    writing = landmarks.to_write(change)
 
-    call.in_background(lambda: landmark_file.change(path, wanted), written)
-    landmarks.begin(wanted)
+    def written(result: Any) -> None:
+        landmarks.finish(writing, None if isinstance(result, Exception) else result)
+        if isinstance(result, Exception):
+            call.not_written(path, result)
+
+    call.in_background(lambda: landmark_file.change(path, writing), written)
+    landmarks.begin(writing)
