@@ -46,6 +46,6 @@ class Feedback:
         self._sent, self._sent_t = xy, now
         packet = packets.write("/latentd/xy", *xy)
         for host in self._hosts:
-            with contextlib.suppress(OSError):  # its network is gone; it is sent the point again once that is back
+            with contextlib.suppress(OSError):  # its network is gone; it is sent the next movement once that is back
                 self._send(packet, (host, self._port))
         return None
