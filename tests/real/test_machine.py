@@ -80,7 +80,8 @@ def test_a_jackd_that_cannot_start_is_explained(name: str, driver: list[str], ca
 
 def test_latentd_beside_pipewire_advises_pw_jack() -> None:
     with rig.pipewire() as server:
-        env = server.env | {"LD_LIBRARY_PATH": ""}
+        # jackd's own library, and no server of it: another may run on this machine.
+        env = server.env | {"LD_LIBRARY_PATH": "", "JACK_DEFAULT_SERVER": "latentd-test-none"}
         with latentd("--output", "jack", env=env) as daemon:
             rig.wait_for(lambda: "start JACK programs with pw-jack" in daemon.log_text(), "the advice")
 

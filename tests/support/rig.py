@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 # jack_lsp can hang while a server starts or ends: it is killed after this time and run again.
 ANSWER_S = 4.0
 # How long a program has to end after its signal: a jackd that has lost a client to SIGKILL sometimes never ends.
