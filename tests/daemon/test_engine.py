@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -354,3 +355,80 @@ def test_p6_a_rehearsal_sends_nothing_and_moves_nothing(how: str) -> None:
     assert rehearsed[1].xy == plain[1].xy
     assert rehearsed[1].recording is not None and plain[1].recording is not None
     assert rehearsed[1].recording.points == plain[1].recording.points
+
+
+def test_p11_the_latency_counts_from_the_newest_of_the_points_that_are_answered() -> None:
+    play = engine(Recorder(), "xy")
+    play.inputs.osc(packets.Message("/xy", (0.2, 0.2)), 1.0)
+    play.tick(1.0)
+    assert play.point_t == 1.0
+    play.inputs.osc(packets.Message("/xy", (0.3, 0.3)), 1.5)
+    point(play, 0.4, 0.4, 1.25)
+    play.tick(1.75)
+    assert play.point_t == 1.5
+    point(play, 0.4, 0.4, 2.25)
+    play.inputs.osc(packets.Message("/xy", (0.3, 0.3)), 2.0)
+    play.tick(2.5)
+    assert play.point_t == 2.25
+
+
+def test_p11_only_points_that_move_something_count_as_used() -> None:
+    play = engine(Recorder())
+    counters = play.status.counters
+    for n, (x, used) in enumerate([(0.2, 1), (0.2, 1), (0.3, 2)]):
+        point(play, x, 0.5, 1.0 + n)
+        run(play, 1.9 + n, 1.0 + n)
+        assert counters.used == used
+    filtered = engine(Recorder(), "xy")
+    for n, x in enumerate((0.2, 0.8)):
+        filtered.inputs.osc(packets.Message("/xy", (x, 0.5)), 1.0 + 0.01 * n)
+        filtered.tick(1.0 + 0.01 * n)
+    run(filtered, 3.0, 1.02)  # on the way there nobody sends anything
+    assert filtered.xy == pytest.approx((0.8, 0.5))
+    assert filtered.status.counters.used == 2
+
+
+class Broken(Decoder):
+    """A decoder that now and then gives nonsense."""
+
+    wrong: tuple[float, ...] | None = None
+
+    def decode(self, z: Any, held: Any = None) -> list[float]:
+        target = super().decode(z, held)
+        return target if self.wrong is None else [*self.wrong, *target[len(self.wrong) :]]
+
+
+@pytest.mark.parametrize("wrong", [(float("nan"),), (float("inf"), 0.5), (-float("inf"),), (0.5, float("nan"))])
+def test_p4_a_decoder_that_gives_nonsense_is_counted_and_the_sound_before_it_stays(wrong: tuple[float, ...]) -> None:
+    output = Recorder()
+    play = engine(output)
+    own = MODEL.decoder
+    broken = Broken(own.layout, own.network, np.array(own.constants), own.margin)
+    play.use_model(replace(MODEL, decoder=broken))
+    broken.wrong = wrong
+    point(play, 0.3, 0.3, 1.0)
+    play.tick(1.0)  # before anything sane is known
+    assert play.status.counters.faults == 1
+    assert all(0.0 <= change.value <= 1.0 for _, change in output.log)
+    assert {change.value for _, change in output.log if change.parameter < len(wrong)} <= {0.0, 0.5}
+    broken.wrong = None
+    run(play, 4.0, 2.0)
+    point(play, 0.4, 0.3, 5.0)
+    run(play, 7.0, 5.0)
+    before, faults = output.held.copy(), play.status.counters.faults
+    broken.wrong = wrong
+    point(play, 0.9, 0.9, 8.0)
+    run(play, 9.0, 8.0)
+    assert play.status.counters.faults > faults
+    np.testing.assert_array_equal(output.held, before)
+
+
+def test_what_moves_by_itself_may_begin_before_anybody_has_pointed() -> None:
+    play = engine(Recorder(), "xy")
+    play.begin(Wander((0.25, 0.75), 1.0), 1.0)
+    run(play, 1.5, 1.0)
+    assert play.xy == pytest.approx((0.25, 0.75), abs=0.1)
+    other = engine(Recorder())
+    other.go_to((0.25, 0.75), 5.0, 1.0)  # from nowhere: at once
+    other.tick(1.0)
+    assert other.xy == (0.25, 0.75)

@@ -97,3 +97,30 @@ def test_a_monitor_that_is_gone_raises_no_error() -> None:
     monitors = Monitors(gone)
     monitors.subscribe(ME, True, 0.0)
     monitors.datagram(XY, PHONE, True, 0.1)
+
+
+def test_a_copy_is_whole_up_to_the_longest_and_midi_is_cut_there() -> None:
+    wire = Wire()
+    wire.monitors.subscribe(ME, True, 0.0)
+    for length in (LONGEST, LONGEST + 1):
+        wire.monitors.datagram(b"/" * length, PHONE, True, 0.1)
+        wire.monitors.midi(b"\xf0" * length, "latentd:midi_in", 0.1)
+    kept = [(message.args[0], len(bytes(message.args[2]))) for message, _ in wire.sent]  # type: ignore[call-overload]  # bytes
+    assert kept == [("osc", LONGEST), ("midi", LONGEST), ("long", 64), ("midi", LONGEST)]
+
+
+def test_p12_every_second_has_its_own_limit_and_who_asks_again_keeps_its_place() -> None:
+    wire = Wire()
+    wire.monitors.subscribe(ME, True, 0.0)
+    for second in (5.0, 6.0, 7.5):
+        before = len(wire.sent)
+        for i in range(300):
+            wire.monitors.midi(b"\xf8", "port", second + 0.003 * i)
+        assert len(wire.sent) - before == 200
+    wire.sent.clear()
+    for port in (1, 2, 3):
+        wire.monitors.subscribe(("127.0.0.1", port), True, 9.0)
+    for _ in range(10):
+        wire.monitors.subscribe(ME, True, 9.0)  # no fifth
+    wire.monitors.midi(b"\xf8", "port", 9.0)
+    assert sorted(sender for _, sender in wire.sent) == [("127.0.0.1", port) for port in (1, 2, 3, 5000)]

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from latentd.cli.check import command as check
-from latentd.errors import UserError
+from latentd.errors import LatentdError, UserError
 from latentd.inputs import mapping, midi_spec
 from latentd.inputs.mapping import load_mapping, load_mappings, shipped_mappings
 from latentd.inputs.receiver import Inputs
 from latentd.instrument.gesture_settings import Filter, GestureSettings
-from latentd.schema.documents import Strict
+from latentd.schema.documents import Strict, parse_document
 from latentd.status import Counters
 from latentd.system import resources
 
@@ -250,3 +250,41 @@ def test_check_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 def test_check_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_check("--schema") == 0
     assert json.loads(capsys.readouterr().out) == mapping.schema()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("midi: {pads: {lowest: 112, columns: 4, rows: 4}}", ""),
+        ("midi: {pads: {lowest: 113, columns: 4, rows: 4}}", "the last pad would be note 128, above 127"),
+        ("midi: {pads: {lowest: 12, columns: 4, rows: 8, row_step: 16}}", ""),
+        ("midi: {pads: {lowest: 13, columns: 4, rows: 8, row_step: 16}}", "note 128"),
+        ("midi: {pads: {lowest: 0, columns: 2, rows: 2}, x: {cc: 1}}", "remove these keys"),
+        ("midi: {pads: {lowest: 0, columns: 2, rows: 2}, y: {cc: 1}}", "remove these keys"),
+        ("midi: {pads: {lowest: 0, columns: 2, rows: 2}, touch: {cc: 1}}", "remove these keys"),
+        ("midi: {x: {cc: 1}}", "x and y"),
+        ("midi: {y: {cc: 1}}", "x and y"),
+        ("midi: {x: {cc: 31, bits: 14}, y: {cc: 0}}", ""),
+        ("midi: {x: {cc: 32, bits: 14}, y: {cc: 0}}", "0 to 31"),
+        ("midi: {x: {cc: 1, lsb_first: true}, y: {cc: 0}}", "bits: 14"),
+        ("midi: {x: {cc: 1, bits: 14, relative: centred-16}, y: {cc: 2, relative: centred-16}}", "7 bits"),
+        ("midi: {x: {cc: 1, relative: centred-16}, y: {cc: 2}}", "both be relative"),
+        ("midi: {x: {cc: 1}, y: {cc: 2}, touch: {note: 1, cc: 3}}", "exactly one of note, cc, pressure"),
+        ("midi: {x: {cc: 1}, y: {cc: 2}, touch: {on_from: 1}}", "exactly one of note, cc, pressure"),
+        ("tuio: {}\nmpe: {}", "exactly one of the sections"),
+    ],
+)
+def test_what_contradicts_itself_is_named(text: str, message: str) -> None:
+    """The limits themselves are fine."""
+    document = f"title: t\n{text}\n"
+    if not message:
+        parse_document(document, "t", mapping.MappingFile)
+        return
+    with pytest.raises(LatentdError, match=re.escape(message)):
+        parse_document(document, "t", mapping.MappingFile)
+
+
+@pytest.mark.parametrize("title", ["a|b", "a\\nb", "a\\tb", "\\e[31m"])
+def test_a_title_is_one_line_of_a_table(title: str) -> None:
+    with pytest.raises(LatentdError, match="one line without"):
+        parse_document(f'title: "{title}"\ntuio: {{}}\n', "t", mapping.MappingFile)

@@ -434,3 +434,98 @@ def test_well_formed_events_are_never_malformed(stream: list[bytes]) -> None:
     for data in stream:
         inputs.midi(data, "port", 0.0)
     assert counters.malformed == 0
+
+
+def test_linnstrument_uses_what_belongs_to_its_mode_and_nothing_else() -> None:
+    receiver = Receiver(text="linnstrument: {rows: 3, width: 128}")
+    used = [(0x91, 5, 1), (0xB1, 5, 0), (0xB1, 37, 64), (0xB1, 69, 127), (0xB1, 119, 5), (0x81, 5, 0), (0xB1, 69, 1)]
+    assert [receiver.midi(*message) for message in used] == [True] * len(used)
+    others = [(0x93, 5, 1), (0x91, 26, 1), (0xB1, 96, 1), (0xB1, 26, 1), (0xE1, 0, 64), (0xD1, 5), (0xB3, 37, 1)]
+    assert [receiver.midi(*message) for message in others] == [False] * len(others)
+
+
+def test_linnstrument_another_finger_that_lifts_does_not_break_a_slide() -> None:
+    receiver = Receiver(text="linnstrument: {rows: 1, width: 128}")
+    for column, x in ((3, 10), (7, 20)):
+        for message in ((0x90, column, 1), (0xB0, column, 0), (0xB0, 32 + column, x), (0xB0, 64 + column, 127)):
+            receiver.midi(*message)
+    assert receiver.place() == (10 / 128, 1.0, True)
+    receiver.midi(0xB0, 119, 3)
+    receiver.midi(0x80, 7, 0)
+    receiver.midi(0x90, 4, 1)  # the first finger, in its next cell
+    receiver.midi(0x80, 3, 0)
+    receiver.midi(0xB0, 4, 0)
+    receiver.midi(0xB0, 36, 11)
+    assert receiver.place() == (round(11 / 128, 6), 1.0, True)
+
+
+def test_linnstrument_a_slide_is_announced_for_the_next_note_of_its_row_alone() -> None:
+    receiver = Receiver(text="linnstrument: {rows: 2, width: 128}")
+    for message in ((0x90, 3, 1), (0xB0, 3, 0), (0xB0, 35, 10), (0xB0, 67, 0), (0xB0, 119, 3)):
+        receiver.midi(*message)
+    receiver.midi(0x91, 4, 1)  # another row: a new finger
+    receiver.midi(0x90, 5, 1)  # and the slide is forgotten
+    receiver.midi(0x80, 3, 0)
+    receiver.inputs.take()
+    for message in ((0xB1, 4, 0), (0xB1, 36, 64), (0xB1, 68, 127)):
+        receiver.midi(*message)
+    assert receiver.place() == (0.5, 1.0, True)  # of the two that are left, this one came first
+
+
+@pytest.mark.parametrize(
+    ("message", "used"),
+    [
+        ((0x91, 60, 1), True),
+        ((0x81, 60, 0), True),
+        ((0xE1, 0, 0), True),
+        ((0xD1, 5), True),
+        ((0xB1, 74, 5), True),
+        ((0xE0, 0, 0), True),
+        ((0xB0, 74, 5), True),
+        ((0x90, 60, 1), False),
+        ((0xA1, 60, 5), False),
+        ((0xB1, 1, 5), False),
+        ((0xE4, 0, 0), False),
+        ((0x94, 60, 1), False),
+        ((0xC1, 5), False),
+    ],
+)
+def test_mpe_uses_what_is_of_its_zone_and_nothing_else(message: tuple[int, ...], used: bool) -> None:
+    receiver = Receiver(text="mpe: {members: 3}")
+    assert receiver.midi(*message) == used
+
+
+@pytest.mark.parametrize(("range_", "reach"), [(0, 0.0), (12, 12.0), (96, 96.0), (127, 96.0)])
+def test_mpe_a_bend_reaches_its_range_at_both_ends_and_rests_in_the_middle(range_: int, reach: float) -> None:
+    receiver = Receiver("mpe-bend")
+    for control, value in ((101, 0), (100, 0), (6, range_)):
+        receiver.midi(0xB5, control, value)
+    receiver.midi(0x91, 60, 100)
+    for value, bend in ((0, -reach), (4096, -reach / 2), (8192, 0.0), (16383, reach)):
+        receiver.midi(0xE1, value & 0x7F, value >> 7)
+        point = receiver.point()
+        assert point is not None
+        assert point.x == pytest.approx(bend)
+
+
+def test_mpe_notes_that_are_silenced_where_none_sounds_are_nobodys() -> None:
+    receiver = Receiver("mpe")
+    assert not receiver.midi(0xB0, 123, 0)
+    receiver.midi(0x91, 60, 100)
+    assert not receiver.midi(0xB2, 123, 0)
+    assert receiver.midi(0xB1, 123, 0)
+    point = receiver.point()
+    assert point is not None
+    assert point.touch is False
+
+
+def test_p12_mpe_forgets_the_oldest_of_more_notes_than_a_player_holds() -> None:
+    receiver = Receiver(text="mpe: {members: 1}")
+    for note in range(100):
+        receiver.midi(0x91, note, 1)
+    for note in range(99, 35, -1):
+        assert receiver.inputs.take()
+        receiver.midi(0x81, note, 0)
+    point = receiver.point()
+    assert point is not None
+    assert point.touch is False

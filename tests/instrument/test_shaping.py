@@ -250,3 +250,190 @@ def test_the_budget_of_an_unlimited_output_is_unlimited() -> None:
 def test_settings_say_what_is_wrong(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ShapingSettings.model_validate(wrong)
+
+
+JUMPS, GLIDES, PITCH, FILTER = (INDEX[n] for n in ("master_vol", "filter_cutoff", "osc2_pitch", "filter_type"))
+
+
+def at(base: float = 0.5, **values: float) -> list[float]:
+    """A wish: `base` everywhere, other values for the parameters that are named."""
+    wish = [base] * COUNT
+    for name, value in values.items():
+        wish[INDEX[name]] = value
+    return wish
+
+
+def told(changes: Sequence[Change]) -> dict[int, float]:
+    return {change.parameter: change.value for change in changes}
+
+
+def settle(shape: Shaping, wish: list[float], now: float) -> None:
+    """Let it come to rest at this wish."""
+    shape.step(wish, True, now)
+    while (due := shape.next_step()) is not None:
+        shape.step(wish, True, due)
+
+
+@given(targets())
+def test_p1_the_very_first_step_tells_the_decoded_patch(target: Array) -> None:
+    changes = shaping().step(target.tolist(), False, 5.0)
+    state = np.array([told(changes)[i] for i in range(COUNT)])
+    np.testing.assert_allclose(state, round_steps(target), atol=1e-9)
+
+
+def test_a_ramp_begins_with_one_step_after_a_rest_and_then_keeps_to_the_time_that_passed() -> None:
+    shape = shaping(timbre_s=0.5)
+    settle(shape, at(0.0), 10.0)
+    place, now = 0.0, 100.0
+    for wait_s, counts_s in ((0.0, INTERVAL_S), (0.01, 0.01), (0.003, 0.003), (0.02, 0.02)):
+        now += wait_s
+        place += counts_s / 0.5
+        assert told(shape.step(at(1.0), False, now))[GLIDES] == pytest.approx(place, abs=1e-9)
+    settle(shape, at(1.0), now)
+    assert told(shape.step(at(0.0), False, 200.0))[GLIDES] == pytest.approx(1.0 - INTERVAL_S / 0.5, abs=1e-9)
+
+
+def test_p6_a_tremble_about_a_border_of_the_output_is_told_once_and_a_real_move_always() -> None:
+    shape = shaping(COARSE)
+    settle(shape, at(master_vol=10.4 / 127), 10.0)
+    sent = [
+        JUMPS in told(shape.step(at(master_vol=cc / 127), False, 11.0 + 0.1 * n))
+        for n, cc in enumerate((10.55, 10.45, 10.55, 10.45, 10.65, 10.45, 10.55, 10.35))
+    ]
+    assert sent == [False, False, False, False, True, False, False, True]
+    assert told(shape.step(at(master_vol=10.55 / 127), True, 20.0))[JUMPS] == pytest.approx(11 / 127)  # at rest: exact
+
+
+def test_p6_moves_that_nobody_hears_wait_for_the_rest() -> None:
+    shape = shaping()
+    settle(shape, at(), 10.0)
+    assert told(shape.step(at(master_vol=0.5 + 1e-4), False, 11.0)) == {}
+    assert told(shape.step(at(master_vol=0.5 + 3e-4), False, 12.0)) == {JUMPS: 0.5 + 3e-4}
+    assert told(shape.step(at(master_vol=0.5 + 4e-4), False, 13.0)) == {}
+    assert told(shape.step(at(master_vol=0.5 + 4e-4), True, 14.0)) == {JUMPS: 0.5 + 4e-4}
+
+
+def test_p5_while_the_point_moves_a_switch_steps_on_only_beyond_its_border() -> None:
+    step = float(PARAMS_STEP[PITCH])
+    shape = shaping(dwell_s=0.0, hysteresis=0.2)
+    settle(shape, at(osc2_pitch=10 * step), 10.0)
+    for n, (place, held_at) in enumerate([(10.6, 10), (10.69, 10), (10.71, 11), (10.4, 11), (10.31, 11), (10.29, 10)]):
+        shape.step(at(osc2_pitch=place * step), False, 11.0 + n)
+        assert shape.params[PITCH] == pytest.approx(held_at * step)
+    shape.step(at(osc2_pitch=10.6 * step), True, 20.0)  # at rest: the decoded patch
+    assert shape.params[PITCH] == pytest.approx(11 * step)
+
+
+def test_p1_a_switch_that_rests_off_its_centre_may_move_at_once() -> None:
+    step = float(PARAMS_STEP[PITCH])
+    shape = shaping(dwell_s=1.0)
+    settle(shape, at(osc2_pitch=10 * step), 10.0)
+    for n in range(5):
+        shape.step(at(osc2_pitch=10.4 * step), True, 20.0 + 0.1 * n)
+    shape.step(at(osc2_pitch=12 * step), True, 20.5)
+    assert shape.params[PITCH] == pytest.approx(12 * step)
+
+
+def test_each_note_lets_the_switches_move_once_and_none_before_the_first() -> None:
+    shape = shaping(switch_on_note=True, dwell_s=0.0)
+    settle(shape, at(filter_type=0.0), 10.0)
+    shape.step(at(filter_type=1.0), True, 11.0)
+    assert shape.params[FILTER] == 0.0
+    shape.note_on()
+    shape.step(at(filter_type=1.0), True, 12.0)
+    assert shape.params[FILTER] == 1.0
+    shape.step(at(filter_type=0.0), True, 13.0)
+    assert shape.params[FILTER] == 1.0
+
+
+def test_a_note_still_counts_for_what_the_dwell_held_back() -> None:
+    shape = shaping(switch_on_note=True, dwell_s=1.0)
+    settle(shape, at(filter_type=0.0), 10.0)
+    shape.note_on()
+    shape.step(at(filter_type=1.0), True, 10.5)
+    assert shape.params[FILTER] == 0.0
+    due = shape.next_step()
+    assert due == pytest.approx(11.0)
+    shape.step(at(filter_type=1.0), True, 11.0)
+    assert shape.params[FILTER] == 1.0
+
+
+def test_p4_a_tweak_is_held_within_the_range_until_given_back() -> None:
+    shape = shaping()
+    settle(shape, at(), 10.0)
+    for value, held_at in ((0.25, 0.25), (7.0, 1.0), (-7.0, 0.0)):
+        shape.tweak(JUMPS, value)
+        assert shape.own == {"master_vol": held_at}
+        settle(shape, at(), 20.0)
+        assert shape.params[JUMPS] == held_at
+    shape.tweak(JUMPS, None)
+    settle(shape, at(), 30.0)
+    assert (shape.params[JUMPS], shape.own) == (0.5, {})
+
+
+def test_what_was_taken_back_holds_where_it_was_not_where_the_parameter_is() -> None:
+    shape = shaping()
+    shape.take_own({JUMPS: 0.125})  # before the first step
+    settle(shape, at(), 10.0)
+    before = shape.own_values()
+    shape.tweak(JUMPS, 0.75)
+    settle(shape, at(), 20.0)
+    shape.take_own(before)
+    assert shape.own == {"master_vol": 0.125}
+    settle(shape, at(), 30.0)
+    assert shape.params[JUMPS] == 0.125
+
+
+def test_a_lock_before_the_first_step_holds_where_the_first_step_puts_it() -> None:
+    shape = shaping()
+    shape.lock(JUMPS)
+    assert (shape.own, shape.held, shape.value) == ({}, None, None)
+    settle(shape, at(0.25), 10.0)
+    assert shape.own == {"master_vol": 0.25}
+    settle(shape, at(0.75), 20.0)
+    assert shape.params[JUMPS] == 0.25
+    assert shape.value is not None
+    assert shape.value[JUMPS] == 0.25
+
+
+def test_held_is_the_present_class_of_each_category() -> None:
+    shape = shaping()
+    settle(shape, at(0.0), 10.0)
+    assert shape.held == [0] * len(CATEGORIES)
+    settle(shape, at(1.0), 20.0)
+    assert shape.held == [round(1.0 / float(PARAMS_STEP[i])) for i in CATEGORIES]
+    shape.use_categories(CATEGORIES[1:2])
+    assert shape.held == [round(1.0 / float(PARAMS_STEP[CATEGORIES[1]]))]
+
+
+@pytest.mark.parametrize(("own", "outputs", "at_once"), [(None, 100.0, 10), (50.0, 100.0, 5), (None, None, COUNT)])
+def test_p2_the_configured_budget_counts_else_the_outputs_and_what_waits_is_counted(
+    own: float | None, outputs: float | None, at_once: int
+) -> None:
+    settings_ = ShapingSettings(budget_per_s=own)
+    shape = Shaping(settings_, FINE, ALL, INTERVAL_S, CATEGORIES, outputs)
+    assert len(shape.step(at(), True, 10.0)) == at_once
+    assert shape.withheld == COUNT - at_once
+    settle(shape, at(), 10.0)
+    assert shape.withheld == 0
+    shape.step(at(0.25), True, 100.0)
+    settle(shape, at(0.25), 100.0)
+    shape.step(at(0.25), True, 200.0)
+    assert shape.withheld == 0
+
+
+def test_the_audible_comes_first_what_was_never_told_as_a_whole_move() -> None:
+    def order(shape: Shaping, wish: list[float], now: float) -> list[int]:
+        return [change.parameter for change in shape.step(wish, True, now)]
+
+    volume, sustain, mix = (INDEX[n] for n in ("master_vol", "amp_sustain", "osc_mix"))
+    shape = shaping()
+    first = order(shape, at(0.01), 10.0)
+    assert first.index(FILTER) < first.index(volume) < first.index(mix) < first.index(sustain)
+    settle(shape, at(0.01), 10.0)
+    moved = at(0.01, master_vol=0.11, amp_sustain=0.11, osc_mix=0.9)
+    assert order(shape, moved, 20.0) == [mix, volume, sustain]
+    limited = shaping(budget_per_s=200.0)
+    limited.step(at(), True, 10.0)  # 20 of them; the others were never told, and weigh 1 at most
+    rest = order(limited, at(master_vol=0.65), 11.0)  # it weighs 5: 0.75 of a whole move
+    assert rest.index(INDEX["lfo_waveform"]) < rest.index(volume) < rest.index(INDEX["amp_release"])

@@ -338,3 +338,56 @@ def test_messages_that_are_not_taken_need_constant_memory_and_are_counted() -> N
     assert midi_in.lost == 10
     assert len(midi_in.take_midi()) == ROOM
     midi_in.close()
+
+
+def test_each_kind_of_message_has_its_own_length() -> None:
+    sequencer = Sequencer(SYNTH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    for message in ((0x91, 60, 1), (0xA1, 60, 2), (0xB1, 2, 3), (0xD1, 4, 0), (0xE1, 5, 6)):
+        assert output.note(*message)
+    assert sequencer.out().sent == [b"\x91\x3c\x01", b"\xa1\x3c\x02", b"\xb1\x02\x03", b"\xd1\x04", b"\xe1\x05\x06"]
+    assert output.facts()["sent"] == 5
+
+
+def test_p11_a_note_that_reaches_nobody_says_so() -> None:
+    sequencer = Sequencer(SYNTH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    assert not output.note(0x90, 60, 1)
+    output.poll(0.0)
+    sequencer.failure = OSError("gone")
+    assert not output.note(0x90, 60, 1)
+    output.poll(1.0)
+    assert output.note(0x90, 60, 1)
+
+
+def test_p11_a_port_is_lost_once_and_what_was_sent_again_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    sequencer = Sequencer()
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    sequencer.failure = OSError("busy")
+    output.poll(0.0)
+    assert caplog.messages == []  # nothing was there to be lost
+    sequencer.names.append(SYNTH)
+    output.poll(1.0)
+    output.send(whole(0.5), 1.0)
+    assert output.facts()["resent"] == 0
+    sequencer.names.clear()
+    for now in (2.0, 3.0, 4.0):
+        output.poll(now)
+    assert sum(SYNTH in message and "lost" in message for message in caplog.messages) == 1
+    sequencer.names.append(SYNTH)
+    output.poll(5.0)
+    output.resend_all(5.1)
+    assert (output.facts()["resent"], output.facts()["problem"]) == (2, "")
+    assert list(output.filenos()) == []
+
+
+def test_the_list_of_ports_is_looked_at_no_more_often_than_it_has_to() -> None:
+    sequencer = Sequencer()
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    assert output.poll(10.0) == 10.0 + alsa.LOOK_S
+    sequencer.names.append(SYNTH)
+    assert output.poll(10.0 + alsa.LOOK_S - 0.01) == 10.0 + alsa.LOOK_S
+    assert not output.facts()["connected"]
+    assert output.poll(10.0 + alsa.LOOK_S) == 10.0 + 2 * alsa.LOOK_S
+    assert output.facts()["connected"]

@@ -597,3 +597,29 @@ def test_more_note_offs_than_fit_into_a_period_are_written_again_before_it_is_do
     rig.run()
     assert not rig.port.settled()
     assert len(rig.run_until_done(cycles=200)) == 20
+
+
+def test_between_two_children_what_is_dropped_is_counted_and_nothing_old_is_played(rig: Rig) -> None:
+    for _ in range(3):
+        rig.port.note(0x90, 50, 100)
+        rig.run()
+    rig.port.note(0x90, 61, 100)
+    rig.port.note(0x80, 60, 0)
+    rig.port._notes.drop_unplayed()
+    assert rig.port.facts()["notes_lost"] == 1
+    rig.cycle = rig.new_cycle()
+    assert [e for _ in range(3) for _, e in rig.run()] == [bytes((0x80, 60, 0))]
+    rig.port._notes.drop_unplayed()
+    assert rig.port.facts()["notes_lost"] == 1
+
+
+@pytest.mark.parametrize("before", [0, 2**32 - 3])
+def test_what_is_written_is_counted_and_the_count_wraps(rig: Rig, before: int) -> None:
+    rig.memory.facts[Fact.EVENTS] = before
+    rig.send({2: 0.25, 11: 0.5})
+    rig.port.note(0x90, 60, 100)
+    rig.port.note(0xE0, 2, 5)
+    written = len(rig.run_until_done())
+    assert written == 4
+    assert rig.memory.facts[Fact.EVENTS] == (before + written) % 2**32
+    assert rig.memory.facts[Fact.FAULTS] == 0

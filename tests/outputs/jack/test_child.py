@@ -1,0 +1,189 @@
+"""Who is connected to whom in JACK, with a hand-written server in place of JACK's: P7, P11."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from latentd.outputs.jack.child import LIST_EVERY, POLL_S, RESEND_AFTER_S, Connections
+from latentd.outputs.jack.memory import RECONNECTED, Fact, Memory
+from latentd.outputs.jack.port import JackPort
+from latentd.synth import midimap
+
+SYNTH, KNOB = "amsynth:midi_in", "a2j:nano [1] (capture): knob"
+
+
+class Port:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Client:
+    """A JACK client as its library shows it, and the server behind it: ports by direction, and links."""
+
+    def __init__(self) -> None:
+        self.midi_inports, self.midi_outports = [Port("latentd:midi_in")], [Port("latentd:midi_out")]
+        self.inputs, self.outputs = ["latentd:midi_in"], ["latentd:midi_out"]
+        self.links: set[tuple[str, str]] = set()
+        self.refusing: set[str] = set()
+        self.listings = 0
+        self.before_connect: Callable[[], object] = lambda: None
+
+    def get_ports(self, *, is_midi: bool, is_input: bool = False, is_output: bool = False) -> list[Port]:
+        assert is_midi
+        assert is_input != is_output
+        self.listings += 1
+        return [Port(name) for name in (self.inputs if is_input else self.outputs)]
+
+    def get_all_connections(self, port: Port) -> list[Port]:
+        return [Port(b if a == port.name else a) for a, b in self.links if port.name in (a, b)]
+
+    def connect(self, source: str, destination: str) -> None:
+        assert source in self.outputs
+        assert destination in self.inputs
+        self.before_connect()
+        if {source, destination} & self.refusing:
+            raise RuntimeError("not active yet")
+        self.links.add((source, destination))
+
+    def go(self, name: str) -> None:
+        """A port disappears, and its links with it."""
+        self.inputs = [port for port in self.inputs if port != name]
+        self.links = {link for link in self.links if name not in link}
+
+
+class Rig:
+    def __init__(self, memory: Memory, playback: str = SYNTH, *sources: str) -> None:
+        self.client, self.memory, self.now = Client(), memory, 100.0
+        self.callback = SimpleNamespace(listening=True)
+        self.connections = Connections(self.client, self.callback, memory, playback, sources)  # type: ignore[arg-type]  # one attribute of it is used
+
+    def look(self, times: int = 1) -> int:
+        """Look as often as the main thread does; how often everything is to be written again."""
+        before = self.memory.bytes[RECONNECTED]
+        for _ in range(times):
+            self.connections.poll(self.now)
+            self.now += POLL_S
+        return self.memory.bytes[RECONNECTED] - before
+
+    @property
+    def connected(self) -> bool:
+        return bool(self.memory.facts[Fact.CONNECTED])
+
+
+@pytest.fixture
+def memory() -> Iterator[Memory]:
+    port = JackPort(midimap.OURS)
+    yield port._memory
+    port.close()
+
+
+@pytest.fixture
+def rig(memory: Memory) -> Rig:
+    return Rig(memory)
+
+
+def test_p7_a_synth_that_appears_is_connected_and_told_everything_and_again_once_it_has_loaded(rig: Rig) -> None:
+    assert rig.look(5) == 0
+    assert not rig.connected
+    rig.client.inputs.append(SYNTH)
+    assert rig.look() == 1
+    assert rig.client.links == {("latentd:midi_out", SYNTH)}
+    assert rig.connected
+    appeared = rig.now - POLL_S
+    told = 0
+    while rig.now < appeared + 2.0:
+        told += rig.look()
+        assert told == sum(appeared + after_s < rig.now - POLL_S for after_s in RESEND_AFTER_S)
+    assert rig.look(50) == 0
+    assert rig.memory.facts[Fact.CONNECTIONS] == 1
+
+
+def test_p7_a_synth_that_comes_back_between_two_looks_is_new(rig: Rig, capfd: pytest.CaptureFixture[str]) -> None:
+    rig.client.inputs.append(SYNTH)
+    rig.look(20)
+    rig.client.go(SYNTH)
+    rig.client.inputs.append(SYNTH)
+    assert rig.look() == 1
+    assert rig.connected
+    assert rig.memory.facts[Fact.CONNECTIONS] == 2
+    assert capfd.readouterr().out == f"connected to {SYNTH}\n" * 2
+
+
+def test_p11_a_synth_that_is_gone_is_not_connected(rig: Rig) -> None:
+    rig.client.inputs.append(SYNTH)
+    rig.look()
+    rig.client.go(SYNTH)
+    rig.look()
+    assert not rig.connected
+
+
+def test_a_port_that_refuses_is_asked_again(rig: Rig) -> None:
+    rig.client.inputs.append(SYNTH)
+    rig.client.refusing = {SYNTH}
+    assert rig.look(3) == 0
+    assert not rig.connected
+    rig.client.refusing.clear()
+    assert rig.look() == 1
+    assert rig.connected
+
+
+@pytest.mark.parametrize("pattern", [SYNTH, r"amsynth(-\d+)?:midi_in"])
+def test_the_synth_is_the_port_of_exactly_this_name_or_expression(memory: Memory, pattern: str) -> None:
+    rig = Rig(memory, pattern)
+    rig.client.inputs += ["amsynth:midi_in_2", "my amsynth:midi_in"]
+    rig.look()
+    assert rig.client.links == set()
+    rig.client.inputs.append(SYNTH)
+    rig.look()
+    assert rig.client.links == {("latentd:midi_out", SYNTH)}
+
+
+def test_a_port_whose_name_is_no_expression_of_itself_is_found(memory: Memory) -> None:
+    rig = Rig(memory, SYNTH, KNOB)
+    rig.client.outputs.append(KNOB)
+    rig.look()
+    assert rig.client.links == {(KNOB, "latentd:midi_in")}
+
+
+def test_it_never_connects_to_itself(memory: Memory) -> None:
+    rig = Rig(memory, ".*", ".*")
+    rig.look(2 * LIST_EVERY)
+    assert rig.client.links == set()
+
+
+def test_controllers_are_connected_once_and_heard_before_their_first_message(memory: Memory) -> None:
+    rig = Rig(memory, SYNTH, "a2j:.*")
+    rig.client.inputs.append(SYNTH)
+    rig.look(LIST_EVERY + 1)
+    assert not rig.callback.listening
+    rig.client.outputs.append(KNOB)
+    heard: list[bool] = []
+    rig.client.before_connect = lambda: heard.append(rig.callback.listening)
+    rig.look(2 * LIST_EVERY)
+    assert heard == [True]
+    assert (KNOB, "latentd:midi_in") in rig.client.links
+    assert rig.callback.listening
+
+
+def test_what_someone_else_connects_is_heard_and_a_lonely_port_costs_nothing(rig: Rig) -> None:
+    rig.look()
+    assert not rig.callback.listening
+    rig.client.outputs.append(KNOB)
+    rig.client.links.add((KNOB, "latentd:midi_in"))
+    rig.look()
+    assert rig.callback.listening
+
+
+def test_while_the_synth_is_connected_all_ports_are_listed_seldom_and_a_second_synth_is_found(memory: Memory) -> None:
+    rig = Rig(memory, r"amsynth(-\d+)?:midi_in")
+    rig.client.inputs.append(SYNTH)
+    rig.look(LIST_EVERY)
+    before = rig.client.listings
+    rig.look(10 * LIST_EVERY)
+    assert rig.client.listings - before == 10
+    rig.client.inputs.append("amsynth-01:midi_in")
+    assert rig.look(LIST_EVERY) >= 1
+    assert rig.memory.facts[Fact.CONNECTIONS] == 2
