@@ -157,7 +157,7 @@ def _points(lines: Iterable[str], source: str) -> Iterator[XY]:
 
 def _checked(x: float, y: float, where: str) -> XY:
     if not (math.isfinite(x) and math.isfinite(y) and 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
-        raise UserError(f"{where}: found {x:g} {y:g}, the pad is 0..1 in both directions")
+        raise UserError(f"{where}: found {x:g} {y:g}, the pad is 0..1 in both directions", "Choose a point on it")
     return x, y
 
 

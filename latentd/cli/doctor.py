@@ -248,13 +248,13 @@ def _controllers(config: Config) -> Check:
 
 
 def _midi_channel(config: Config, outputs: dict[str, Any]) -> Check:
-    """Whether amSynth listens to the channel that latentd plays on, or would play on."""
+    """Whether amSynth listens to the channel that latentd sends on, or would send on."""
     try:
         chosen = midi_channel.midi_channel(config, amsynth_config.installed())
         output = outputs.get("jack") or outputs.get("alsa") or {}
         plays = output.get("channel", chosen)
         found = list(midi_channel.mismatches(config, plays))
-    except LatentdError as error:  # it may well be as it should be
+    except LatentdError as error:  # it may be right all the same
         return Check("MIDI channel", "weak", error.message, error.hint)
     if found:
         by_osc = config.output == "osc" or outputs.get("osc", {}).get("connected")  # only notes and panic are lost
@@ -263,7 +263,7 @@ def _midi_channel(config: Config, outputs: dict[str, Any]) -> Check:
 
 
 def _ignored(config: Config) -> Check:
-    """Whether amSynth ignores parameters in the patches of its own interface, and a CC reaches them."""
+    """Whether amSynth ignores parameters of patches over its OSC interface, and whether CCs reach them."""
     try:
         names = amsynth_config.installed().ignored
         ccs = cc_map(config).cc

@@ -55,6 +55,9 @@ T = TypeVar("T", bound=BaseModel)
 class BundleError(LatentdError):
     """A bundle is incomplete, damaged, or not for this synth."""
 
+    def __init__(self, message: str, hint: str = "Copy the bundle again, or train again") -> None:
+        super().__init__(message, hint)
+
 
 class ParameterFacts(Strict):
     """A row of `amsynth.PARAMETERS` when the model was trained, so that a changed table is noticed."""

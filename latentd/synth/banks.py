@@ -40,6 +40,9 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?")
 class BankError(UserError):
     """A bank or preset file cannot be read or written: `FILE:LINE: what is wrong`."""
 
+    def __init__(self, message: str, hint: str = "Correct the file, or copy it again") -> None:
+        super().__init__(message, hint)
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:
@@ -67,9 +70,9 @@ class Preset:
             BankError: the name has a line break, or the patch is not 41 finite numbers.
         """
         if name.splitlines() not in ([], [name]):
-            raise BankError(f"A preset's name must be one line, found {name!r}")
+            raise BankError(f"A preset's name must be one line, found {name!r}", "Choose another name")
         if patch.shape != (amsynth.COUNT,) or not np.isfinite(patch).all():
-            raise BankError(f"A patch is {amsynth.COUNT} finite numbers, found {patch!r}")
+            raise BankError(f"A patch is {amsynth.COUNT} finite numbers, found {patch!r}", "Report this bug")
         texts = [f"{value:.8g}" for value in patch]
         lines = tuple(f"{_PARAMETER}{name_} {text}" for name_, text in zip(amsynth.NAMES, texts, strict=True))
         return cls(name, MappingProxyType(dict(zip(amsynth.NAMES, map(float, texts), strict=True))), lines)

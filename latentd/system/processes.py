@@ -147,7 +147,7 @@ class Programs:
                     preexec_fn=_end_with_parent(end_signal),
                 )
         except OSError as error:
-            raise LatentdError(f"{argv[0]} cannot be started: {error.strerror}") from error
+            raise LatentdError(f"{argv[0]} cannot be started: {error.strerror}", "Check its installation") from error
         if process.stdout is not None:
             os.set_blocking(process.stdout.fileno(), False)
         program = Program(name, process, out, err, end_signal, diagnose)

@@ -53,6 +53,7 @@ def _refused(folder: Path) -> str:
     with pytest.raises(BundleError) as caught:
         bundle.load(str(folder))
     assert "\n" not in str(caught.value)
+    assert caught.value.hint
     return str(caught.value)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from latentd.synth import amsynth, midimap
 from latentd.synth.midimap import Midimap
+from tests.support.daemon import latentd
 from tests.support.listener import Listener
 from tests.support.oracle import Oracle, Patch
 from tests.support.rig import Server, jackd, wait_for
@@ -89,3 +90,24 @@ def test_amsynth_moves_the_file_of_its_first_versions_so_latentd_reads_it(server
         assert (synth.config / "amsynth" / "controllers").read_bytes() == SHORT
         assert not (Path(synth.env["HOME"]) / ".amSynthControllersrc").exists()
         assert_amsynth_maps_as(midimap.parse(SHORT), server, oracle, synth.midi_in)
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_with_a_file_that_latentd_cannot_read_it_sends_no_cc_and_says_so(server: Server, readable: bool) -> None:
+    options = ("--output", "jack", "--set", "jack.playback=listener:in")
+    with Listener(server) as listener, latentd(*options, env=server.env, start=False) as daemon:
+        controllers = daemon.state.parents[1] / "config" / "amsynth" / "controllers"
+        if readable:
+            controllers.parent.mkdir(parents=True)
+            controllers.write_bytes(SHORT)
+        else:
+            controllers.mkdir(parents=True)
+        daemon.start()
+        wait_for(lambda: daemon.status()["ways"]["jack"]["connected"], "latentd to reach the listener")
+        daemon.send("/latentd/xy", 0.2, 0.9)
+        daemon.settle()
+        daemon.send("/latentd/panic")  # its all-notes-off comes after every CC
+        wait_for(lambda: any(message[:2] == bytes((0xB0, 123)) for message in listener.messages), "the panic")
+        ccs = {message[1] for message in listener.messages if message[0] & 0xF0 == 0xB0 and message[1] < 120}
+        assert ccs - {64} == ({7} if readable else set())
+        assert ("no MIDI CC will be sent" in daemon.log_text()) != readable

@@ -161,6 +161,7 @@ def test_a_broken_file_is_named_with_its_line(tmp_path: Path, text: str, message
         banks.read(path)
     assert f"{path}{message}" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert caught.value.hint
 
 
 @given(st.binary(max_size=200))
