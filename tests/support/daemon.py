@@ -56,9 +56,14 @@ class Daemon(Program):
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     def start(self) -> None:
-        """Start it; returns when it answers."""
+        """Start it; returns when it answers, and what it had to say of its start is in the log."""
+        starts = self._starts_logged()
         super().start()
         wait_for(self.answers, f"latentd to answer; its log:\n{self.log_text()}")
+        wait_for(lambda: self._starts_logged() > starts, "the log of its start, which a thread of its own writes")
+
+    def _starts_logged(self) -> int:
+        return self.log_text().count(" INFO output ")
 
     def answers(self) -> bool:
         """True when it answers a ping; fails at once when it has ended."""
