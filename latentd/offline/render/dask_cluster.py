@@ -45,8 +45,9 @@ def connected(address: str) -> Iterator[Cluster]:
     except ImportError as error:
         raise LatentdError("--dask needs distributed", resources.install_offline("cluster")) from error
     _check(address)
-    # Problems are reported once, as an error of ours.
-    for name in ("distributed", "distributed.client"):
+    # Problems are reported once, as an error of ours. tornado reports a callback of distributed that fails when Ctrl-C
+    # comes between the start of a request and its first step.
+    for name in ("distributed", "distributed.client", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VersionMismatchWarning)

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,26 @@ def test_a_process_that_cannot_be_started_releases_its_slot(monkeypatch: pytest.
     for _ in range(2):  # the second would wait forever
         with pytest.raises(BlockingIOError):
             bench.take(crashing)
+
+
+def test_ctrl_c_just_after_a_request_shows_nothing_of_the_libraries(
+    dask: Dask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """distributed then cancels a request that it has not started, and its callback fails."""
+
+    class Interrupted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            raise KeyboardInterrupt
+
+    go_on = threading.Event()
+    with dask_cluster.connected(dask.address) as cluster:
+        cluster._client.loop.add_callback(go_on.wait)
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr("distributed.utils.threading.Event", Interrupted)
+            cluster._client.nthreads()
+        go_on.set()
+        assert cluster._client.nthreads()  # the loop has passed the callback
+    assert "Exception in callback" not in caplog.text
 
 
 def test_ctrl_c_ends_the_command_and_its_tasks_on_the_workers(dask: Dask, tmp_path: Path) -> None:
