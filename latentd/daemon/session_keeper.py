@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from latentd.system import files
 
 log = logging.getLogger(__name__)
 
-# While something changes it is written twice a second, in the background.
+# While something changes it is written twice a second, in the background. A point that does not come to rest, such as a
+# tilt sensor's, is written less and less often: it may move for months, and a memory card wears out.
 _INTERVAL_S = 0.5
+_MOVING_S = 10.0
 _RETRY_S = 30.0  # after a failure, which is logged once
 
 
@@ -51,6 +53,8 @@ class SessionKeeper:
         self._kept: Session | None = None
         self._kept = self._present(engine)
         self._looked = -math.inf
+        self._seen = self._kept.xy  # the point at the last look
+        self._next_moving, self._pause = -math.inf, _INTERVAL_S  # when a moving point is written, and how long after it
         self._writing = self._failed = False
 
     def step(self, engine: Engine, now: float) -> float | None:
@@ -60,10 +64,23 @@ class SessionKeeper:
             return due
         self._looked = now
         session = self._present(engine)
-        if session == self._kept or self._writing:
-            return now + _INTERVAL_S if self._writing else None
-        self._write(session)
+        moves, self._seen = session.xy != self._seen, session.xy
+        if session == self._kept and not self._writing:
+            return None
+        if not self._writing and not self._waits(session, moves, now):
+            self._write(session)
         return now + _INTERVAL_S
+
+    def _waits(self, session: Session, moves: bool, now: float) -> bool:
+        """Whether only the point has changed, which goes on moving and was written a moment ago."""
+        if not moves or self._kept is None or replace(self._kept, xy=session.xy) != session:
+            return False
+        if now < self._next_moving:
+            return True
+        if now > self._next_moving + _MOVING_S:  # it has rested
+            self._pause = _INTERVAL_S
+        self._next_moving, self._pause = now + self._pause, min(2 * self._pause, _MOVING_S)
+        return False
 
     def finish(self, engine: Engine) -> None:
         """At the end: what has changed since the last look is written before the background ends."""

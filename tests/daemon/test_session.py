@@ -94,8 +94,9 @@ def test_it_is_written_twice_a_second_while_something_changes_and_never_at_rest(
     engine = new_engine()
     background = Inline()
     keeper = SessionKeeper(file, "timbre", "timbre", engine, background)
-    for step in range(1000):  # 10 s of points every 10 ms
+    for step in range(1000):  # 10 s of points and of a fader, every 10 ms
         engine.place((step / 1000.0, 0.5), step * 0.01)
+        engine.shaping.tweak(INDEX["master_vol"], step / 1000.0)
         keeper.step(engine, step * 0.01)
     assert 19 <= background.jobs <= 21
     due, now, calls = keeper.step(engine, 10.0), 10.0, 0
@@ -106,6 +107,33 @@ def test_it_is_written_twice_a_second_while_something_changes_and_never_at_rest(
     found = session.load(file)
     assert found is not None
     assert found.xy == (0.999, 0.5)
+
+
+def test_a_point_that_never_rests_is_written_less_and_less_often(file: Path) -> None:
+    engine, background = new_engine(), Inline()
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, background)
+
+    def stream(begin: int, end: int) -> None:
+        for step in range(begin, end):
+            engine.place(((step % 997) / 1000.0, 0.5), step * 0.01)
+            keeper.step(engine, step * 0.01)
+
+    stream(0, 200)  # a gesture of 2 s
+    assert background.jobs in (2, 3)
+    stream(200, 360000)  # a tilt sensor, an hour long
+    assert 355 <= background.jobs <= 370
+    keeper.step(engine, 3600.5)
+    keeper.step(engine, 3601.0)  # it has come to rest
+    found = session.load(file)
+    assert found is not None
+    assert found.xy == (359999 % 997 / 1000.0, 0.5)
+    jobs = background.jobs
+    engine.frozen = True
+    stream(360200, 360201)  # a freeze does not wait
+    assert background.jobs == jobs + 1
+    engine.frozen = False
+    stream(362000, 362200)  # after a rest, a gesture as at first
+    assert background.jobs - jobs in (4, 5)
 
 
 def test_a_disk_that_is_full_is_tried_again_half_a_minute_later(file: Path, caplog: pytest.LogCaptureFixture) -> None:
