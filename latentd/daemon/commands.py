@@ -29,7 +29,7 @@ _LONGEST_SHOWN = 80
 
 _NAME = Name("NAME")
 _PARAMETER = Choice(
-    "NAME", values=tuple(NAMES), what="a parameter's name", listed="`latentd decode 0.5 0.5` lists them"
+    "NAME", values=tuple(NAMES), what="a parameter's name", listed="`latentd decode 0.5 0.5` lists the parameters"
 )
 _ON = Flag("ON")
 

@@ -273,7 +273,7 @@ def _name_types(part: Any) -> None:
 
 
 CONTROL = "latentd"  # the source that /latentd/xy moves
-_MAX_LISTED = 8  # names in a message, if none resembles the unknown one
+_MAX_LISTED = 8  # names in a message, in order, if none resembles the unknown one
 
 
 def load_mapping(name_or_path: str) -> DeviceMapping:
@@ -340,5 +340,5 @@ def _suggestion(name: str, known: list[str]) -> str:
     near = here or longer or difflib.get_close_matches(name, known, n=3)
     if near:
         return f"Did you mean {' or '.join(near)}?"
-    some = difflib.get_close_matches(name, known, n=_MAX_LISTED, cutoff=0.0)
-    return f"Choose one of {', '.join(some)} and {len(known) - len(some)} more: see mappings/README.md"
+    some = ", ".join(sorted(known)[:_MAX_LISTED])
+    return f"Choose one of {some} and {len(known) - _MAX_LISTED} more: see mappings/README.md"

@@ -46,7 +46,7 @@ _FINE = 1e-4
 def _known(name: str) -> str:
     if name not in INDEX:
         near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
-        advice = f"did you mean {near[0]}?" if near else "`latentd decode 0.5 0.5` lists them"
+        advice = f"did you mean {near[0]}?" if near else "`latentd decode 0.5 0.5` lists the parameters"
         raise ValueError(f"no parameter of amSynth; {advice}")
     return name
 
