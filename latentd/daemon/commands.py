@@ -16,7 +16,7 @@ from latentd.daemon.history import MAX_CHANGES
 from latentd.daemon.message_spec import PREFIX, Command
 from latentd.daemon.monitor import LASTS_S, MAX_MONITORS, MOST_A_SECOND
 from latentd.daemon.network import Sender
-from latentd.daemon.subscribers import MAX_HOSTS, MAX_PER_S
+from latentd.daemon.subscribers import LASTS_DAYS, MAX_HOSTS, MAX_PER_S
 from latentd.errors import LatentdError, UserError
 from latentd.instrument.landmarks import UserLandmarks
 from latentd.instrument.motion import MAX_RECORDED
@@ -82,7 +82,8 @@ COMMANDS = (
     Command("play", (_ON,), performance.play, "play the recorded gesture in a loop"),
     Command(
         "subscribe", (_ON,), clients.subscribe, "send the point as it moves to this host, at the feedback port",
-        limits=f"{MAX_PER_S} a second, {MAX_HOSTS} hosts", sends="xy ff",
+        limits=f"{MAX_PER_S} a second, {MAX_HOSTS} hosts, {LASTS_DAYS} days after the host's last message",
+        sends="xy ff",
     ),
     Command(
         "monitor", (_ON,), clients.monitor,

@@ -209,6 +209,7 @@ class Service:
     # -- what arrives ----------------------------------------------------------------------------
 
     def _dispatch(self, message: Message, sender: Sender, now: float) -> None:
+        self.feedback.heard(sender[0], now)
         wanted = self.engine.inputs.osc(message, now)
         if self._control.receive(message, sender, now):
             wanted = True

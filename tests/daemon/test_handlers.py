@@ -278,3 +278,19 @@ def test_subscribers_hear_the_point_at_the_feedback_port() -> None:
             daemon.send("/latentd/xy", 0.25, 0.5)
             heard = packets.read(listening.recv(1024))[0]
             assert (heard.address, heard.args) == ("/latentd/xy", (0.25, 0.5))
+
+
+def test_one_of_two_apps_on_a_tablet_that_unsubscribes_does_not_silence_the_other() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as app,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other_app,
+    ):
+        listening.bind(("127.0.0.1", 0))
+        listening.settimeout(LIMIT_S)
+        with latentd("--output", "print", "--set", f"feedback_port={listening.getsockname()[1]}") as daemon:
+            for client, on in ((app, 1), (other_app, 1), (other_app, 0)):
+                client.sendto(packets.write("/latentd/subscribe", on), ("127.0.0.1", daemon.port))
+                daemon.status()
+            daemon.send("/latentd/xy", 0.25, 0.5)
+            assert packets.read(listening.recv(1024))[0].args == (0.25, 0.5)

@@ -16,8 +16,8 @@ def ping(call: Call) -> None:
 
 
 def subscribe(call: Call, on: bool) -> None:
-    """Begin or end sending the point to the client's host."""
-    call.context.host.feedback.subscribe(call.sender[0], on)
+    """Begin, renew or end sending the point to the client's host."""
+    call.context.host.feedback.subscribe(call.sender, on, call.now)
 
 
 def monitor(call: Call, on: bool) -> None:
