@@ -110,6 +110,9 @@ class Manifest(Strict):
     parameters: list[ParameterFacts]
     columns: Columns
     constants: dict[str, float] = Field(description="parameters that are not learned, in the synth's units")
+    ranges: dict[str, tuple[float, float]] = Field(
+        default={}, description="continuous parameters that keep to a part of the synth's range, in its units"
+    )
     network: Net
     margin: float = Field(ge=0.0, description="logits by which another class must beat the held one")
     box: Box
@@ -200,7 +203,7 @@ def load(name_or_path: str = DEFAULT) -> Model:
     marks = _validated(Landmarks, data[LANDMARKS_FILE], folder / LANDMARKS_FILE)
     return Model(
         name=manifest.name,
-        decoder=Decoder(layout, decoder, constants, manifest.margin),
+        decoder=Decoder(layout, decoder, constants, manifest.margin, _ranges(manifest, folder / MODEL_FILE)),
         encoder=Encoder(layout, encoder) if sounds is None else SoundEncoder(layout, encoder, sounds, box),
         box=box,
         landmarks=[Landmark(m.name, m.x, m.y) for m in marks.landmarks],
@@ -278,6 +281,20 @@ def _constants(manifest: Manifest, layout: Layout, path: Path) -> Array:
             raise BundleError(f"{path}: constants: {name}: found {value}, allowed {allowed}")
         patch[amsynth.INDEX[name]] = value
     return amsynth.round_steps(amsynth.to_params(patch))
+
+
+def _ranges(manifest: Manifest, path: Path) -> Array:
+    """Least and greatest params (2, 41): the given ranges in their places, 0 and 1 elsewhere."""
+    found = np.tile([[0.0], [1.0]], amsynth.COUNT)
+    for name, (low, high) in manifest.ranges.items():
+        if name not in manifest.columns.continuous:
+            raise BundleError(f"{path}: ranges: {name} is not a continuous column")
+        i = amsynth.INDEX[name]
+        minimum, maximum = float(amsynth.MINIMUM[i]), float(amsynth.MAXIMUM[i])
+        if not minimum <= low < high <= maximum:
+            raise BundleError(f"{path}: ranges: {name}: found {low}..{high}, allowed {minimum:g}..{maximum:g}")
+        found[:, i] = (np.array([low, high]) - minimum) / amsynth.SPAN[i]
+    return found
 
 
 def _network(data: bytes, path: Path, widths: tuple[int, int], slope: float, with_waves: bool = False) -> Network:

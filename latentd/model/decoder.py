@@ -149,15 +149,27 @@ class Decoder:
         margin: by how many logits another class must exceed the held one, so that jitter at a border flips nothing.
         network: from a latent point to the columns.
         constants: params (41,), which count where `layout` has no column.
+        ranges: least and greatest params (2, 41) of the continuous columns.
     """
 
-    def __init__(self, layout: Layout, network: Network, constants: Array, margin: float) -> None:
-        """`constants`: params (41,), of which only those are used that `layout` leaves out."""
+    def __init__(
+        self, layout: Layout, network: Network, constants: Array, margin: float, ranges: Array | None = None
+    ) -> None:
+        """Prepare the network.
+
+        Args:
+            constants: params (41,), of which only those are used that `layout` leaves out.
+            ranges: (2, 41); None stands for 0 and 1. A score of the network is squashed into its parameter's range.
+        """
         self.layout = layout
         self.categories = layout.categories
         self.margin = margin
         self.network = network
         self.constants: list[float] = constants.tolist()
+        self.ranges = np.tile([[0.0], [1.0]], amsynth.COUNT) if ranges is None else ranges
+        low, high = self.ranges[:, list(layout.continuous)]
+        self._middle, self._half = (low + high) / 2, (high - low) / 2
+        self._continuous = list(zip(layout.continuous, self._middle.tolist(), self._half.tolist(), strict=True))
         self._classes = [
             (i, float(amsynth.PARAMS_STEP[i]), columns.start, columns.stop)
             for i, columns in zip(layout.categories, layout.slices(), strict=True)
@@ -204,8 +216,8 @@ class Decoder:
             np.maximum(hidden, bent, out=hidden)
         columns: list[float] = np.dot(self._last, self._last_input, out=self._scores).tolist()
         params = self.constants.copy()
-        for i, half in zip(self.layout.continuous, columns, strict=False):
-            params[i] = 0.5 + 0.5 * math.tanh(half)  # the logistic function in a form that cannot overflow
+        for (i, middle, half), score in zip(self._continuous, columns, strict=False):
+            params[i] = middle + half * math.tanh(score)  # the logistic function in a form that cannot overflow
         for n, (i, step, start, stop) in enumerate(self._classes):
             scores = columns[start:stop]
             if held is not None:
@@ -218,7 +230,7 @@ class Decoder:
         scores = self.network(zs)
         params = np.tile(self.constants, (len(zs), 1))
         continuous = list(self.layout.continuous)
-        params[:, continuous] = np.tanh(scores[:, : len(continuous)] * 0.5) * 0.5 + 0.5
+        params[:, continuous] = np.tanh(scores[:, : len(continuous)] * 0.5) * self._half + self._middle
         for i, columns in zip(self.categories, self.layout.slices(), strict=True):
             params[:, i] = scores[:, columns].argmax(axis=1) * amsynth.PARAMS_STEP[i]
         return params

@@ -36,7 +36,8 @@ class Playable:
 def pack(model: Playable) -> bytes:
     """One line of JSON, then all arrays as float64 in the byte order of this machine."""
     decoder, network = model.decoder, model.decoder.network
-    arrays = [model.box, np.array(decoder.constants), *(part for layer in network.layers for part in layer)]
+    weights = [part for layer in network.layers for part in layer]
+    arrays = [model.box, np.array(decoder.constants), decoder.ranges, *weights]
     if network.waves is not None:
         arrays.append(network.waves)
     head = {
@@ -63,8 +64,8 @@ def unpack(data: bytes) -> Playable:
         arrays.append(np.frombuffer(numbers, np.float64, count, start).reshape(shape))
         start += count * 8
     waves = arrays.pop() if head["waves"] else None
-    box, constants, *parts = arrays
+    box, constants, ranges, *parts = arrays
     network = Network(tuple(zip(parts[::2], parts[1::2], strict=True)), head["slope"], waves)
     layout = Layout(tuple(head["continuous"]), tuple(head["categories"]))
-    decoder = Decoder(layout, network, constants, head["margin"])
+    decoder = Decoder(layout, network, constants, head["margin"], ranges)
     return Playable(head["name"], Path(head["folder"]), decoder, box, [Landmark(*row) for row in head["landmarks"]])

@@ -160,6 +160,12 @@ def _put(key: str, value: object) -> Callable[[dict[str, Any]], object]:
         (lambda m: m["columns"]["one_hot"].update(osc1_waveform=4), "osc1_waveform has 4 classes, amSynth has 5"),
         (lambda m: m["constants"].pop("master_vol"), "either learned or constant: master_vol"),
         (lambda m: m["constants"].update(master_vol=1.5), "master_vol: found 1.5, allowed 0..1"),
+        (lambda m: m.update(ranges={"master_vol": [0, 1]}), "ranges: master_vol is not a continuous column"),
+        (lambda m: m.update(ranges={"osc1_waveform": [0, 1]}), "ranges: osc1_waveform is not a continuous column"),
+        (lambda m: m.update(ranges={"wobble": [0, 1]}), "ranges: wobble is not a continuous column"),
+        (lambda m: m.update(ranges={"amp_sustain": [0.5, 1.5]}), "amp_sustain: found 0.5..1.5, allowed 0..1"),
+        (lambda m: m.update(ranges={"amp_sustain": [0.5, 0.5]}), "amp_sustain: found 0.5..0.5, allowed 0..1"),
+        (lambda m: m.update(ranges={"amp_sustain": [0.5]}), "ranges.amp_sustain.1: Field required"),
         (lambda m: m["sha256"].pop("decoder.safetensors"), "decoder.safetensors: its SHA-256"),
         (lambda m: m["sha256"].update({"landmarks.json": "0" * 64}), "landmarks.json: its SHA-256"),
     ],
@@ -169,6 +175,20 @@ def test_a_wrong_manifest_is_refused_with_its_key(
 ) -> None:
     _edit(copy, change)
     assert message in _refused(copy)
+
+
+def test_a_range_in_the_synths_units_holds_at_every_point(copy: Path) -> None:
+    _edit(copy, lambda m: m.update(ranges={"osc2_detune": [-0.25, 0.125], "filter_cutoff": [0.0, 1.5]}))
+    decoder = bundle.load(str(copy)).decoder
+    zs = np.random.default_rng(1).normal(size=(500, 2)) * 20
+    whole, patches = (amsynth.to_patch(d.decode_many(zs)) for d in (PAPER.decoder, decoder))
+    detune, cutoff = amsynth.INDEX["osc2_detune"], amsynth.INDEX["filter_cutoff"]
+    assert whole[:, cutoff].min() < -0.1
+    assert patches[:, detune].min() >= -0.25
+    assert patches[:, detune].max() <= 0.125
+    assert patches[:, cutoff].min() >= 0.0
+    others = [i for i in range(amsynth.COUNT) if i not in (detune, cutoff)]
+    np.testing.assert_array_equal(patches[:, others], whole[:, others])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "null", '{"format": 1}'])

@@ -46,6 +46,29 @@ def test_params_are_finite_and_within_range_for_any_finite_point(z: Array) -> No
     assert ((params >= 0) & (params <= 1)).all()
 
 
+@given(POINTS, st.integers(1, 3))
+def test_values_stay_within_their_ranges_at_any_point(z: Array, seed: int) -> None:
+    ranges = np.tile([[0.0], [1.0]], amsynth.COUNT)
+    ranges[:, LAYOUT.continuous[0]] = 0.25, 0.375
+    decoder = Decoder(LAYOUT, _network(2, 8, LAYOUT.width, seed=seed), np.zeros(amsynth.COUNT), 0.5, ranges)
+    for params in (np.array(decoder.decode(z)), decoder.decode_many(z[None])[0]):
+        assert 0.25 <= params[LAYOUT.continuous[0]] <= 0.375
+        assert 0.0 <= params[LAYOUT.continuous[1]] <= 1.0
+
+
+def test_a_range_is_reached_from_end_to_end() -> None:
+    ranges = np.tile([[0.0], [1.0]], amsynth.COUNT)
+    ranges[:, LAYOUT.continuous[0]] = 0.25, 0.375
+    whole, part = (
+        Decoder(LAYOUT, _network(2, 8, LAYOUT.width), np.zeros(amsynth.COUNT), 0.5, r) for r in (None, ranges)
+    )
+    zs = np.random.default_rng(2).normal(size=(200, 2)) * 3
+    expected = whole.decode_many(zs)
+    expected[:, LAYOUT.continuous[0]] = 0.25 + 0.125 * expected[:, LAYOUT.continuous[0]]
+    np.testing.assert_allclose(part.decode_many(zs), expected, atol=1e-12)
+    np.testing.assert_allclose([part.decode(z) for z in zs], expected, atol=1e-5)
+
+
 @given(POINTS)
 def test_categories_lie_exactly_on_a_class_and_the_rest_keeps_its_constant(z: Array) -> None:
     params = np.array(_decoder(8).decode(z))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentd.model import bundle
+from latentd.model.decoder import Decoder
 from latentd.model.playable import Playable, pack, unpack
+from latentd.synth import amsynth
 
 SHIPPED = [bundle.load(name) for name in ("paper", "timbre")]
-PAIRS = [(model, unpack(pack(model))) for model in SHIPPED]
+
+
+def _narrowed(model: Playable) -> Playable:
+    """The model with ranges of its continuous parameters."""
+    decoder = model.decoder
+    ranges = np.random.default_rng(1).uniform([[0.0], [0.5]], [[0.5], [1.0]], (2, amsynth.COUNT))
+    constants = np.array(decoder.constants)
+    return replace(
+        model, name="narrowed", decoder=Decoder(decoder.layout, decoder.network, constants, decoder.margin, ranges)
+    )
+
+
+PAIRS = [(model, unpack(pack(model))) for model in (*SHIPPED, _narrowed(SHIPPED[1]))]
 
 
 @given(st.sampled_from(PAIRS), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.data())
