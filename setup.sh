@@ -263,8 +263,8 @@ next_steps() {
 Status     systemctl --user status 'latentd*'  and  journalctl --user -u latentd -f
            .venv/bin/latentd status  and  .venv/bin/latentd doctor
 Input      .venv/bin/latentd ports  prints the addresses for phones and the MIDI ports
-Notes      latentd changes the sound and plays no notes: connect a keyboard or sequencer to amsynth:midi_in, with
-           jack_connect or qjackctl
+Notes      latentd changes the sound of the notes that you play: name your keyboard or sequencer in jack.keyboards of
+           ~/.config/latentd/config.yaml, and latentd connects it to amSynth whenever both are there
 Settings   $SETTINGS, then: systemctl --user restart latentd.target
 At boot    sudo loginctl enable-linger $(id -un)  (without it the rig starts when you log in)
 Undo       ./setup.sh uninstall

@@ -66,6 +66,9 @@ class JackSettings(Strict):
     sources: list[JackPattern] = Field(
         default_factory=list, description="ports to connect to latentd:midi_in, as patterns"
     )
+    keyboards: list[JackPattern] = Field(
+        default_factory=list, description="ports to connect to the synth's port, as patterns"
+    )
     channel: MidiChannel | None = Field(default=None, description=_CHANNEL)
 
 

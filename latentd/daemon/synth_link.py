@@ -126,6 +126,7 @@ class SynthLink:
                 config.jack.sources,
                 config.shaping.budget_per_s or BUDGET_PER_S,
                 channel,
+                config.jack.keyboards,
             )
             if wanted in ("auto", "osc", "jack")
             else None

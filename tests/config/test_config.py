@@ -183,6 +183,7 @@ def test_all_mistakes_of_the_file_and_of_all_settings_come_at_once(tmp_path: Pat
     [
         ("jack: {playback: '('}", "jack.playback: found '('; not a regular expression (missing ), unterminated"),
         ("jack: {sources: [a, 'b[']}", "jack.sources[1]: found 'b['; not a regular expression (unterminated"),
+        ("jack: {keyboards: [a, 'b[']}", "jack.keyboards[1]: found 'b['; not a regular expression (unterminated"),
         ("alsa: {inputs: [a, '(']}", "alsa.inputs[1]: found '('; not a regular expression (missing ), unterminated"),
         ("alsa: {inputs: [' ']}", "alsa.inputs[0]: found ' '; is empty; `latentd ports` lists the ports"),
         ("alsa: {inputs: ['(?i)a']}", "alsa.inputs[0]: found '(?i)a'; not a regular expression (global flags"),

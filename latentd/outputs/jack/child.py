@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,8 @@ LIST_EVERY = 4
 STALLED_POLLS = 3
 # A synth whose port has just appeared may still load its preset: send it everything again after these times.
 RESEND_AFTER_S = (0.25, 0.7)
+# Ports that appear between two polls; of more the newest count.
+MOST_APPEARED = 256
 MAX_ATTEMPTS = 2000
 # How long notes may take to be released, and the whole process to end.
 RELEASE_S = 0.2
@@ -71,13 +74,19 @@ class MidiOut:
 
 
 class Connections:
-    """Keeps `midi_out` connected to the synth and the sources to `midi_in`. Main thread only.
+    """Keeps `midi_out` connected to the synth, the sources to `midi_in`, and the keyboards to the synth.
 
-    A pattern is a port's full name or a regular expression that matches all of it.
+    A pattern is a port's full name or a regular expression that matches all of it. Main thread only, but `on_port`.
     """
 
     def __init__(
-        self, client: Any, callback: ProcessCallback, memory: Memory, playback: str, sources: Sequence[str]
+        self,
+        client: Any,
+        callback: ProcessCallback,
+        memory: Memory,
+        playback: str,
+        sources: Sequence[str],
+        keyboards: Sequence[str] = (),
     ) -> None:
         self._client = client
         self._callback = callback
@@ -86,17 +95,24 @@ class Connections:
         self._out = client.midi_outports[0]
         self._playback = playback
         self._sources = sources
+        self._keyboards = keyboards
+        self._made: set[tuple[str, str]] = set()  # keyboard and synth that have been connected since both are there
+        self._appeared: deque[str] = deque(maxlen=MOST_APPEARED)  # ports, since the last poll
         self._connected: set[str] = set()  # ports that `midi_out` was connected to in the last poll
         self._resend_at: list[float] = []
         self._polls = 0
 
     def poll(self, now: float) -> None:
         """Connect what has appeared; after a new connection of `midi_out` have everything written again."""
+        appeared = {self._appeared.popleft() for _ in range(len(self._appeared))}
         connected = self._connected_to(self._out)
+        # What came back between two polls is new, as is a synth that has lost our own connection.
+        new_ports = appeared | (self._connected - connected)
+        self._made = {pair for pair in self._made if new_ports.isdisjoint(pair)}
         # Before `_connect_all`, which switches it on for what it connects: the server may show that only later.
         self._callback.listening = bool(self._connected_to(self._in))
         self._connected &= connected  # one that was cut and is made again below counts as new
-        if not connected or self._polls % LIST_EVERY == 0:
+        if not connected or appeared or self._polls % LIST_EVERY == 0:
             self._connect_all(connected)
             connected = self._connected_to(self._out)
         self._polls += 1
@@ -119,6 +135,25 @@ class Connections:
             for name in self._matching(self._sources, is_output=True) - self._connected_to(self._in):
                 self._callback.listening = True  # before the first message can come
                 self._connect(name, self._in.name)
+        if self._keyboards:
+            self._connect_keyboards()
+
+    def _connect_keyboards(self) -> None:
+        """Connect each keyboard to the synth once both are there; what someone cuts after that stays cut."""
+        keyboards = self._matching(self._keyboards, is_output=True)
+        synths = self._matching([self._playback], is_input=True)
+        present = {(keyboard, synth) for keyboard in keyboards for synth in synths if _apart(keyboard, synth)}
+        self._made &= present
+        for keyboard, synth in sorted(present - self._made):
+            if synth not in self._connected_to(keyboard):
+                self._connect(keyboard, synth)
+            if synth in self._connected_to(keyboard):
+                self._made.add((keyboard, synth))
+
+    def on_port(self, port: Any, registered: bool) -> None:
+        """A port has come or gone. Called in a thread of the library's; only while there are keyboards."""
+        if registered:
+            self._appeared.append(port.name)
 
     def _matching(self, patterns: Sequence[str], **kind: bool) -> set[str]:
         own = (self._in.name, self._out.name)
@@ -132,6 +167,11 @@ class Connections:
         # A port that is there but whose client is not active yet refuses; the next poll tries again.
         with contextlib.suppress(Exception):
             self._client.connect(source, destination)
+
+
+def _apart(source: str, destination: str) -> bool:
+    """Two ports of different clients: the synth is no keyboard of its own, or it would hear itself."""
+    return source.partition(":")[0] != destination.partition(":")[0]
 
 
 def report(text: str) -> None:
@@ -189,6 +229,11 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     client.set_process_callback(callback)
     client.set_xrun_callback(lambda _us: count(facts, Fact.XRUNS))
     client.set_shutdown_callback(lambda _status, _reason: on_shutdown(gone, ending))
+    playback, number, *patterns = arguments[3:]
+    sources, keyboards = patterns[: int(number)], patterns[int(number) :]
+    connections = Connections(client, callback, memory, playback, sources, keyboards)
+    if keyboards:
+        client.set_port_registration_callback(connections.on_port)
     # A collection, or a long turn of the main thread, would make the process callback late.
     gc.collect()
     gc.freeze()
@@ -196,7 +241,6 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     sys.setswitchinterval(1e-4)
     client.activate()
     facts[Fact.RUNNING] = 1
-    connections = Connections(client, callback, memory, arguments[3], arguments[4:])
     polls = stalled = cycles = 0
     while not ending.is_set():
         # A port that disappears during a poll makes the library raise; the next poll sees that it is gone.
@@ -254,7 +298,7 @@ def release(memory: Memory) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Arguments: memory fd, eventfd, client name, playback port, source ports."""
+    """Arguments: memory fd, eventfd, client name, playback port, number of sources, sources, keyboards."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine, which closes our standard input
     os.set_blocking(1, False)
     ending = threading.Event()

@@ -56,6 +56,7 @@ class JackPort:
         client_name: name of the JACK client; its ports are `NAME:midi_in` and `NAME:midi_out`.
         playback: the synth's port: full name, or a regular expression that matches all of it.
         sources: ports to receive from, likewise.
+        keyboards: ports to connect to the synth's port whenever both are there, likewise.
         budget_per_s: most messages a second, repeats included.
         channel: the MIDI channel of all controllers, 1..16.
 
@@ -75,8 +76,9 @@ class JackPort:
         sources: Sequence[str] = (),
         budget_per_s: float = BUDGET_PER_S,
         channel: int = 1,
+        keyboards: Sequence[str] = (),
     ) -> None:
-        for pattern in (playback, *sources):
+        for pattern in (playback, *sources, *keyboards):
             _check(pattern)
         self.resolution: Array = np.full(amsynth.COUNT, 1 / 127)
         self.reachable = midimap.reachable
@@ -91,7 +93,8 @@ class JackPort:
         self._notes = NotesOut(self._memory, self._cc)
         self._midi_in = MidiIn(self._memory)
         fds = (self._memory_fd, self._midi_in.wake_fd)
-        self._process = JackProcess(self._command(*fds, client_name, playback, *sources), fds)
+        patterns = (playback, str(len(sources)), *sources, *keyboards)
+        self._process = JackProcess(self._command(*fds, client_name, *patterns), fds)
         self._cycles = 0
         self._cycled_at = 0.0
         self._stalled = False

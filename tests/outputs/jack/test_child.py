@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -37,8 +38,9 @@ class Client:
         self.listings += 1
         return [Port(name) for name in (self.inputs if is_input else self.outputs)]
 
-    def get_all_connections(self, port: Port) -> list[Port]:
-        return [Port(b if a == port.name else a) for a, b in self.links if port.name in (a, b)]
+    def get_all_connections(self, port: Port | str) -> list[Port]:
+        name = port if isinstance(port, str) else port.name
+        return [Port(b if a == name else a) for a, b in self.links if name in (a, b)]
 
     def connect(self, source: str, destination: str) -> None:
         assert source in self.outputs
@@ -55,10 +57,10 @@ class Client:
 
 
 class Rig:
-    def __init__(self, memory: Memory, playback: str = SYNTH, *sources: str) -> None:
+    def __init__(self, memory: Memory, playback: str = SYNTH, *sources: str, keyboards: tuple[str, ...] = ()) -> None:
         self.client, self.memory, self.now = Client(), memory, 100.0
-        self.callback = SimpleNamespace(listening=True)
-        self.connections = Connections(self.client, self.callback, memory, playback, sources)  # type: ignore[arg-type]  # one attribute of it is used
+        self.callback: Any = SimpleNamespace(listening=True)  # one attribute of it is used
+        self.connections = Connections(self.client, self.callback, memory, playback, sources, keyboards)
 
     def look(self, times: int = 1) -> int:
         """Look as often as the main thread does; how often everything is to be written again."""
@@ -187,3 +189,127 @@ def test_while_the_synth_is_connected_all_ports_are_listed_seldom_and_a_second_s
     rig.client.inputs.append("amsynth-01:midi_in")
     assert rig.look(LIST_EVERY) >= 1
     assert rig.memory.facts[Fact.CONNECTIONS] == 2
+
+
+# -- keyboards -------------------------------------------------------------------------------------
+
+KEYS = "keys:out"
+PLAYED = (KEYS, SYNTH)
+
+
+@pytest.fixture
+def stage(memory: Memory) -> Rig:
+    """A synth, and keyboards that are to be connected to it."""
+    rig = Rig(memory, keyboards=("keys.*", KNOB))
+    rig.client.inputs.append(SYNTH)
+    rig.look()
+    return rig
+
+
+def came(rig: Rig, name: str, *, synth: bool = False) -> None:
+    """A port appears, and the library calls back."""
+    (rig.client.inputs if synth else rig.client.outputs).append(name)
+    rig.connections.on_port(Port(name), True)
+
+
+def went(rig: Rig, name: str) -> None:
+    rig.client.go(name)
+    rig.client.outputs = [port for port in rig.client.outputs if port != name]
+    rig.connections.on_port(Port(name), False)
+
+
+@pytest.mark.parametrize("keys", [KEYS, KNOB])
+def test_a_keyboard_is_connected_to_the_synth_at_the_next_look(stage: Rig, keys: str) -> None:
+    came(stage, "another:out")
+    came(stage, keys)
+    stage.look()
+    assert (keys, SYNTH) in stage.client.links
+    assert not {link for link in stage.client.links if "another:out" in link}
+    assert (keys, "latentd:midi_in") not in stage.client.links, "only `sources` are connected there"
+
+
+def test_a_keyboard_that_is_there_before_the_synth_is_connected_when_it_comes(memory: Memory) -> None:
+    rig = Rig(memory, keyboards=("keys.*",))
+    rig.client.outputs.append(KEYS)
+    rig.look(3)
+    assert rig.client.links == set()
+    came(rig, SYNTH, synth=True)
+    rig.look()
+    assert PLAYED in rig.client.links
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["the library calls back", "only our own connection shows it"])
+def test_a_synth_that_comes_back_is_connected_again_though_nobody_looked_while_it_was_gone(
+    stage: Rig, known: bool
+) -> None:
+    came(stage, KEYS)
+    stage.look()
+    stage.client.go(SYNTH)
+    stage.client.inputs.append(SYNTH)
+    if known:
+        stage.connections.on_port(Port(SYNTH), True)
+    stage.look(LIST_EVERY)
+    assert PLAYED in stage.client.links
+
+
+@pytest.mark.parametrize("looks", [0, 3 * LIST_EVERY])
+def test_a_keyboard_that_comes_back_is_connected_again(stage: Rig, looks: int) -> None:
+    came(stage, KEYS)
+    stage.look()
+    went(stage, KEYS)
+    stage.look(looks)
+    came(stage, KEYS)
+    stage.look()
+    assert PLAYED in stage.client.links
+
+
+def test_a_keyboard_that_was_seen_to_be_gone_is_new_even_if_the_library_never_calls_back(stage: Rig) -> None:
+    for _ in range(2):
+        stage.client.outputs.append(KEYS)
+        stage.look(LIST_EVERY)
+        assert PLAYED in stage.client.links
+        stage.client.go(KEYS)
+        stage.client.outputs.remove(KEYS)
+        stage.look(LIST_EVERY)
+
+
+def test_a_keyboard_that_someone_disconnects_stays_so_until_one_of_the_two_comes_back(stage: Rig) -> None:
+    came(stage, KEYS)
+    stage.look()
+    stage.client.links.remove(PLAYED)
+    came(stage, "keys-2:out")
+    stage.look(10 * LIST_EVERY)
+    assert PLAYED not in stage.client.links
+    assert ("keys-2:out", SYNTH) in stage.client.links
+    went(stage, SYNTH)
+    stage.look(LIST_EVERY)
+    came(stage, SYNTH, synth=True)
+    stage.look()
+    assert PLAYED in stage.client.links
+
+
+def test_what_someone_connected_by_hand_before_is_theirs(stage: Rig) -> None:
+    stage.client.outputs.append(KEYS)
+    stage.client.links |= {PLAYED, (KEYS, "other:in")}
+    stage.look(LIST_EVERY)
+    stage.client.links.remove(PLAYED)
+    stage.look(3 * LIST_EVERY)
+    assert {link for link in stage.client.links if KEYS in link} == {(KEYS, "other:in")}
+
+
+def test_a_keyboard_that_refuses_is_asked_again(stage: Rig) -> None:
+    stage.client.refusing = {KEYS}
+    came(stage, KEYS)
+    stage.look(2)
+    assert PLAYED not in stage.client.links
+    stage.client.refusing.clear()
+    stage.look(LIST_EVERY)
+    assert PLAYED in stage.client.links
+
+
+def test_the_synth_is_never_its_own_keyboard(memory: Memory) -> None:
+    rig = Rig(memory, keyboards=(".*",))
+    rig.client.inputs.append(SYNTH)
+    came(rig, "amsynth:midi_out")
+    rig.look(2 * LIST_EVERY)
+    assert rig.client.links == {("latentd:midi_out", SYNTH)}
