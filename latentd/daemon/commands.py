@@ -11,6 +11,7 @@ from pathlib import Path
 from latentd.daemon import landmark_file
 from latentd.daemon.arguments import Choice, Flag, Name, Number, WrongValueError, nearest
 from latentd.daemon.context import Call, Context, Host
+from latentd.daemon.datagram_work import MISTAKE, DatagramWork, of_pattern
 from latentd.daemon.handlers import clients, landmarks, model, patch, performance, point
 from latentd.daemon.history import MAX_CHANGES
 from latentd.daemon.message_spec import PREFIX, Command
@@ -20,12 +21,15 @@ from latentd.daemon.subscribers import LASTS_DAYS, MAX_HOSTS, MAX_PER_S
 from latentd.errors import LatentdError, UserError
 from latentd.instrument.landmarks import UserLandmarks
 from latentd.instrument.motion import MAX_RECORDED
-from latentd.osc.packets import Message, is_pattern, matches
+from latentd.osc.packets import Message, is_pattern
+from latentd.osc.patterns import Addresses
 from latentd.synth.amsynth import NAMES
 
 _LONGEST_GLIDE_S = 3600.0
 _MOST_PATTERNS = 256
 _LONGEST_SHOWN = 80
+_TOO_MUCH = "one datagram asks for too much: the rest of it is ignored"
+_LESS = "Send fewer messages, address patterns and mistakes in one"
 
 _NAME = Name("NAME")
 _PARAMETER = Choice(
@@ -51,13 +55,13 @@ COMMANDS = (
     Command("freeze", (_ON,), point.freeze, "ignore all input while 1"),
     Command(
         "landmark/save", (_NAME,), landmarks.save,
-        "keep the point under a name", limits=f"{landmark_file.MOST} landmarks", undo=True,
+        "keep the point under a name", limits=f"{landmark_file.MOST} landmarks", undo=True, work=3,
     ),
     Command(
         "landmark/goto", (_NAME, Number("SECONDS", optional=True, low=0.0, high=_LONGEST_GLIDE_S, unit="s")),
         landmarks.goto, "go to a landmark, gliding for SECONDS", undo=True,
     ),
-    Command("landmark/delete", (_NAME,), landmarks.delete, "forget a landmark", undo=True),
+    Command("landmark/delete", (_NAME,), landmarks.delete, "forget a landmark", undo=True, work=4),
     Command("lock", (_PARAMETER, _ON), patch.lock, "hold a parameter where it is; 0 gives it back", undo=True),
     Command(
         "param/NAME", (_PARAMETER, Number("VALUE")), patch.param,
@@ -67,16 +71,16 @@ COMMANDS = (
     Command(
         "save", (_NAME,), patch.save,
         "write what the synth holds (what no CC reaches: as it would be sent) as the bank file `banks/NAME.bank` in "
-        "the state folder", answers="saved s",
+        "the state folder", answers="saved s", work=8,
     ),
     Command(
         "undo", (), performance.undo, "take back the last change that can be undone; a model is loaded again",
         limits=f"{MAX_CHANGES} changes", sends="loaded s",
     ),
     Command(
-        "panic", (), performance.panic, "end every note, stop what moves by itself, send the whole patch again",
+        "panic", (), performance.panic, "end every note, stop what moves by itself, send the whole patch again", work=8,
     ),
-    Command("model", (_NAME,), model.model, "play another model", undo=True, answers="loaded s"),
+    Command("model", (_NAME,), model.model, "play another model", undo=True, answers="loaded s", work=2),
     Command("wander", (_ON,), performance.wander, "walk over the pad by itself until a hand moves the point"),
     Command("record", (_ON,), performance.record, "remember the gesture from 1 to 0", limits=f"{MAX_RECORDED} points"),
     Command("play", (_ON,), performance.play, "play the recorded gesture in a loop"),
@@ -98,6 +102,7 @@ COMMANDS = (
 # Address -> row; and the same for addresses that end in a name, without it.
 BY_ADDRESS = {command.path: command for command in COMMANDS if not command.only_in_address}
 BY_NAMED_ADDRESS = {command.path: command for command in COMMANDS if command.takes_name}
+_ADDRESSES = Addresses([address for command in COMMANDS for address in command.addresses()])
 _USAGES = {command.path.removeprefix(PREFIX): command.usage for command in COMMANDS}
 _KNOWN = tuple(_USAGES)
 
@@ -135,6 +140,29 @@ class Control:
         self._context = Context(host, folder, self.landmarks)
         self._engine = host.engine
         self._patterns: dict[str, list[str]] = {}  # address pattern -> the addresses that it matches
+        self._work = DatagramWork()
+
+    def begin_datagram(self) -> None:
+        """The messages that follow came in one datagram, whose work has a limit."""
+        self._work.begin()
+
+    def refuses(self, message: Message) -> bool:
+        """True for a message that is ignored, because its datagram has caused enough work; no point is."""
+        if self._work.left >= 0:
+            return False
+        address = message.address
+        command = BY_ADDRESS.get(address)
+        if not (command.after_points if command else address.startswith(PREFIX) or is_pattern(address)):
+            return False
+        self._work.refused += 1
+        return True
+
+    def end_datagram(self, sender: Sender, now: float) -> int:
+        """Answer what was ignored; returns how much that is."""
+        refused = self._work.refused
+        if refused:
+            self._context.refuse(UserError(_TOO_MUCH, _LESS), sender, now)
+        return refused
 
     def receive(self, message: Message, sender: Sender, now: float) -> bool:
         """Carry out one message; False when the address is not of this interface. Mistakes are answered."""
@@ -147,7 +175,10 @@ class Control:
             return True
         if is_pattern(address):
             found = self._matching(address)
-            for one in found:
+            for done, one in enumerate(found):
+                if self._work.left < 0:
+                    self._work.refused += len(found) - done
+                    break
                 self._carry_out(*find(one), message, sender, now)
             return bool(found)
         if not address.startswith(PREFIX) or address in _ANSWERS:
@@ -155,6 +186,7 @@ class Control:
         try:
             command, name = find(address)
         except UserError as error:
+            self._work.left -= MISTAKE
             self._context.refuse(error, sender, now)
         else:
             self._carry_out(command, name, message, sender, now)
@@ -164,13 +196,16 @@ class Control:
         if command.after_points:
             self._engine.catch_up(now)
         call = Call(self._context, self._engine, command, sender, now)
+        self._work.left -= command.work
         try:
             values = command.read(message, name)
             if values is not None:
                 command.handler(call, *values)
         except WrongValueError as error:
+            self._work.left -= MISTAKE
             self._context.refuse(command.refusal(message, name, error), sender, now)
         except LatentdError as error:
+            self._work.left -= MISTAKE
             call.refuse(error)
 
     def _matching(self, pattern: str) -> list[str]:
@@ -178,6 +213,6 @@ class Control:
         if pattern not in self._patterns:
             if len(self._patterns) >= _MOST_PATTERNS:
                 self._patterns.clear()
-            known = (address for command in COMMANDS for address in command.addresses())
-            self._patterns[pattern] = [address for address in known if matches(pattern, address)]
+            self._work.left -= of_pattern(pattern)
+            self._patterns[pattern] = _ADDRESSES.matching(pattern)
         return self._patterns[pattern]

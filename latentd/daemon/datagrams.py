@@ -19,7 +19,7 @@ _READING_S = 0.005
 _LARGEST = 65536
 _USUAL = 1024
 
-Dispatch = Callable[[packets.Message, Sender, float], object]  # message, sender, arrival
+Dispatch = Callable[[list[packets.Message], Sender, float], object]  # the messages of one datagram, sender, arrival
 
 
 class Datagrams:
@@ -29,7 +29,7 @@ class Datagrams:
         address: where to listen.
         networks: `allow:` of the configuration; this machine is always allowed.
         counters: count every loss.
-        dispatch: called with each message that can be read.
+        dispatch: called with the messages of each datagram that can be read.
 
     Attributes:
         monitors: the clients that get copies of what arrives.
@@ -84,8 +84,7 @@ class Datagrams:
                 continue
             if size <= _USUAL:
                 self._last = datagram
-            for message in messages:
-                self._dispatch(message, sender, now)
+            self._dispatch(messages, sender, now)
             if time.monotonic() > enough:
                 return  # what waits is read in the next turn, after the tick
 

@@ -45,6 +45,7 @@ class Command:
         undo: `/latentd/undo` takes it back.
         answers: address below `/latentd/` and type tags of the answer that every request gets; empty for none.
         sends: the same of a message that may come besides.
+        work: what carrying it out takes, in the units of `DatagramWork`.
     """
 
     address: str
@@ -56,6 +57,7 @@ class Command:
     undo: bool = False
     answers: str = ""
     sends: str = ""
+    work: int = 1
 
     @functools.cached_property
     def path(self) -> str:

@@ -208,8 +208,15 @@ class Service:
 
     # -- what arrives ----------------------------------------------------------------------------
 
-    def _dispatch(self, message: Message, sender: Sender, now: float) -> None:
+    def _dispatch(self, messages: list[Message], sender: Sender, now: float) -> None:
         self.feedback.heard(sender[0], now)
+        self._control.begin_datagram()
+        for message in messages:
+            if not self._control.refuses(message):
+                self._message(message, sender, now)
+        self.status.counters.excess += self._control.end_datagram(sender, now)
+
+    def _message(self, message: Message, sender: Sender, now: float) -> None:
         wanted = self.engine.inputs.osc(message, now)
         if self._control.receive(message, sender, now):
             wanted = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING
@@ -12,17 +13,19 @@ from latentd.daemon.datagrams import Datagrams
 from latentd.daemon.engine import Engine
 from latentd.daemon.network import Sender
 from latentd.daemon.synth_link import SynthLink
+from latentd.errors import LatentdError
 from latentd.instrument.landmarks import UserLandmarks
+from latentd.osc import packets
 from latentd.synth.amsynth import NAMES
 
 if TYPE_CHECKING:
     from latentd.inputs.alsa import AlsaIn
 
-_MAX_ASKERS = 16
+MAX_ASKERS = 16  # in one turn of the loop
 
 
 class StatusReport:
-    """Answers those who ask once the turn's tick is over; of more than a few in one turn the last ones count.
+    """Answers those who ask once the turn's tick is over, each once.
 
     Attributes:
         asked: somebody waits for an answer.
@@ -44,21 +47,28 @@ class StatusReport:
         self._landmarks = landmarks
         self._alsa_in = alsa_in
         self._started = time.monotonic()
-        self._askers: list[Sender] = []
+        self._askers: dict[Sender, None] = {}
         self.asked = False
 
     def ask(self, sender: Sender) -> None:
-        """Have `sender` answered at the end of this turn."""
-        self._askers.append(sender)
-        del self._askers[:-_MAX_ASKERS]
+        """Have `sender` answered at the end of this turn.
+
+        Raises:
+            LatentdError: too many wait.
+        """
+        if len(self._askers) >= MAX_ASKERS and sender not in self._askers:
+            raise LatentdError(f"{MAX_ASKERS} others ask at this moment", "Ask again")
+        self._askers[sender] = None
         self.asked = True
 
     def answer(self, now: float, resting: bool) -> None:
         """Answer all who asked; `resting`: no tick is due."""
-        askers, self._askers, self.asked = self._askers, [], False
+        askers, self._askers, self.asked = self._askers, {}, False
         text = json.dumps(self.facts(now, resting), separators=(",", ":"), ensure_ascii=False)
+        packet = packets.write("/latentd/status", text)
         for sender in askers:
-            self._datagrams.reply(sender, "/latentd/status", text)
+            with contextlib.suppress(OSError):  # it is gone
+                self._datagrams.send(packet, sender)
 
     def facts(self, now: float, resting: bool) -> dict[str, object]:
         """A fresh plain dict."""

@@ -6,12 +6,18 @@ Rules: Open Sound Control 1.0 Specification (opensoundcontrol.org/spec-1_0), the
 from __future__ import annotations
 
 import functools
+import itertools
+import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 # Longer patterns and addresses match nothing: the limit bounds the time of one match.
 MAX_ADDRESS = 512
 
 _SPECIAL: Final = frozenset("?*[]{}")
+_STARS = re.compile(r"\*\*+")
+
+_Tree = dict[str, "_Tree"]
 
 
 def is_pattern(address: str) -> bool:
@@ -57,6 +63,7 @@ def _part_matches(pattern: str, name: str) -> bool:
     """One part between slashes. Bit i of `here`: the pattern so far can match the first i characters of the name."""
     here = 1
     at = 0
+    places = _places(name)
     while at < len(pattern) and here:
         char = pattern[at]
         at += 1
@@ -69,33 +76,41 @@ def _part_matches(pattern: str, name: str) -> bool:
             if close < 0:
                 return False
             inside, at = pattern[at:close], close + 1
-            here = _step_class(here, inside, name) if char == "[" else _step_any(here, inside, name)
+            here = _step_class(here, inside, places) if char == "[" else _step_any(here, inside, places)
         else:
-            here = _step(here, char, name)
+            here = (here & places.get(char, 0)) << 1
     return bool(here >> len(name))
 
 
-def _step(here: int, chars: str, name: str) -> int:
-    """The state after exactly these characters."""
-    for char in chars:
-        here = (here & _places(name, char)) << 1
-    return here
-
-
-def _step_any(here: int, choices: str, name: str) -> int:
+def _step_any(here: int, choices: str, places: Mapping[str, int]) -> int:
     """The state after any of the comma-separated strings."""
     after = 0
     for choice in choices.split(","):
-        after |= _step(here, choice, name)
+        state = here
+        for char in choice:
+            state = (state & places.get(char, 0)) << 1
+            if not state:
+                break
+        after |= state
     return after
 
 
-def _step_class(here: int, inside: str, name: str) -> int:
+def _step_class(here: int, inside: str, places: Mapping[str, int]) -> int:
     """The state after one character of a `[...]`."""
-    wanted = _members(inside.removeprefix("!"))
-    negated = inside.startswith("!")
-    places = sum(1 << i for i, char in enumerate(name) if any(a <= char <= b for a, b in wanted) != negated)
-    return (here & places) << 1
+    negated, ascii_chars, ranges = _class(inside)
+    found = 0
+    for char, at in places.items():
+        if (char in ascii_chars or (char > "\x7f" and any(a <= char <= b for a, b in ranges))) != negated:
+            found |= at
+    return (here & found) << 1
+
+
+@functools.lru_cache(maxsize=512)
+def _class(inside: str) -> tuple[bool, frozenset[str], list[tuple[str, str]]]:
+    """A `[...]`: whether it is negated, its ASCII characters, its ranges."""
+    ranges = _members(inside.removeprefix("!"))
+    codes = (range(ord(first), min(ord(last), 0x7F) + 1) for first, last in set(ranges))
+    return inside.startswith("!"), frozenset(map(chr, itertools.chain.from_iterable(codes))), ranges
 
 
 def _members(inside: str) -> list[tuple[str, str]]:
@@ -113,6 +128,32 @@ def _members(inside: str) -> list[tuple[str, str]]:
 
 
 @functools.lru_cache(maxsize=512)
-def _places(name: str, char: str) -> int:
-    """Bit i is set if character i of the name is this one."""
-    return sum(1 << i for i, c in enumerate(name) if c == char)
+def _places(name: str) -> Mapping[str, int]:
+    """Where each character of the name is: bit i is set if it is character i."""
+    places: dict[str, int] = {}
+    for i, char in enumerate(name):
+        places[char] = places.get(char, 0) | 1 << i
+    return places
+
+
+class Addresses:
+    """Known addresses, and which of them a pattern matches; parts that several addresses share are compared once."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._known = frozenset(addresses)
+        self._tree: _Tree = {}
+        for address in addresses:
+            node = self._tree
+            for part in address.split("/"):
+                node = node.setdefault(part, {})
+
+    def matching(self, pattern: str) -> list[str]:
+        """The addresses that this pattern matches."""
+        if len(pattern) > MAX_ADDRESS:
+            return []
+        found: list[tuple[str, _Tree]] = [("", self._tree)]
+        for part in _STARS.sub("*", pattern).split("/"):
+            names = {name for _, node in found for name in node}
+            same = {name: _part_matches(part, name) for name in names}
+            found = [(f"{path}/{name}", child) for path, node in found for name, child in node.items() if same[name]]
+        return [path[1:] for path, _ in found if path[1:] in self._known]

@@ -84,7 +84,15 @@ class Rig:
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     def send(self, x: float, y: float) -> None:
-        self._sender.sendto(packets.write("/latentd/xy", x, y), self._to)
+        self.send_datagram(packets.write("/latentd/xy", x, y))
+
+    def send_datagram(self, datagram: bytes) -> None:
+        self._sender.sendto(datagram, self._to)
+
+    def close(self) -> None:
+        """Close everything."""
+        self.service.close()
+        self._sender.close()
 
     def run(self, seconds: float) -> None:
         """Run for so long on its clock; should it hang, a real one ends it."""
@@ -95,7 +103,6 @@ class Rig:
             self.service.run()
         finally:
             hangs.cancel()
-            self._sender.close()
         assert self.clock.turns < TURNS, "the loop spins"
         assert self.service.status.counters.faults == 0
 
@@ -109,7 +116,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     monkeypatch.setattr(select, "epoll", lambda: Epoll(clock))
     found = Rig(tmp_path, clock)
     yield found
-    found.service.close()
+    found.close()
 
 
 def watch_ticks(rig: Rig) -> list[tuple[float, int]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from latentd.daemon.network import Allowed, warn_if_alone
-from latentd.daemon.subscribers import Feedback
-from latentd.osc import packets
 from latentd.system import machine
 
 

@@ -17,7 +17,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from latentd.osc import packets
 from latentd.osc.packets import IMPULSE, Malformed, Message, matches, read, read_untagged, write
-from latentd.osc.patterns import MAX_ADDRESS, can_match
+from latentd.osc.patterns import MAX_ADDRESS, Addresses, can_match
 from latentd.status import Counters
 
 IMMEDIATELY = b"\0\0\0\0\0\0\0\1"
@@ -342,6 +342,21 @@ def test_wildcards_agree_with_the_plain_definition(pattern: str, name: str) -> N
 @given(st.text("ab*?[]{}!-,/", max_size=40), st.text("ab-!,/", max_size=20))
 def test_no_pattern_raises(pattern: str, address: str) -> None:
     assert matches(pattern, address) in (True, False)
+
+
+KNOWN = ("/a", "/a/b", "/a/ab", "/b/b", "/b/ab", "/ba", "/a/b/a")
+
+
+@settings(deadline=None)
+@given(st.text("ab*?[]{}!-,/", max_size=12))
+def test_a_pattern_finds_among_known_addresses_those_that_it_matches(pattern: str) -> None:
+    found = Addresses(KNOWN).matching("/" + pattern)
+    assert sorted(found) == sorted(address for address in KNOWN if matches("/" + pattern, address))
+
+
+def test_an_address_that_others_begin_with_is_found_too() -> None:
+    assert Addresses(KNOWN).matching("/*") == ["/a", "/ba"]
+    assert Addresses(KNOWN).matching("/[ab]/*b") == ["/a/b", "/a/ab", "/b/b", "/b/ab"]
 
 
 def lines_run(call: Callable[[], object], most: int) -> int:
