@@ -28,6 +28,8 @@ HEAVY = {
     "distributed",
     "numba",
     "sklearn",
+    "swift_f0",
+    "onnxruntime",
 }
 
 

@@ -51,25 +51,25 @@ def command(
     A grid of 50 x 50 takes about five minutes on two cores. Rendered clips are cached: an interrupted run continues
     where it stopped.
     """
-    need("Measuring", "scipy", "pyloudnorm", *(("matplotlib",) if save or figures else ()))
-    from latentd.offline.evaluation.evaluate import evaluate
-    from latentd.offline.timbre.measure_with_progress import measurer
+    need("Measuring", "scipy", "pyloudnorm", "swift_f0", *(("matplotlib",) if save or figures else ()))
+    from latentd.offline.evaluation.full import full
+    from latentd.offline.timbre.renderer import Renderer
 
     loaded = bundle.load(model)
     _check_targets(loaded, figures, save)
     held_out, known = _held_out(sources)
-    measure = measurer(jobs, cache, dask)
-    result = evaluate(loaded, held_out, measure, grid, known)
+    renderer = Renderer(jobs, cache, dask)
+    result = full(loaded, held_out, renderer, grid, known)
     click.echo(json.dumps(result.to_json(), indent=1) if as_json else _table(result))
     if save:
         from latentd.offline.publish import save as results
 
-        results.save(loaded, result, measure, held_out, grid)
+        results.save(loaded, result, renderer.measure, held_out, grid)
         click.echo(f"Saved in {loaded.folder}", err=True)
     if figures:
         from latentd.offline.evaluation import reproduce
 
-        reproduce.draw(loaded, measure, figures, grid)
+        reproduce.draw(loaded, renderer.measure, figures, grid)
         click.echo(f"Figures: {figures}", err=True)
 
 
@@ -96,7 +96,7 @@ def _held_out(sources: tuple[Path, ...]) -> tuple[Corpus, Corpus | None]:
 
 
 def _table(result: Evaluation) -> str:
-    from latentd.offline.evaluation.criteria import GOALS
+    from latentd.offline.evaluation.criteria import GOALS, protocol
 
     facts = result.held_out
     lines = [
@@ -115,5 +115,5 @@ def _table(result: Evaluation) -> str:
         lines.append(f"{name:22}{row.value:9.4g}{interval:>22}{first:>9}{second:>9}{must:>10}{goal.aim:8g}  {met}")
     lines += ["", "also: " + ", ".join(f"{name} {value:.4g}" for name, value in result.extra.items())]
     lines += ["", "How each row is measured:"]
-    lines += [f"  {name}: {goal.title}: {goal.protocol}" for name, goal in GOALS.items()]
+    lines += [f"  {name}: {GOALS[name].title}: {protocol(name, result.sizes)}" for name in result.rows]
     return "\n".join(lines)

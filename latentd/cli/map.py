@@ -34,11 +34,11 @@ def command(model: str, out: Path | None, grid: int, jobs: int | None, cache: Pa
     """
     need("Mapping", "scipy", "pyloudnorm", "matplotlib")
     from latentd.offline.evaluation import maps
-    from latentd.offline.timbre.measure_with_progress import measurer
+    from latentd.offline.timbre.renderer import Renderer
 
     loaded = bundle.load(model)
     folder = out or Path(f"{loaded.name}-map")
     files.check_folder(folder, _HINT)
-    pad = maps.measured(loaded, measurer(jobs, cache, dask), grid)
+    pad = maps.measured(loaded, Renderer(jobs, cache, dask).measure, grid)
     for file in maps.write(pad, loaded.name, folder, _HINT):
         click.echo(click.format_filename(file))

@@ -118,7 +118,7 @@ def command(
     A recipe needs a minimum of distinct presets to train on, without the held-out ones: timbre and vae 50 that can be
     heard, paper 20.
     """
-    need("Training", "torch", "numba", "scipy", "pyloudnorm", *(("matplotlib",) if grid else ()))
+    need("Training", "torch", "numba", "scipy", "pyloudnorm", *(("matplotlib", "swift_f0") if grid else ()))
     rendering = _Rendering(changes.pop("jobs"), changes.pop("cache"), changes.pop("dask"))
     chosen = _recipe(recipe, changes)
     from latentd.offline.publish.export import check_place
@@ -207,14 +207,14 @@ def _measure(folder: Path, held_out: Corpus, rows: Corpus, rendering: _Rendering
     Raises:
         LatentdError: measuring failed. The model is there all the same, and the error says how to measure it later.
     """
-    from latentd.offline.evaluation.evaluate import evaluate
+    from latentd.offline.evaluation.full import full
     from latentd.offline.publish import save
-    from latentd.offline.timbre.measure_with_progress import measurer
+    from latentd.offline.timbre.renderer import Renderer
 
     model = bundle.load(str(folder.resolve()))
-    measure = measurer(rendering.jobs, rendering.cache, rendering.dask)
+    renderer = Renderer(rendering.jobs, rendering.cache, rendering.dask)
     try:
-        save.save(model, evaluate(model, held_out, measure, grid, rows), measure, held_out, grid)
+        save.save(model, full(model, held_out, renderer, grid, rows), renderer.measure, held_out, grid)
     except LatentdError as error:
         later = f"To measure it later: latentd evaluate {folder.resolve()} --banks BANKS --save"
         raise LatentdError(f"{folder}: trained, but not measured: {error}", later) from error

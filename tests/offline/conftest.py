@@ -14,7 +14,8 @@ _NEEDS = {
     "test_refusals.py": (*_MEASURING, "torch", "numba", "matplotlib", "distributed"),
     "corpus/test_corpus.py": (),
     "evaluation/test_metrics.py": (),
-    "evaluation/test_evaluate.py": (*_MEASURING, "torch", "matplotlib"),
+    "evaluation/test_evaluate.py": (*_MEASURING, "swift_f0", "torch", "matplotlib"),
+    "evaluation/test_playing.py": _MEASURING,
     "publish/test_card.py": (),
     "publish/test_shipped_models.py": (*_MEASURING, "matplotlib"),
     "recipes/test_paper.py": ("torch",),
@@ -26,6 +27,9 @@ _NEEDS = {
     "render/test_jack.py": _MEASURING,
     "render/test_render.py": _MEASURING,
     "timbre/test_describe.py": _MEASURING,
+    "timbre/test_loudness.py": _MEASURING,
+    "timbre/test_pitch.py": (*_MEASURING, "swift_f0"),
+    "timbre/test_play.py": (*_MEASURING, "swift_f0"),
 }
 _HERE = Path(__file__).parent
 # A file that is not listed above is an error here.

@@ -35,9 +35,9 @@ pytestmark = pytest.mark.offline
 
 NO_MEASURING = """
 from latentd.errors import LatentdError
-from latentd.offline.evaluation import evaluate
+from latentd.offline.evaluation import full
 def broken(*_): raise LatentdError("Broken", "Mend it")
-evaluate.evaluate = broken
+full.full = broken
 """
 
 

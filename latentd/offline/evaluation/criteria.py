@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 
 class Goal(NamedTuple):
-    """A row of the table: `must` is its limit, `aim` the value to strive for."""
+    """A row of the table: `must` is its limit, `aim` the value to strive for.
+
+    `protocol` has `{grid}` and `{cells}` where the sizes of a run stand, see `protocol`.
+    """
 
     title: str
     protocol: str
@@ -17,13 +20,22 @@ class Goal(NamedTuple):
 
 
 _PATCHES = "mean over the held-out patches"
-_GRID = "neighbours along the rows and columns of a 50 x 50 grid over the pad, edges included"
+_GRID = "neighbours along the rows and columns of a {grid} x {grid} grid over the pad, edges included"
 _CROSSED = "101 straight lines across the pad in each direction"
+_IN_CELLS = "in the centres of {cells} x {cells} cells of the pad"
+_CELLS = "of the centres of {cells} x {cells} cells of the pad"
+_NOTE = "a note of 3 s"
+_NINE = "C2, C4 and C6 at velocities 40, 100 and 127"
+_TUNED = (
+    f"C3, C4, C5 at velocity 100, {_IN_CELLS}; pitch by SwiftF0: the median of the voiced frames from 0.3 to 1.5 s, "
+    "none if fewer than half are voiced"
+)
 GOALS: Mapping[str, Goal] = {
     "timbre_by_sound": Goal(
         "timbre error, encoded by sound",
-        f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = of a 50 x 50 grid of decoded "
-        "pad points the one with the smallest sum over the 7 of |difference| / 13.5 + 0.25 x log-mel distance in dB",
+        f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = of a {{grid}} x {{grid}} grid "
+        "of decoded pad points the one with the smallest sum over the 7 of |difference| / 13.5 + 0.25 x log-mel "
+        "distance in dB",
         3.3,
         1.5,
     ),
@@ -60,7 +72,7 @@ GOALS: Mapping[str, Goal] = {
     ),
     "range_kept": Goal(
         "5..95 % range of descriptors kept",
-        "mean over the 7 of the 5..95 % range over a 50 x 50 grid as a share of that over the held-out patches",
+        "mean over the 7 of the 5..95 % range over a {grid} x {grid} grid as a share of that over the held-out patches",
         0.90,
         1.0,
         more_is_better=True,
@@ -73,7 +85,7 @@ GOALS: Mapping[str, Goal] = {
     ),
     "silent_area": Goal(
         "pad area silent or below -45 LUFS",
-        "share of the 50 x 50 grid's points",
+        "share of the points of a {grid} x {grid} grid",
         0.0,
         0.0,
     ),
@@ -83,4 +95,47 @@ GOALS: Mapping[str, Goal] = {
         1.1,
         0.3,
     ),
+    "in_tune": Goal(
+        "pitched notes in tune",
+        f"share within 25 cents of the note's pitch class, of all pitched notes; {_TUNED}",
+        0.98,
+        1.0,
+        more_is_better=True,
+    ),
+    "pitched": Goal("notes with a pitch", f"share of all notes; {_TUNED}", 0.93, 0.95, more_is_better=True),
+    "other_pitch": Goal(
+        "pitched notes on another pitch",
+        f"share beyond 60 cents from the note's pitch class, of all pitched notes; {_TUNED}",
+        0.005,
+        0.0,
+    ),
+    "held_silent": Goal(
+        "held notes that die",
+        f"share {_CELLS} below -45 dBFS (power of both channels) in the last 0.4 s of {_NOTE}, C4 at velocity 100",
+        0.01,
+        0.0,
+    ),
+    "level": Goal(
+        "range of levels, LU",
+        f"95th - 5th percentile of LUFS (BS.1770, integrated, silence -70) of {_NOTE}, C4 at velocity 100, {_IN_CELLS}",
+        5.5,
+        3.0,
+    ),
+    "level_all": Goal(
+        "range of levels, worst note, LU",
+        f"the same, the greatest of {_NINE}",
+        10.0,
+        6.0,
+    ),
+    "too_loud": Goal(
+        "too loud a note",
+        f"share {_CELLS} above -9 LUFS, the greatest of {_NINE}",
+        0.01,
+        0.0,
+    ),
 }
+
+
+def protocol(name: str, sizes: Mapping[str, int]) -> str:
+    """How a row was measured, with the sizes of the run (see `Evaluation.sizes`)."""
+    return GOALS[name].protocol.format(**sizes)

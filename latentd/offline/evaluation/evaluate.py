@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,9 @@ from latentd.model.bundle import Model
 from latentd.model.decoder import Indices
 from latentd.offline.corpus.corpus import Corpus, paper_layout
 from latentd.offline.evaluation import metrics
-from latentd.offline.evaluation.criteria import GOALS, Goal
+from latentd.offline.evaluation.criteria import GOALS, protocol
 from latentd.offline.evaluation.metrics import ClipSounds
+from latentd.offline.evaluation.rows import QualityRow, mean, over
 from latentd.offline.timbre.describe import DESCRIPTORS
 from latentd.offline.timbre.measure import Measure, Measured
 from latentd.synth import amsynth
@@ -35,24 +35,6 @@ _INTERVALS = (
 
 
 @dataclass(frozen=True)
-class QualityRow:
-    """A measured row.
-
-    Attributes:
-        interval: bootstrap 90 %, over patches, or over the grid's lines or the crossings; None for an area.
-        halves: the value on each half (n1, n2) of the held-out patches; None for a row that uses no patches.
-    """
-
-    value: float
-    interval: tuple[float, float] | None
-    halves: tuple[float, float] | None = None
-
-    def meets(self, goal: Goal) -> bool:
-        """True if the value is within its limit."""
-        return self.value >= goal.must if goal.more_is_better else self.value <= goal.must
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """The quality table of a model, and the facts behind it.
 
@@ -60,6 +42,7 @@ class Evaluation:
         by_descriptor: row -> descriptor -> value, for rows that are means over the seven descriptors.
         held_out: the presets measured on: banks, number of patches, number of silent ones left out, size of the halves.
         extra: further numbers, without limits.
+        sizes: of this run, by the names that the protocols have: points per side of the grid, cells per side.
     """
 
     model: str
@@ -67,20 +50,22 @@ class Evaluation:
     by_descriptor: dict[str, dict[str, float]]
     held_out: dict[str, object]
     extra: dict[str, float]
+    sizes: dict[str, int]
 
     def to_json(self) -> dict[str, object]:
         """Plain data, each row with its protocol and limits."""
         rows = {}
         for name, row in self.rows.items():
             goal = GOALS[name]
-            rows[name] = {**asdict(row), **goal._asdict(), "met": row.meets(goal)}
+            how = {"protocol": protocol(name, self.sizes), "met": row.meets(goal)}
+            rows[name] = asdict(row) | goal._asdict() | how
         return {**asdict(self), "rows": rows}
 
 
 def evaluate(
     model: Model, held_out: Corpus, measure: Measure, size: int = metrics.GRID, known: Corpus | None = None
 ) -> Evaluation:
-    """Measure all rows.
+    """Measure the rows about timbre: the pad's, and of presets on it.
 
     Args:
         held_out: presets that the model was not trained on; duplicates count once.
@@ -106,15 +91,15 @@ def evaluate(
     kept = metrics.range_kept(grid.descriptors, real.descriptors)
     rows, extra = _pad_rows(model, grid, real, size)
     rows |= _patch_rows(by_sound[audible], by_parameters[audible], distances[audible])
-    extra["log_mel_db_by_parameters"] = _mean(metrics.mel_distances(real.mel[audible], encoded.mel[audible]))
-    extra["range_kept_by_parameters"] = _mean(metrics.range_kept(encoded.descriptors, real.descriptors))
+    extra["log_mel_db_by_parameters"] = mean(metrics.mel_distances(real.mel[audible], encoded.mel[audible]))
+    extra["range_kept_by_parameters"] = mean(metrics.range_kept(encoded.descriptors, real.descriptors))
     extra["silent_by_parameters"] = int(metrics.silent(encoded)[audible].sum())
     if known:
         fresh = audible[~_contained(params[audible], known.params)]
         extra |= {
             "not_in_training": len(fresh),
-            "timbre_by_sound_without_twins": _mean(by_sound[fresh]),
-            "timbre_by_parameters_without_twins": _mean(by_parameters[fresh]),
+            "timbre_by_sound_without_twins": mean(by_sound[fresh]),
+            "timbre_by_parameters_without_twins": mean(by_parameters[fresh]),
         }
     by_descriptor = {
         "timbre_by_sound": np.nanmean(by_sound, axis=0),
@@ -123,10 +108,11 @@ def evaluate(
     }
     return Evaluation(
         model=model.name,
-        rows={name: rows[name] for name in GOALS},
+        rows={name: rows[name] for name in GOALS if name in rows},
         by_descriptor={k: dict(zip(DESCRIPTORS, v.tolist(), strict=True)) for k, v in by_descriptor.items()},
         held_out=_facts(model, held_out, params, audible) | {"grid": size},
         extra=extra,
+        sizes={"grid": size},
     )
 
 
@@ -168,9 +154,9 @@ def _patch_rows(by_sound: Array, by_parameters: Array, distances: Array) -> dict
     """Rows that are statistics over patches, from errors (n, 7) and log-mel distances (n,)."""
     means = by_sound.mean(axis=1)
     return {
-        "timbre_by_sound": _over_patches(means, _mean),
-        "timbre_by_parameters": _over_patches(by_parameters.mean(axis=1), _mean),
-        "log_mel_db": _over_patches(distances, _mean),
+        "timbre_by_sound": _over_patches(means, mean),
+        "timbre_by_parameters": _over_patches(by_parameters.mean(axis=1), mean),
+        "log_mel_db": _over_patches(distances, mean),
         "p95_patch_error": _over_patches(means, lambda e: float(np.percentile(e, 95.0))),
     }
 
@@ -185,24 +171,22 @@ def _pad_rows(
     change = metrics.changes(grid.descriptors, size)
     columns = grid.descriptors.reshape(size, size, 7)
     rows = {
-        "flips_per_crossing": _over_lines(flips, _mean),
-        "mean_step": _over_lines(steps, _mean),
-        "p95_jump": _over_lines(change.worst, metrics.p95_jump),
-        "evenness_cv": _over_lines(change.mean, metrics.evenness_cv),
-        "range_kept": _over_lines(
-            columns, lambda c: float(metrics.range_kept(c.reshape(-1, 7), real.descriptors).mean())
-        ),
-        "silent_area": QualityRow(_mean(metrics.silent(grid)), None),
+        "flips_per_crossing": over(flips, mean),
+        "mean_step": over(steps, mean),
+        "p95_jump": over(change.worst, metrics.p95_jump),
+        "evenness_cv": over(change.mean, metrics.evenness_cv),
+        "range_kept": over(columns, lambda c: float(metrics.range_kept(c.reshape(-1, 7), real.descriptors).mean())),
+        "silent_area": QualityRow(mean(metrics.silent(grid)), None),
     }
     quiet, loud = np.percentile(grid.lufs.clip(_SILENCE_LUFS), (5.0, 95.0))
     extra = {
         "p95_step": float(np.percentile(steps, 95.0)),
-        "pitch_changes_per_crossing": _mean(metrics.flips(lines, metrics.PITCHES)),
+        "pitch_changes_per_crossing": mean(metrics.flips(lines, metrics.PITCHES)),
         "loudest_lufs": float(grid.lufs.max()),
         "faintest_lufs": float(grid.lufs.min()),
         "p5_lufs": float(quiet),
         "p95_lufs": float(loud),
-        "way_back": _mean(_round_trips(model, size)),
+        "way_back": mean(_round_trips(model, size)),
         "dead_steps": metrics.dead_steps(change.mean),
     }
     return rows, extra
@@ -226,21 +210,10 @@ def _over_patches(values: Array, statistic: Callable[[Array], float]) -> Quality
     )
 
 
-def _over_lines(values: Array, statistic: Callable[[Array], float]) -> QualityRow:
-    def of(lines: Indices) -> float:
-        return statistic(values[lines])
-
-    return QualityRow(statistic(values), metrics.interval(of, len(values)))
-
-
 def _contained(params: Array, others: Array) -> NDArray[np.bool_]:
     """(n,) True where a row is also one of `others`."""
     known = {row.tobytes() for row in others}
     return np.array([row.tobytes() in known for row in params], dtype=bool)
-
-
-def _mean(values: NDArray[Any]) -> float:
-    return float(np.mean(values))
 
 
 def _facts(model: Model, held_out: Corpus, params: Array, audible: Indices) -> dict[str, object]:

@@ -58,6 +58,12 @@ def grid_points(size: int = GRID) -> Array:
     return np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
 
 
+def cell_points(size: int) -> Array:
+    """Pad points (size * size, 2), the centres of cells, in the same order."""
+    ticks = (np.arange(size) + 0.5) / size
+    return np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+
+
 def timbre_errors(real: Array, made: Array) -> Array:
     """|real - made| (n, 7) of clipped descriptors. Silence counts as zeros in `made`, and gives NaN in `real`."""
     errors: Array = np.abs(clipped(real) - np.nan_to_num(clipped(made), nan=0.0))

@@ -18,7 +18,7 @@ from latentd.offline.render import synths
 from latentd.offline.render.workers import TRIES, Failed, Work, Worker
 
 _IDLE_S = 20.0  # a dask worker then ends its idle processes
-_LIBRARIES = ("numpy", "scipy", "pyloudnorm")
+_LIBRARIES = ("numpy", "scipy", "pyloudnorm", "swift-f0")
 
 Make = Callable[[], Work]
 

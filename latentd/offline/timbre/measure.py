@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentd.offline.render import clip_cache, synths, workers
+from latentd.offline.render import cached, clip_cache, synths, workers
 from latentd.offline.render.clip_spec import RATE, ClipSpec
-from latentd.offline.render.pool import Pool, open_pool
 from latentd.synth import amsynth
 
 _FACTS = 10  # the seven descriptors, lufs, start_s, end_s
 _BANDS = 64
-_KEEP_EVERY = 64  # clips; a cancelled run loses fewer
 
 
 class Measured(NamedTuple):
@@ -55,43 +52,15 @@ def measure(
     Args:
         jobs, dask: see `pool.open_pool`.
         cache: folder of a `ClipCache`, such as `clip_cache.folder()`; None stores nothing.
-        progress: called with the number of finished rows, each time it changes.
+        progress: called with the number of finished clips, each time it changes.
     """
     chosen = spec or ClipSpec()
-    params = [synths.to_params(patch) for patch in patches]
-    rows: dict[bytes, bytes] = {}
-    failed: dict[bytes, str] = {}
-    with open_pool(jobs, dask) as pool, clip_cache.ClipCache(cache) if cache else nullcontext() as store:
-        keys = [clip_cache.key(row, chosen, pool.synth) for row in params]
-        if store:
-            rows = store.get(keys)
-        missing = {key: row for key, row in zip(keys, params, strict=True) if key not in rows}
-        if progress:
-            progress(sum(key in rows for key in keys))
-        for part in _measured(missing, chosen, pool, failed):
-            rows |= part
-            if store:
-                store.put(part)
-            if progress:
-                progress(sum(key in rows or key in failed for key in keys))
-    return _table(keys, rows, failed)
+    tasks = [(synths.to_params(patch), chosen) for patch in patches]
+    return _table(cached.results(describer, tasks, _key, jobs, cache, progress, dask))
 
 
-def _measured(
-    missing: dict[bytes, NDArray[np.float32]], spec: ClipSpec, pool: Pool, failed: dict[bytes, str]
-) -> Iterator[dict[bytes, bytes]]:
-    """Rows as bytes, in parts. Clips that fail are added to `failed`."""
-    results = pool.run(describer, ((row, spec) for row in missing.values()))
-    part: dict[bytes, bytes] = {}
-    for key, result in zip(missing, results, strict=True):
-        if isinstance(result, workers.Failed):
-            failed[key] = str(result)
-        else:
-            part[key] = result
-        if len(part) == _KEEP_EVERY:
-            yield part
-            part = {}
-    yield part
+def _key(task: tuple[NDArray[np.float32], ClipSpec], synth: str) -> bytes:
+    return clip_cache.key(*task, synth)
 
 
 def describer() -> workers.Work:
@@ -109,18 +78,18 @@ def describer() -> workers.Work:
     return work
 
 
-def _table(keys: list[bytes], rows: dict[bytes, bytes], failed: dict[bytes, str]) -> Measured:
-    facts = np.full((len(keys), _FACTS), np.nan)
-    mel = np.zeros((len(keys), _times(keys, rows), _BANDS), np.float16)
-    for n, key in enumerate(keys):
-        if key in rows:
-            facts[n] = np.frombuffer(rows[key], "<f8", _FACTS)
-            spectrogram = np.frombuffer(rows[key], "<f2", offset=_FACTS * 8).reshape(-1, _BANDS)
+def _table(rows: Sequence[bytes | workers.Failed]) -> Measured:
+    facts = np.full((len(rows), _FACTS), np.nan)
+    mel = np.zeros((len(rows), _times(rows), _BANDS), np.float16)
+    for n, row in enumerate(rows):
+        if isinstance(row, bytes):
+            facts[n] = np.frombuffer(row, "<f8", _FACTS)
+            spectrogram = np.frombuffer(row, "<f2", offset=_FACTS * 8).reshape(-1, _BANDS)
             mel[n, : len(spectrogram)] = spectrogram
-    reasons = {n: failed[key] for n, key in enumerate(keys) if key in failed}
+    reasons = {n: str(row) for n, row in enumerate(rows) if not isinstance(row, bytes)}
     return Measured(facts[:, :7], facts[:, 7], facts[:, 8], facts[:, 9], mel, reasons)
 
 
-def _times(keys: list[bytes], rows: dict[bytes, bytes]) -> int:
+def _times(rows: Sequence[bytes | workers.Failed]) -> int:
     """Time steps of the spectrograms: the same for all clips except silent ones, which have none."""
-    return max(((len(rows[key]) - _FACTS * 8) // (2 * _BANDS) for key in keys if key in rows), default=0)
+    return max(((len(row) - _FACTS * 8) // (2 * _BANDS) for row in rows if isinstance(row, bytes)), default=0)

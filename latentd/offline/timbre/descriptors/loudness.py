@@ -31,7 +31,7 @@ def weighted(samples: Array, rate: float) -> Array:
 
 def integrated(samples: Array, rate: float) -> float:
     """LUFS of K-weighted samples (channels, n); -inf if no block of 400 ms reaches -70."""
-    power = np.stack([_block_powers(channel, rate) for channel in samples], axis=1) @ _CHANNEL_GAIN[: len(samples)]
+    power = _powers(samples, rate)
     with np.errstate(divide="ignore"):
         level = _OFFSET + 10.0 * np.log10(power)
         loud = level >= _ABSOLUTE_GATE
@@ -39,6 +39,19 @@ def integrated(samples: Array, rate: float) -> float:
             return float("-inf")
         gate = _OFFSET + 10.0 * np.log10(power[loud].mean()) + _RELATIVE_GATE
         return float(_OFFSET + 10.0 * np.log10(power[(level > gate) & (level > _ABSOLUTE_GATE)].mean()))
+
+
+def momentary(samples: Array, rate: float) -> Array:
+    """LUFS (blocks,) of every 400 ms of K-weighted samples (channels, n), from 100 ms to 100 ms; -inf for silence."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(_OFFSET + 10.0 * np.log10(_powers(samples, rate)))
+
+
+def _powers(samples: Array, rate: float) -> Array:
+    """The weighted sum of the channels' block powers."""
+    return np.asarray(
+        np.stack([_block_powers(channel, rate) for channel in samples], axis=1) @ _CHANNEL_GAIN[: len(samples)]
+    )
 
 
 def _block_powers(x: Array, rate: float) -> Array:

@@ -1,0 +1,107 @@
+"""Plays notes on patches and measures what a player would notice: level, what is left at the end, pitch.
+
+One clip is one note, held to its end. `play` takes any batch of patches, from a pad, a bank or a model in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentd.errors import LatentdError
+from latentd.offline.render import cached, clip_cache, synths, workers
+from latentd.offline.render.clip_spec import RATE, ClipSpec
+from latentd.synth.amsynth import Array
+
+LENGTH_S = 3.0
+# Raise it with any change of a measurement: cached ones of older recipes are then not used.
+_RECIPE = 1
+_END_S = 0.4
+_FACTS = 3  # lufs, end_db, hz
+
+
+class Note(NamedTuple):
+    """A MIDI note 0..127 and its velocity 1..127."""
+
+    number: int
+    velocity: int
+
+
+class Played(NamedTuple):
+    """The same note on n patches.
+
+    Attributes:
+        lufs: (n,) loudness (BS.1770, integrated); -inf for silence.
+        end_db: (n,) level of the last 0.4 s in dBFS, the power of both channels; -inf for silence.
+        hz: (n,) steady pitch; NaN without one, and for notes beyond the tracker's 46.9 to 2093.8 Hz.
+    """
+
+    lufs: Array
+    end_db: Array
+    hz: Array
+
+
+Play = Callable[[Array, Sequence[Note]], list[Played]]  # patches (n, 41) in the synth's units
+
+
+def play(
+    patches: Sequence[Array] | Array,
+    notes: Sequence[Note],
+    jobs: int | None = None,
+    cache: Path | None = None,
+    progress: Callable[[int], object] | None = None,
+    dask: str | None = None,
+) -> list[Played]:
+    """Play each note, 3 s long, on each patch (n, 41) in the synth's units; one result for each note.
+
+    Args:
+        jobs, cache, dask: see `cached.results`.
+        progress: called with the number of finished clips, each time it changes.
+
+    Raises:
+        LatentdError: a clip could not be rendered.
+    """
+    params = [synths.to_params(patch) for patch in patches]
+    tasks = [(row, ClipSpec(*note, LENGTH_S)) for note in notes for row in params]
+    rows = cached.results(listener, tasks, _key, jobs, cache, progress, dask)
+    count = len(params)
+    return [_played(rows[k * count : (k + 1) * count]) for k in range(len(notes))]
+
+
+def listener() -> workers.Work:
+    """The work of a worker: (params, spec) to the clip's measurements as bytes."""
+    # The synth first: its process is a copy of this one, which is still small.
+    synth = synths.open_synth()
+    workers.at_end.callback(synth.close)
+    from latentd.offline.timbre import pitch
+    from latentd.offline.timbre.descriptors import loudness
+
+    def work(task: tuple[NDArray[np.float32], ClipSpec]) -> bytes:
+        audio = synth.play(*task).astype(np.float64)
+        lufs = loudness.integrated(loudness.weighted(np.ascontiguousarray(audio.T), RATE), RATE)
+        hz = pitch.steady_hz(pitch.track(audio.sum(axis=1), RATE))
+        return np.array([lufs, end_db(audio), hz], "<f8").tobytes()
+
+    return work
+
+
+def end_db(audio: Array) -> float:
+    """Level of the last 0.4 s of audio (n, channels) in dBFS: the power of all channels together."""
+    with np.errstate(divide="ignore"):
+        return float(10.0 * np.log10(np.square(audio[-round(_END_S * RATE) :]).sum(axis=1).mean()))
+
+
+def _key(task: tuple[NDArray[np.float32], ClipSpec], synth: str) -> bytes:
+    return clip_cache.key(*task, f"{synth} played {_RECIPE}")
+
+
+def _played(rows: Sequence[bytes | workers.Failed]) -> Played:
+    for row in rows:
+        if not isinstance(row, bytes):
+            raise LatentdError(f"A clip could not be rendered: {row}", "Try again")
+    facts = np.array([np.frombuffer(row, "<f8", _FACTS) for row in rows if isinstance(row, bytes)])
+    return Played(*facts.reshape(-1, _FACTS).T)
