@@ -21,6 +21,7 @@ from latentd.demo.startup import DemoOptions, JackServer, free_port, port_state_
 from latentd.demo.view import Picture, Setting, screen, status_line
 from latentd.errors import LatentdError, UserError
 from latentd.model import bundle
+from latentd.osc.address import bound, join_address
 from latentd.osc.client import Client
 from latentd.system import machine, port_owner
 from latentd.system.processes import Programs
@@ -97,9 +98,8 @@ def _play(
     lines: bool,
     as_json: bool,
 ) -> None:
-    host = _LOOPBACK if options.host == _ALL_INTERFACES else options.host
     with (
-        Client(f"{host}:{options.port}") as client,
+        Client(join_address(options.host, options.port)) as client,
         port_state_kept(options.config.state_folder, options.port),
         Programs(folder) as programs,
         single_keys() as keys,
@@ -133,7 +133,7 @@ def _options(
         allow += machine.networks()
     found = free_port(host, port or configured)
     if found != (port or configured):
-        taken = port_owner.taken(host, port or configured)
+        taken = port_owner.taken(bound(host), port or configured)
         if port is not None:
             raise LatentdError(taken, "Choose another --port, or leave it out for a free one")
         _say(f"{taken}: this demo uses {found}")

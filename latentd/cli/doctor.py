@@ -25,6 +25,7 @@ from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mappings
 from latentd.model import bundle
 from latentd.osc import packets
+from latentd.osc.address import bound, join_address, resolve
 from latentd.osc.client import Client
 from latentd.schema.documents import DocumentErrors
 from latentd.synth import amsynth, amsynth_config, midimap
@@ -193,15 +194,15 @@ def _mappings(config: Config) -> Check:
 
 def _port(config: Config) -> Check:
     host, port = config.address
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind((host, port))
+            probe.bind(resolve(bound(host), port)[1])
         except PermissionError:
             step = "Choose a port from 1024 on, such as listen: 127.0.0.1:8000"
             return Check("OSC port", "bad", f"UDP port {port} needs root", step)
         except OSError as error:
             return _unbound(config, error)
-    return Check("OSC port", "ok", f"{host}:{port} is free")
+    return Check("OSC port", "ok", f"{config.listen} is free")
 
 
 def _unbound(config: Config, error: OSError) -> Check:
@@ -212,8 +213,9 @@ def _unbound(config: Config, error: OSError) -> Check:
     if error.errno != errno.EADDRINUSE:
         step = "Set listen: to an address of this machine (`latentd ports` lists them)"
         return Check("OSC port", "bad", f"{config.listen}: {error.strerror}", step)
-    step = f"End that program (sudo ss -ulpn 'sport = :{port}' shows it), or choose another port: listen: {host}:8001"
-    return Check("OSC port", "bad", port_owner.taken(host, port), step)
+    other = join_address(host, 8001)
+    step = f"End that program (sudo ss -ulpn 'sport = :{port}' shows it), or choose another port: listen: {other}"
+    return Check("OSC port", "bad", port_owner.taken(bound(host), port), step)
 
 
 def _folder(folder: Path) -> Check:

@@ -18,11 +18,13 @@ import click
 from latentd.config.config import Config, load_config
 from latentd.daemon.monitor import ADDRESS, LASTS_S
 from latentd.daemon.network import Allowed, listen, network_of
+from latentd.daemon.sender import Sender, Senders
 from latentd.errors import LatentdError, UserError
 from latentd.inputs.mapping import DeviceMapping, load_mapping, load_mappings
 from latentd.inputs.receiver import JACK_PORT
 from latentd.inputs.trace import Trace, Tracer
 from latentd.osc import packets
+from latentd.osc.address import split_zone
 from latentd.osc.client import Client, read_facts
 from latentd.osc.patterns import can_match
 from latentd.system.terminal import end_requested, ends_quietly, single_keys
@@ -145,21 +147,23 @@ def _address_matches(pattern: str, address: str) -> bool:
 
 def _sender_test(text: str) -> Callable[[str], bool]:
     """Compares a message's source, `HOST:PORT` or the name of a MIDI port, with a sender that the user typed."""
-    network, whole = _network(text), _network(text.rpartition(":")[0])
-    if network is None:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        whole = _host(text) is not None
         return lambda source: source == text if whole else text.lower() in source.lower()
 
     def is_in_network(source: str) -> bool:
-        host = _network(source.rpartition(":")[0])
-        return host is not None and host.subnet_of(network)
+        host = _host(source)
+        return host is not None and host in network
 
     return is_in_network
 
 
-def _network(text: str) -> ipaddress.IPv4Network | None:
-    """A host or network as a network; None for anything else."""
+def _host(source: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The host in HOST:PORT; None for the name of a MIDI port."""
     try:
-        return ipaddress.IPv4Network(text, strict=False)
+        return ipaddress.ip_address(split_zone(source.rpartition(":")[0].strip("[]"))[0])
     except ValueError:
         return None
 
@@ -247,7 +251,7 @@ def _traced(tracer: Tracer, kind: str, source: str, data: bytes, now: float) -> 
     if kind == "long":
         return [Trace("a long datagram", [], "not copied")]
     if kind == "refused":
-        host = source.rpartition(":")[0]
+        host = source.rpartition(":")[0].strip("[]")
         return Tracer.refused(data, f"refused: {host} is not in `allow:`; add {_network_of(host)} to it")
     return tracer.datagram(data, now)
 
@@ -301,8 +305,8 @@ def _alone(
             ends = lambda: [receiving, *(port.filenos() if port is not None else ())]  # noqa: E731 - one line, used once
             for now in _turns(ends, keys, port.poll if port is not None else None):
                 for data, sender in _datagrams(receiving):
-                    kind = "osc" if sender[0] in allowed else "refused"
-                    source = f"{sender[0]}:{sender[1]}"
+                    kind = "osc" if sender.host in allowed else "refused"
+                    source = str(sender)
                     for trace in _traced(tracer, kind, source, data, now):
                         show(source, trace)
                 for data, _arrived in port.take_midi() if port is not None else ():
@@ -320,10 +324,12 @@ def _jack_port(config: Config) -> JackPort:
     return JackPort(midimap.OURS, config.jack.client, nowhere, config.jack.sources)
 
 
-def _datagrams(receiving: socket.socket) -> Iterator[tuple[bytes, tuple[str, int]]]:
+def _datagrams(receiving: socket.socket) -> Iterator[tuple[bytes, Sender]]:
+    senders = Senders(receiving.family)
     while True:
         try:
-            yield receiving.recvfrom(65536)
+            data, address = receiving.recvfrom(65536)
+            yield data, senders.find(address, b"")
         except BlockingIOError:
             return
 

@@ -13,7 +13,7 @@ import click
 from latentd.config.config import Config, load_config
 from latentd.errors import LatentdError
 from latentd.midi.names import lasting_name
-from latentd.osc.address import split_address
+from latentd.osc.address import bound, is_any, split_address
 from latentd.osc.client import Client
 from latentd.system import machine
 
@@ -79,8 +79,10 @@ def find_listener(config: Config) -> ListenAddress:
 
 def targets(listener: ListenAddress) -> list[Target]:
     """The addresses that a controller could send to, loopback last."""
+    everywhere = is_any(bound(listener.host))
     return [
-        Target(name, address, listener.port, listener.host in (_ANY, address)) for name, address in machine.addresses()
+        Target(name, address, listener.port, everywhere or listener.host == address)
+        for name, address in machine.addresses()
     ]
 
 

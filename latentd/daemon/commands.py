@@ -16,7 +16,7 @@ from latentd.daemon.handlers import clients, landmarks, model, patch, performanc
 from latentd.daemon.history import MAX_CHANGES
 from latentd.daemon.message_spec import PREFIX, Command
 from latentd.daemon.monitor import LASTS_S, MAX_MONITORS, MOST_A_SECOND
-from latentd.daemon.network import Sender
+from latentd.daemon.sender import Sender
 from latentd.daemon.subscribers import LASTS_DAYS, MAX_HOSTS, MAX_PER_S
 from latentd.errors import LatentdError, UserError
 from latentd.instrument.landmarks import UserLandmarks

@@ -14,7 +14,7 @@ from latentd.daemon.history import History
 from latentd.daemon.message_spec import Command, UsageError
 from latentd.daemon.mistakes import Mistakes
 from latentd.daemon.monitor import Monitors
-from latentd.daemon.network import Sender
+from latentd.daemon.sender import Sender
 from latentd.daemon.subscribers import Feedback
 from latentd.errors import LatentdError
 from latentd.instrument.landmarks import UserLandmarks
@@ -64,8 +64,8 @@ class Context:
         """Answer a mistake, and log it if it is a new one: many senders do not look at answers."""
         self.host.reply(sender, "/latentd/error", str(error))
         mistake = error.mistake if isinstance(error, UsageError) else str(error)
-        if self._mistakes.is_new((sender[0], mistake), now):
-            log.warning("from %s:%d: %s", *sender, error)
+        if self._mistakes.is_new((sender.host, mistake), now):
+            log.warning("from %s: %s", sender, error)
 
 
 @dataclass(slots=True)

@@ -6,11 +6,13 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from latentd.daemon.monitor import Monitors
-from latentd.daemon.network import Allowed, Sender, listen, overrun
+from latentd.daemon.network import Allowed, listen, overrun
+from latentd.daemon.sender import ROOM, Sender, Senders
 from latentd.osc import packets
+from latentd.osc.address import Address, is_any
 from latentd.status import Counters
 
 # One turn of the loop reads no more datagrams than this, for no longer, before it answers the newest point.
@@ -38,15 +40,18 @@ class Datagrams:
         LatentdError: the address cannot be listened on.
     """
 
-    def __init__(self, address: Sender, networks: Sequence[str], counters: Counters, dispatch: Dispatch) -> None:
+    def __init__(self, address: Address, networks: Sequence[str], counters: Counters, dispatch: Dispatch) -> None:
         self._allowed = Allowed(networks)
         self._counters = counters
         self._dispatch = dispatch
         # A new buffer of this size for each datagram would make the heap grow and shrink every time.
         self._room = memoryview(bytearray(_LARGEST))
+        self._rooms = [self._room]
         self._last = b""  # the last readable one of the usual size
         self.monitors = Monitors(self.send)
         self._socket = listen(address)
+        self._senders = Senders(self._socket.family)
+        self._ancillary_room = ROOM if is_any(address[0]) else 0
 
     def __enter__(self) -> Self:
         return self
@@ -60,22 +65,24 @@ class Datagrams:
 
     def read(self, now: float) -> None:
         """Read what waits, up to the limits of a turn, and dispatch the messages."""
-        receive, room, counters = self._socket.recvfrom_into, self._room, self._counters
+        receive, rooms, counters = self._socket.recvmsg_into, self._rooms, self._counters
+        find, ancillary_room = self._senders.find, self._ancillary_room
         enough = now + _READING_S
         for _ in range(_DATAGRAMS_A_TURN):
             try:
-                size, sender = receive(room)
+                size, ancillary, _, address = receive(rooms, ancillary_room)
             except BlockingIOError:
                 return
             except OSError:
                 continue  # an ICMP answer to something we sent: the next datagram is behind it
-            datagram = bytes(room[:size])
+            sender = find(address, ancillary[0][2] if ancillary else b"")
+            datagram = bytes(self._room[:size])
             counters.received += 1
             if self.monitors.any:
-                self.monitors.datagram(datagram, sender, sender[0] in self._allowed, now)
-            if sender[0] not in self._allowed:
+                self.monitors.datagram(datagram, sender, sender.host in self._allowed, now)
+            if sender.host not in self._allowed:
                 counters.refused += 1
-                self._allowed.log_refused(sender[0], now)
+                self._allowed.log_refused(sender.host, now)
                 continue
             try:
                 messages = packets.read(datagram, counters)
@@ -93,16 +100,32 @@ class Datagrams:
         with contextlib.suppress(packets.Malformed):
             packets.read(self._last)
 
-    def send(self, packet: bytes, address: Sender) -> None:
-        """Send one datagram, or lose it: nothing waits for a peer.
+    def send(self, packet: bytes, to: Sender) -> None:
+        """Send one datagram, or lose it: nothing waits for a peer. It leaves from the address that the peer asked.
 
         Raises:
             OSError: no program listens there, or it cannot be reached (never because a buffer is full).
         """
         try:
-            self._socket.sendto(packet, address)
+            destination = self._senders.destination(to)
+            if not to.answer_from or not self._send_from(packet, to, destination):
+                self._socket.sendto(packet, destination)
         except BlockingIOError:
             self._counters.lost += 1
+
+    def _send_from(self, packet: bytes, to: Sender, destination: Any) -> bool:
+        """Send from the address that was asked; False: this machine no longer has it, so any other is better than none.
+
+        Raises:
+            BlockingIOError: no room.
+        """
+        try:
+            self._socket.sendmsg((packet,), to.answer_from, 0, destination)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return False
+        return True
 
     def reply(self, sender: Sender, address: str, *args: str | float) -> None:
         """Answer a client; one that is gone is no error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from latentd.daemon.network import Sender
+from latentd.daemon.sender import Sender
 from latentd.osc import packets
 
 ADDRESS = "/latentd/monitor"
@@ -37,26 +37,27 @@ class Monitors:
     def __init__(self, send: Callable[[bytes, Sender], None]) -> None:
         self.any = False
         self._send = send
-        self._until: dict[Sender, float] = {}
+        self._clients: dict[tuple[str, int], tuple[Sender, float]] = {}  # and until when
         self._second_ends = 0.0
         self._copies = 0  # in this second
         self._withheld = 0
 
     def subscribe(self, sender: Sender, on: bool, now: float) -> None:
         """Start, renew or end copying to `sender`; of too many the oldest is forgotten."""
-        self._until.pop(sender, None)
+        clients = self._clients
+        clients.pop(sender.address, None)
         if on:
-            if len(self._until) >= MAX_MONITORS:
-                self._until.pop(next(iter(self._until)))
-            self._until[sender] = now + LASTS_S
-        self.any = bool(self._until)
+            if len(clients) >= MAX_MONITORS:
+                clients.pop(next(iter(clients)))
+            clients[sender.address] = sender, now + LASTS_S
+        self.any = bool(clients)
 
     def datagram(self, data: bytes, sender: Sender, allowed: bool, now: float) -> None:
         """Copy one datagram as it arrived; `allowed`: it was not refused."""
         if data.startswith(_IGNORED):
             return
         kind = "refused" if not allowed else "long" if len(data) > LONGEST else "osc"
-        self._copy(kind, f"{sender[0]}:{sender[1]}", data[:_START] if len(data) > LONGEST else data, now)
+        self._copy(kind, str(sender), data[:_START] if len(data) > LONGEST else data, now)
 
     def midi(self, data: bytes, port: str, now: float) -> None:
         """Copy MIDI bytes as they arrived."""
@@ -70,7 +71,7 @@ class Monitors:
             return
         self._copies += 1
         packet = packets.write(ADDRESS, kind, source, data or None, self._withheld)  # an empty blob cannot be built
-        for monitor, until in list(self._until.items()):
+        for monitor, until in list(self._clients.values()):
             if now > until:
                 self.subscribe(monitor, False, now)
                 continue

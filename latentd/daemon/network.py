@@ -12,39 +12,48 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latentd.daemon.intervals import AtMostEvery
+from latentd.daemon.sender import ask_for_info
 from latentd.errors import LatentdError, UserError
+from latentd.osc.address import Address, is_any, join_address, resolve, split_zone
 from latentd.system import port_owner
 
 # Decisions are remembered for so many hosts; a hostile network cannot make them grow.
 _MAX_HOSTS = 256
 _RECEIVE_BUFFER = 1 << 20
 _REFUSED_S = 60.0
-
-Sender = tuple[str, int]
+_CHOOSE = "Choose another with --listen"
 
 log = logging.getLogger(__name__)
 
 
-def listen(address: Sender) -> socket.socket:
-    """A UDP socket for everything that sends OSC to us; it does not block.
+def listen(address: Address) -> socket.socket:
+    """A UDP socket for everything that sends OSC to us; it does not block. [::] stands for every IPv4 address, too.
 
     Raises:
         LatentdError: another program listens there.
         UserError: it is not an address of this machine.
     """
-    listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    try:
+        listening = socket.socket(family, socket.SOCK_DGRAM)
+    except OSError as error:  # a kernel without IPv6
+        raise UserError(f"cannot listen on {join_address(*address)}: {error.strerror}", _CHOOSE) from error
     listening.setblocking(False)
     # A full buffer loses the newest datagram, so it is as large as the system allows: some 500 small ones.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
     try:
-        listening.bind(address)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if is_any(address[0]):
+            ask_for_info(listening)
+        listening.bind(resolve(*address)[1])
     except OSError as error:
         listening.close()
-        host, port = address
+        where = join_address(*address)
         if error.errno == errno.EADDRINUSE:
-            hint = f"Another daemon may run: `latentd status --to {host}:{port}`; or choose another with --listen"
-            raise LatentdError(port_owner.taken(host, port), hint) from error
-        raise UserError(f"cannot listen on {host}:{port}: {error.strerror}", "Choose another with --listen") from error
+            hint = f"Another daemon may run: `latentd status --to {where}`; or choose another with --listen"
+            raise LatentdError(port_owner.taken(*address), hint) from error
+        raise UserError(f"cannot listen on {where}: {error.strerror}", _CHOOSE) from error
     return listening
 
 
@@ -53,7 +62,7 @@ class Allowed:
 
     def __init__(self, networks: Sequence[str]) -> None:
         self._listed = tuple(networks)
-        self._networks = [ipaddress.ip_network(n, strict=False) for n in ("127.0.0.0/8", *networks)]
+        self._networks = [ipaddress.ip_network(n, strict=False) for n in ("127.0.0.0/8", "::1/128", *networks)]
         self._known: dict[str, bool] = {}
         self._limit = AtMostEvery(_REFUSED_S)
 
@@ -75,16 +84,17 @@ class Allowed:
 
 
 def network_of(host: str) -> str:
-    """The network to allow for `host`: one that this machine is on, or the 256 addresses around the host."""
+    """The network to allow for `host`: one that this machine is on, or the /24 (of IPv6 the /64) around it."""
     address = ipaddress.ip_address(host)
     own = (network for network in _own_networks() if address in ipaddress.ip_network(network))
-    return next(own, None) or str(ipaddress.ip_network(f"{host}/24", strict=False))
+    around = f"{split_zone(host)[0]}/{24 if address.version == 4 else 64}"
+    return next(own, None) or str(ipaddress.ip_network(around, strict=False))
 
 
 def warn_if_alone(host: str, networks: Sequence[str]) -> None:
     """Warn at the start if `host` is for other machines but `networks` accepts none of them."""
     alone = all(ipaddress.ip_network(network, strict=False).is_loopback for network in networks)
-    if alone and not ipaddress.ip_address(host).is_loopback:
+    if alone and not ipaddress.ip_address(split_zone(host)[0]).is_loopback:
         own = ", ".join(_own_networks()) or "192.168.1.0/24"
         log.warning(
             "%s refuses other machines: `allow:` has no network. Accept yours with --set 'allow=[%s]'", host, own
@@ -98,10 +108,11 @@ def _own_networks() -> list[str]:
 
 
 def overrun(listening: socket.socket) -> int:
-    """Datagrams that the system dropped because the socket's buffer was full: the last column of /proc/net/udp."""
+    """Datagrams that the system dropped because the socket's buffer was full: the last column of /proc/net/udp(6)."""
     inode = str(os.fstat(listening.fileno()).st_ino)
+    table = "udp6" if listening.family == socket.AF_INET6 else "udp"
     with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/net/udp").read_text(encoding="ascii").splitlines():
+        for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines():
             fields = line.split()
             if fields[9] == inode:
                 return int(fields[12])

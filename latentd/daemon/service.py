@@ -18,8 +18,8 @@ from latentd.daemon.commands import Control
 from latentd.daemon.datagrams import Datagrams
 from latentd.daemon.engine import Engine
 from latentd.daemon.intervals import AtMostEvery
-from latentd.daemon.network import Sender
 from latentd.daemon.poller import Poller
+from latentd.daemon.sender import Sender
 from latentd.daemon.session import Session
 from latentd.daemon.session import path as session_file
 from latentd.daemon.session_keeper import SessionKeeper, restore
@@ -34,6 +34,7 @@ from latentd.inputs.receiver import JACK_PORT, Inputs
 from latentd.instrument.gesture import Gesture
 from latentd.instrument.gesture_settings import GestureSettings
 from latentd.model.playable import Playable
+from latentd.osc.address import join_address
 from latentd.osc.packets import Message
 from latentd.status import Status
 from latentd.synth.amsynth import NAMES
@@ -209,7 +210,7 @@ class Service:
     # -- what arrives ----------------------------------------------------------------------------
 
     def _dispatch(self, messages: list[Message], sender: Sender, now: float) -> None:
-        self.feedback.heard(sender[0], now)
+        self.feedback.heard(sender.host, now)
         self._control.begin_datagram()
         for message in messages:
             if not self._control.refuses(message):
@@ -275,8 +276,8 @@ class Service:
     # -- the log ----------------------------------------------------------------------------------
 
     def _log_start(self) -> None:
-        host, port = self.config.address
-        log.info("latentd %s: model %s, OSC on %s:%d", __version__, self.engine.model.name, host, port)
+        where = join_address(*self.config.address)
+        log.info("latentd %s: model %s, OSC on %s", __version__, self.engine.model.name, where)
         log.info("mappings in use: %s", ", ".join(self.config.mappings) or "none")
         if restored := str(self._restored or ""):
             log.info("restored what played last: %s. `latentd run --fresh` starts without it", restored)

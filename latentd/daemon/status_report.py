@@ -11,7 +11,7 @@ from latentd import __version__
 from latentd.config.config import Config
 from latentd.daemon.datagrams import Datagrams
 from latentd.daemon.engine import Engine
-from latentd.daemon.network import Sender
+from latentd.daemon.sender import Sender
 from latentd.daemon.synth_link import SynthLink
 from latentd.errors import LatentdError
 from latentd.instrument.landmarks import UserLandmarks

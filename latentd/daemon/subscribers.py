@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from latentd.daemon.intervals import AtMostEvery
-from latentd.daemon.network import Sender
+from latentd.daemon.sender import Sender
 from latentd.errors import UserError
 from latentd.instrument.pad import XY
 from latentd.osc import packets
@@ -29,17 +29,18 @@ class Feedback:
     """Sends the point to subscribers, at most 30 times a second and only when it has moved.
 
     A subscription belongs to the host and port that it came from, so that one app does not end another one's. A host
-    is sent the point once, to the feedback port, while it has any.
+    is sent the point once, to the feedback port, while it has any; from each address that its apps asked.
 
     Args:
-        send: takes one OSC packet and an address.
+        send: takes one OSC packet and where to send it.
         port: the UDP port on the subscribers' hosts.
     """
 
     def __init__(self, send: Callable[[bytes, Sender], None], port: int) -> None:
         self._send = send
         self._port = port
-        self._ports: dict[str, dict[int, None]] = {}  # host -> the ports that have subscribed, oldest first
+        # host -> the ports that have subscribed, oldest first, and where and from where each is sent the point
+        self._ports: dict[str, dict[int, Sender]] = {}
         self._heard_s: dict[str, float] = {}  # the same hosts -> the last message of each
         self._sent: XY | None = None  # None: a subscriber has not been sent any point yet
         self._sent_t = -_FEEDBACK_S
@@ -59,7 +60,7 @@ class Feedback:
         Raises:
             UserError: it is to end, but only other ports of the host have subscribed.
         """
-        host, port = sender
+        host, port = sender.address
         ports = self._ports.get(host, {})
         if not on:
             self._end_one(host, port, ports)
@@ -69,7 +70,7 @@ class Feedback:
         ports.pop(port, None)
         if len(ports) >= MAX_PORTS:
             ports.pop(next(iter(ports)))
-        ports[port] = None
+        ports[port] = sender._replace(port=self._port)
         self._ports[host] = ports
         self._heard_s[host] = now
         self._sent = None
@@ -86,11 +87,16 @@ class Feedback:
             if now > heard_s + LASTS_S:
                 self._end(host, f"nothing came from {host} for {LASTS_DAYS} days", now)
                 continue
-            with contextlib.suppress(OSError):  # its network is gone; it is sent the next movement once that is back
-                self._send(packet, (host, self._port))
+            self._send_to(host, packet)
         return None
 
-    def _end_one(self, host: str, port: int, ports: dict[int, None]) -> None:
+    def _send_to(self, host: str, packet: bytes) -> None:
+        """Send once from each address that the host's clients asked: they drop what leaves from another."""
+        for to in set(self._ports[host].values()):
+            with contextlib.suppress(OSError):  # its network is gone; it is sent the next movement once that is back
+                self._send(packet, to)
+
+    def _end_one(self, host: str, port: int, ports: dict[int, Sender]) -> None:
         """End what this port has subscribed; without any subscription of the host there is nothing to do."""
         if ports and port not in ports:
             others = ", ".join(map(str, ports))
@@ -101,10 +107,9 @@ class Feedback:
 
     def _end(self, host: str, why: str, now: float) -> None:
         """End the subscriptions of a host, and tell it, where it listens."""
-        self._forget(host)
         text = f"subscription ended: {why}. Send /latentd/subscribe 1 to go on"
-        with contextlib.suppress(OSError):
-            self._send(packets.write("/latentd/error", text), (host, self._port))
+        self._send_to(host, packets.write("/latentd/error", text))
+        self._forget(host)
         if self._log_limit.allows(now):
             log.warning("%s is no longer sent the point: %s", host, why)
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from latentd.config.config import Config
 from latentd.daemon.midi_channel import Mismatch, midi_channel, mismatches
-from latentd.daemon.network import Sender
+from latentd.daemon.sender import Sender
 from latentd.errors import LatentdError
+from latentd.osc.address import Address, join_address, loopback
 from latentd.osc.packets import Message
 from latentd.outputs import Output
-from latentd.outputs.amsynth_osc.output import AmsynthOsc
+from latentd.outputs.amsynth_osc.output import AmsynthOsc, SendTo
 from latentd.outputs.amsynth_osc.patch_folder import runtime_folder
 from latentd.outputs.amsynth_osc.search import Submit
 from latentd.outputs.jack.port import BUDGET_PER_S, JackPort
@@ -113,6 +114,8 @@ class SynthLink:
         wanted = config.output
         reached = cc_map(config)
         self._config = config
+        self._send_to = send
+        self._asking: Sender | None = None  # who sent the last message that may be the synth's
         self._submit = submit
         synth = _amsynth_config(config)
         channel = midi_channel(config, synth)
@@ -132,7 +135,7 @@ class SynthLink:
             else None
         )
         # Last, because its folder would be left behind if another output refused its settings.
-        self.osc = _amsynth_osc(config, send, submit) if wanted in ("auto", "osc") else None
+        self.osc = _amsynth_osc(config, self._send, submit) if wanted in ("auto", "osc") else None
         opened: tuple[Output | None, ...] = (self.osc, self.jack, alsa, _print(config))
         self._outputs = [output for output in opened if output is not None]
         self._midi = self.jack or alsa
@@ -144,7 +147,7 @@ class SynthLink:
         self._logged: set[str] = set()
         self._jack_due = -math.inf
         self._port_watch = PortWatch()
-        self._url = f"osc.udp://127.0.0.1:{config.address[1]}/"
+        self._url = f"osc.udp://{join_address(loopback(config.address[0]), config.address[1])}/"
         self._choice = OutputChoice.CONFIGURED
         self.output = self._by_osc or self._outputs[0]
         if wanted == "auto" and self.osc is not None:
@@ -215,7 +218,15 @@ class SynthLink:
 
     def receive(self, message: Message, sender: Sender, now: float) -> bool:
         """Take a message from the synth; False: it is none."""
-        return self.osc is not None and self.osc.receive(message, sender, now)
+        if self.osc is None:
+            return False
+        self._asking = sender
+        return self.osc.receive(message, sender.address, now)
+
+    def _send(self, packet: bytes, to: Address) -> None:
+        """Send to the synth, from where it asked last; one that has not asked yet, from anywhere."""
+        asking = self._asking
+        self._send_to(packet, asking if asking is not None and asking.address == to else Sender(*to))
 
     def take_midi(self) -> list[tuple[bytes, float]]:
         """What arrived at latentd:midi_in, with monotonic arrival times."""
@@ -326,6 +337,6 @@ def _mismatches(config: Config, plays: int) -> list[Mismatch]:
     return list(mismatches(config, plays))
 
 
-def _amsynth_osc(config: Config, send: Callable[[bytes, Sender], None], submit: Submit) -> AmsynthOsc:
+def _amsynth_osc(config: Config, send: SendTo, submit: Submit) -> AmsynthOsc:
     port = config.address[1]
     return AmsynthOsc(send, runtime_folder(port), config.state_folder / f"amsynth-{port}.json", submit, port)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from latentd.config.config import Config, found_file
 from latentd.demo import walk
 from latentd.errors import LatentdError
+from latentd.osc.address import bound, join_address, resolve
 from latentd.osc.client import Client
 from latentd.system import files, jackd, machine
 from latentd.system.machine import JackFacts
@@ -199,7 +200,7 @@ def _start_daemon(
         "jack.playback": f"{synth}:midi_in",
     }
     argv = [sys.executable, "-m", "latentd", "run", "--fresh", "--output", "auto"]
-    argv += ["--listen", f"{options.host}:{options.port}"]
+    argv += ["--listen", join_address(options.host, options.port)]
     if (own := found_file()) is not None:
         argv += ["--config", str(own)]
     for file in (*options.config.mappings, mapping):
@@ -262,9 +263,9 @@ def free_port(host: str, preferred: int) -> int:
         LatentdError: `host` is no address of this machine.
     """
     for port in (preferred, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
-                probe.bind((host, port))
+                probe.bind(resolve(bound(host), port)[1])
             except OSError:
                 continue
             found: int = probe.getsockname()[1]

@@ -11,7 +11,7 @@ from typing import Any
 
 from latentd.errors import LatentdError, UserError
 from latentd.osc import packets
-from latentd.osc.address import split_address
+from latentd.osc.address import join_address, loopback, resolve, split_address
 
 
 class Refused(UserError):
@@ -26,10 +26,13 @@ class Client:
             host, port = split_address(to)
         except ValueError as error:
             raise UserError(f"{to!r}: {error}") from error
-        # A daemon that listens on every address can be reached at loopback.
-        self._address = ("127.0.0.1" if host == "0.0.0.0" else host, port)  # noqa: S104  compared, not bound
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.connect(self._address)
+        self._where = join_address(loopback(host), port)
+        try:
+            family, address = resolve(loopback(host), port)
+        except OSError as error:
+            raise UserError(f"{to!r}: {error.strerror}", "`ip address` lists the interfaces") from error
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.connect(address)
 
     def __enter__(self) -> Client:
         return self
@@ -109,14 +112,12 @@ class Client:
         return found
 
     def _no_answer(self) -> LatentdError:
-        host, port = self._address
         return LatentdError(
-            f"no latentd answers at {host}:{port}", "Start one with `latentd run`, or give its address with --to"
+            f"no latentd answers at {self._where}", "Start one with `latentd run`, or give its address with --to"
         )
 
     def _other_program(self) -> LatentdError:
-        host, port = self._address
-        return LatentdError(f"another program listens at {host}:{port}", "Give latentd's address with --to")
+        return LatentdError(f"another program listens at {self._where}", "Give latentd's address with --to")
 
     def fileno(self) -> int:
         """Readable when `take` has something."""

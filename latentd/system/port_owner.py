@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import socket
+import ipaddress
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +25,7 @@ def taken(host: str, port: int, proc: Path = _PROC) -> str:
 
 
 def udp_owner(host: str, port: int, proc: Path = _PROC) -> Owner | None:
-    """The program with a socket that keeps others from binding this IPv4 address and port; None where none is seen."""
+    """The program with a socket that keeps others from binding this address and port; None where none is seen."""
     inodes = _inodes(host, port, proc)
     if not inodes:
         return None
@@ -54,5 +54,7 @@ def _inodes(host: str, port: int, proc: Path) -> set[str]:
 
 
 def _in_proc(host: str) -> str:
-    """An IPv4 address in the kernel's notation: hexadecimal, in the byte order of this machine."""
-    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}"
+    """An address in the kernel's notation: hexadecimal words of 32 bits, in the byte order of this machine."""
+    packed = ipaddress.ip_address(host.partition("%")[0]).packed
+    words = (packed[i : i + 4] for i in range(0, len(packed), 4))
+    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)

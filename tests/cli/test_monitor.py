@@ -67,6 +67,8 @@ def test_a_message_that_is_no_copy_is_ignored(args: tuple[object, ...]) -> None:
         ((), ("192.168.1.0/24",), (), True, False),
         ((), ("192.168.1.5:4444",), (), True, False),
         ((), ("192.168.1.50",), (), False, False),
+        ((), ("192.168.1.5", "fe80::/10"), (), True, False),
+        ((), ("fe80::/10",), (), False, False),
         ((), ("192.168.1.5:44",), (), False, False),
         ((), ("nanokontrol",), (), False, True),
         ((), ("nanokontrol", "192.168.1.5"), (), True, True),
@@ -85,6 +87,15 @@ def test_a_filter_passes_what_meets_every_condition(
     show(PHONE, XY)
     show(PORT, MIDI)
     assert shown == [PHONE] * osc + [PORT] * midi
+
+
+@pytest.mark.parametrize("sender", ["fe80::1", "fe80::/10", "[fe80::1%eth0]:4444"])
+def test_a_filter_by_sender_knows_ipv6(sender: str) -> None:
+    shown: list[str] = []
+    show = MessageFilter((), (sender,), ()).apply(lambda source, _trace: shown.append(source))
+    for source in ("[fe80::1%eth0]:4444", "[fd00::1]:4444", PHONE, PORT):
+        show(source, XY)
+    assert shown == ["[fe80::1%eth0]:4444"]
 
 
 @pytest.mark.parametrize("pattern", ["xy", "/x[", ""])

@@ -10,7 +10,7 @@ import yaml
 from latentd.config.config import Config, default_file, load_config
 from latentd.errors import UserError
 from latentd.model import bundle
-from latentd.osc.address import split_address
+from latentd.osc.address import join_address, split_address
 from latentd.schema.documents import DocumentErrors, Strict, parse_document
 
 
@@ -218,6 +218,28 @@ def test_addresses() -> None:
     assert split_address("localhost:8000") == ("127.0.0.1", 8000)
     assert split_address("0.0.0.0:9") == ("0.0.0.0", 9)
     assert split_address("9000") == ("127.0.0.1", 9000)
+    assert split_address("[::]:9") == ("::", 9)
+    assert split_address("[::ffff:10.0.0.1]:9") == ("10.0.0.1", 9)
+    for text in ("127.0.0.1:9", "[fe80::1%eth0]:9", "[ff02::1]:9", "239.1.2.3%eth0:9"):
+        assert join_address(*split_address(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("::1:80", "in brackets"),
+        ("[::1]", "HOST:PORT"),
+        ("[127.0.0.1]:80", "in brackets"),
+        ("[localhost]:80", "in brackets"),
+        ("[fe80::1]:80", r"needs its interface, for example \[fe80::1%eth0\]:8000"),
+        ("[::1%lo]:80", "only link-local IPv6 and multicast"),
+        ("127.0.0.1%lo:80", "only link-local IPv6 and multicast"),
+        ("[fe80::1%]:80", "only link-local IPv6 and multicast"),
+    ],
+)
+def test_each_wrong_way_to_write_an_ip_address_is_refused_with_its_reason(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        split_address(text)
 
 
 def test_the_default_model_is_the_shipped_one() -> None:

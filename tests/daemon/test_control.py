@@ -12,11 +12,12 @@ import pytest
 
 from latentd.daemon.commands import COMMANDS, Control
 from latentd.daemon.message_spec import Command
+from latentd.daemon.sender import Sender
 from latentd.model import bundle
 from latentd.osc.packets import Message
 from tests.daemon.test_engine import Recorder, engine
 
-CLIENT = ("127.0.0.1", 9)
+CLIENT = Sender("127.0.0.1", 9)
 
 
 class Background:
@@ -53,11 +54,11 @@ class Host:
         self.answers: list[tuple[str | float, ...]] = []
         self.control = Control(self, folder)
 
-    def reply(self, sender: tuple[str, int], address: str, *args: str | float) -> None:
+    def reply(self, sender: Sender, address: str, *args: str | float) -> None:
         assert sender == CLIENT
         self.answers.append((address, *args))
 
-    def ask_status(self, sender: tuple[str, int]) -> None: ...
+    def ask_status(self, sender: Sender) -> None: ...
 
     def panic(self, now: float) -> None: ...
 

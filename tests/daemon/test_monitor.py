@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from latentd.daemon.monitor import ADDRESS, LASTS_S, LONGEST, MOST_A_SECOND, Monitors
-from latentd.daemon.network import Sender
+from latentd.daemon.sender import Sender
 from latentd.osc import packets
 
-ME = ("127.0.0.1", 5000)
-PHONE = ("192.168.1.5", 4444)
+ME = Sender("127.0.0.1", 5000)
+PHONE = Sender("192.168.1.5", 4444)
 XY = packets.write("/xy", 0.25, 0.75)
 
 
@@ -55,10 +55,10 @@ def test_a_flood_is_copied_at_most_200_times_a_second_and_the_rest_is_counted() 
 def test_monitors_are_bounded() -> None:
     wire = Wire()
     for port in range(1000, 2000):
-        wire.monitors.subscribe(("127.0.0.1", port), True, 0.0)
+        wire.monitors.subscribe(Sender("127.0.0.1", port), True, 0.0)
     wire.monitors.datagram(XY, PHONE, True, 0.1)
     assert len(wire.sent) == 4
-    assert wire.sent[-1][1] == ("127.0.0.1", 1999)
+    assert wire.sent[-1][1] == Sender("127.0.0.1", 1999)
 
 
 def test_refused_and_long_datagrams_and_midi_are_labelled() -> None:
@@ -119,8 +119,8 @@ def test_p12_every_second_has_its_own_limit_and_who_asks_again_keeps_its_place()
         assert len(wire.sent) - before == 200
     wire.sent.clear()
     for port in (1, 2, 3):
-        wire.monitors.subscribe(("127.0.0.1", port), True, 9.0)
+        wire.monitors.subscribe(Sender("127.0.0.1", port), True, 9.0)
     for _ in range(10):
         wire.monitors.subscribe(ME, True, 9.0)  # no fifth
     wire.monitors.midi(b"\xf8", "port", 9.0)
-    assert sorted(sender for _, sender in wire.sent) == [("127.0.0.1", port) for port in (1, 2, 3, 5000)]
+    assert sorted(sender for _, sender in wire.sent) == [Sender("127.0.0.1", port) for port in (1, 2, 3, 5000)]

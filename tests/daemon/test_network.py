@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from latentd.daemon.network import Allowed, warn_if_alone
+from latentd.daemon.network import Allowed, listen, warn_if_alone
+from latentd.errors import UserError
 from latentd.system import machine
 
 
@@ -16,6 +17,9 @@ def test_this_machine_and_listed_networks_are_allowed_and_no_others() -> None:
     assert "10.1.2.3" in allowed
     assert "10.1.2.4" not in allowed
     assert "8.8.8.8" not in allowed
+    assert "::1" in allowed
+    assert "fe80::1%eth0" not in allowed
+    assert "fe80::1%eth0" in Allowed(["fe80::/10"])
 
 
 def test_decisions_stay_right_and_few_for_many_hosts() -> None:
@@ -33,6 +37,9 @@ def test_decisions_stay_right_and_few_for_many_hosts() -> None:
         ("192.168.1.5", ["127.0.0.1"], True),
         ("0.0.0.0", ["192.168.1.0/24"], False),
         ("127.0.0.1", [], False),
+        ("::", [], True),
+        ("::1", [], False),
+        ("fe80::1%eth0", [], True),
     ],
 )
 def test_an_address_for_other_machines_that_allows_none_is_a_warning_with_the_next_step(
@@ -49,6 +56,7 @@ def test_an_address_for_other_machines_that_allows_none_is_a_warning_with_the_ne
         ("192.168.7.77", [], "192.168.7.0/24"),
         ("192.168.7.77", ["10.0.0.0/8", "172.16.0.1"], "10.0.0.0/8, 172.16.0.1, 192.168.7.0/24"),
         ("10.1.200.3", [], "10.1.0.0/16"),  # a network that this machine is on
+        ("fe80::77%eth0", [], "fe80::/64"),
     ],
 )
 def test_a_refused_sender_is_logged_with_its_own_network_at_most_once_a_minute(
@@ -61,3 +69,16 @@ def test_a_refused_sender_is_logged_with_its_own_network_at_most_once_a_minute(
     advice = f"Accept its network with --set 'allow=[{wanted}]'"
     assert caplog.messages == [f"{host} is refused: not in `allow:`. {advice}"] * 2
     assert host in Allowed(wanted.split(", "))
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("203.0.113.9", "Cannot assign requested address"),
+        ("2001:db8::9", "Cannot assign requested address"),
+        ("fe80::1%none", "there is no network interface none"),
+    ],
+)
+def test_an_address_that_is_not_this_machines_is_refused_in_one_line(host: str, why: str) -> None:
+    with pytest.raises(UserError, match=f"cannot listen on .*: {why}. Choose another with --listen"):
+        listen((host, 9))

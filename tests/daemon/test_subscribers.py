@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from latentd.daemon.network import Sender
+from latentd.daemon.sender import Sender
 from latentd.daemon.subscribers import LASTS_S, MAX_HOSTS, MAX_PORTS, Feedback
 from latentd.errors import UserError
 from latentd.osc import packets
 
-APP, OTHER_APP = ("10.0.0.1", 5000), ("10.0.0.1", 6000)
-PHONE = ("10.0.0.2", 5000)
+APP, OTHER_APP = Sender("10.0.0.1", 5000), Sender("10.0.0.1", 6000)
+PHONE = Sender("10.0.0.2", 5000)
 
 
 def subscribers() -> tuple[Feedback, list[tuple[packets.Message, Sender]]]:
@@ -30,7 +30,7 @@ class Watched:
         self.sent.clear()
         self._x = (self._x + 0.125) % 1.0
         self.feedback.step((self._x, 0.5), now)
-        return [to[0] for message, to in self.sent if message.address == "/latentd/xy"]
+        return [to.host for message, to in self.sent if message.address == "/latentd/xy"]
 
     def told(self) -> list[tuple[str, Sender]]:
         """The errors that were sent with the last movement."""
@@ -41,7 +41,7 @@ def test_a_subscriber_is_sent_the_point_when_it_moves_and_at_most_30_times_a_sec
     feedback, sent = subscribers()
     feedback.subscribe(APP, True, 0.0)
     assert feedback.step((0.25, 0.5), 10.0) is None
-    assert sent[0][1] == ("10.0.0.1", 9000)
+    assert sent[0][1] == Sender("10.0.0.1", 9000)
     assert sent[0][0].args == (0.25, 0.5)
     again = feedback.step((0.26, 0.5), 10.001)
     assert again is not None
@@ -54,21 +54,21 @@ def test_a_subscriber_is_sent_the_point_when_it_moves_and_at_most_30_times_a_sec
 
 def test_a_subscriber_whose_network_is_gone_delays_no_other_and_is_sent_the_point_again_later() -> None:
     sent: list[str] = []
-    gone = {APP[0]}
+    gone = {APP.host}
 
     def send(_packet: bytes, address: Sender) -> None:
-        if address[0] in gone:
+        if address.host in gone:
             raise OSError("Network is unreachable")
-        sent.append(address[0])
+        sent.append(address.host)
 
     feedback = Feedback(send, 9000)
     feedback.subscribe(APP, True, 0.0)
     feedback.subscribe(PHONE, True, 0.0)
     feedback.step((0.1, 0.1), 1.0)
-    assert sent == [PHONE[0]]
+    assert sent == [PHONE.host]
     gone.clear()
     feedback.step((0.2, 0.2), 2.0)
-    assert sent == [PHONE[0], APP[0], PHONE[0]]
+    assert sent == [PHONE.host, APP.host, PHONE.host]
 
 
 def test_nothing_is_sent_without_a_subscription_or_after_its_end() -> None:
@@ -83,12 +83,12 @@ def test_of_two_apps_on_a_tablet_one_that_unsubscribes_does_not_silence_the_othe
     watched = Watched()
     watched.feedback.subscribe(APP, True, 0.0)
     watched.feedback.subscribe(OTHER_APP, True, 0.0)
-    assert watched.hosts(1.0) == [APP[0]], "a host is sent the point once"
+    assert watched.hosts(1.0) == [APP.host], "a host is sent the point once"
     watched.feedback.subscribe(OTHER_APP, False, 1.0)
-    assert watched.hosts(2.0) == [APP[0]]
+    assert watched.hosts(2.0) == [APP.host]
     with pytest.raises(UserError, match=r"port 6000 has not subscribed\. Send it from the port that has: 5000"):
         watched.feedback.subscribe(OTHER_APP, False, 2.0)
-    assert watched.hosts(3.0) == [APP[0]]
+    assert watched.hosts(3.0) == [APP.host]
     watched.feedback.subscribe(APP, False, 3.0)
     assert watched.hosts(4.0) == []
     watched.feedback.subscribe(APP, False, 4.0)  # there is nothing to end, and nothing to tell
@@ -100,46 +100,57 @@ def test_a_subscription_ends_after_a_week_without_a_message_and_the_host_is_told
     watched = Watched()
     watched.feedback.subscribe(APP, True, 0.0)
     watched.feedback.subscribe(PHONE, True, 10.0)
-    assert watched.hosts(LASTS_S) == [APP[0], PHONE[0]]
-    assert watched.hosts(LASTS_S + 1.0) == [PHONE[0]]
+    assert watched.hosts(LASTS_S) == [APP.host, PHONE.host]
+    assert watched.hosts(LASTS_S + 1.0) == [PHONE.host]
     ended = "subscription ended: nothing came from 10.0.0.1 for 7 days. Send /latentd/subscribe 1 to go on"
-    assert watched.told() == [(ended, (APP[0], 9000))]
+    assert watched.told() == [(ended, Sender(APP.host, 9000))]
     assert caplog.messages == ["10.0.0.1 is no longer sent the point: nothing came from 10.0.0.1 for 7 days"]
 
 
 def test_any_message_of_a_subscribed_host_renews_its_subscriptions_and_no_others() -> None:
     watched = Watched()
     watched.feedback.subscribe(APP, True, 0.0)
-    watched.feedback.heard(APP[0], LASTS_S)
-    watched.feedback.heard(PHONE[0], LASTS_S)
-    assert watched.hosts(2.0 * LASTS_S) == [APP[0]]
+    watched.feedback.heard(APP.host, LASTS_S)
+    watched.feedback.heard(PHONE.host, LASTS_S)
+    assert watched.hosts(2.0 * LASTS_S) == [APP.host]
     assert watched.hosts(2.0 * LASTS_S + 1.0) == []
 
 
 def test_p12_of_too_many_hosts_the_one_that_was_silent_longest_goes_and_is_told() -> None:
     watched = Watched()
     for i in range(MAX_HOSTS):
-        watched.feedback.subscribe((f"10.0.1.{i}", 5000), True, float(i))
+        watched.feedback.subscribe(Sender(f"10.0.1.{i}", 5000), True, float(i))
     watched.feedback.heard("10.0.1.0", 500.0)
     watched.feedback.subscribe(APP, True, 600.0)
     assert watched.told() == [
-        ("subscription ended: 256 hosts are subscribed. Send /latentd/subscribe 1 to go on", ("10.0.1.1", 9000))
+        ("subscription ended: 256 hosts are subscribed. Send /latentd/subscribe 1 to go on", Sender("10.0.1.1", 9000))
     ]
     hosts = watched.hosts(601.0)
-    assert (len(hosts), APP[0] in hosts, "10.0.1.0" in hosts, "10.0.1.1" in hosts) == (MAX_HOSTS, True, True, False)
+    assert (len(hosts), APP.host in hosts, "10.0.1.0" in hosts, "10.0.1.1" in hosts) == (MAX_HOSTS, True, True, False)
     for i in range(MAX_HOSTS):
-        watched.feedback.subscribe((f"10.0.1.{i}", 5001), True, 700.0 + i)
+        watched.feedback.subscribe(Sender(f"10.0.1.{i}", 5001), True, 700.0 + i)
     assert len(watched.feedback) == MAX_HOSTS
 
 
 def test_p12_a_client_that_sends_from_a_new_port_each_time_stays_one_subscriber() -> None:
     watched = Watched()
     for port in range(5000, 5000 + 2 * MAX_PORTS):
-        watched.feedback.subscribe((APP[0], port), True, 0.0)
+        watched.feedback.subscribe(Sender(APP.host, port), True, 0.0)
     with pytest.raises(UserError) as caught:
-        watched.feedback.subscribe((APP[0], 5000), False, 0.0)
+        watched.feedback.subscribe(Sender(APP.host, 5000), False, 0.0)
     assert caught.value.hint.count(",") == MAX_PORTS - 1
     for port in range(5000 + MAX_PORTS, 5000 + 2 * MAX_PORTS):
-        assert watched.hosts(port * 1.0) == [APP[0]]
-        watched.feedback.subscribe((APP[0], port), False, 0.0)
+        assert watched.hosts(port * 1.0) == [APP.host]
+        watched.feedback.subscribe(Sender(APP.host, port), False, 0.0)
     assert watched.hosts(9000.0) == []
+
+
+def test_apps_of_one_host_that_asked_two_addresses_are_sent_the_point_from_both() -> None:
+    watched = Watched()
+    first, second = (((0, 8, bytes((n,))),) for n in (1, 2))
+    watched.feedback.subscribe(APP._replace(answer_from=first), True, 0.0)
+    watched.feedback.subscribe(OTHER_APP._replace(answer_from=second), True, 0.0)
+    assert watched.hosts(1.0) == [APP.host] * 2
+    assert {to.answer_from for _, to in watched.sent} == {first, second}
+    watched.feedback.subscribe(OTHER_APP._replace(answer_from=first), True, 1.0)
+    assert watched.hosts(2.0) == [APP.host]

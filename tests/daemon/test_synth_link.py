@@ -13,6 +13,7 @@ import pytest
 
 from latentd.config.config import Config, OutputName
 from latentd.daemon import synth_link
+from latentd.daemon.sender import Sender
 from latentd.daemon.synth_link import OutputChoice, PortState, PortWatch, SynthLink, cc_map
 from latentd.errors import LatentdError, UserError
 from latentd.instrument.point import Change
@@ -24,7 +25,7 @@ from latentd.synth import midimap
 from latentd.synth.amsynth import COUNT, INDEX, NAMES
 from tests.support.state_table import StateTable, Transition, rows
 
-SYNTH = ("127.0.0.1", 20000)
+SYNTH = Sender("127.0.0.1", 20000)
 
 
 @pytest.fixture(autouse=True)
@@ -291,7 +292,7 @@ def test_auto_keeps_amsynths_interface_while_midi_does_not_reach_it_either(rig: 
 
 
 def test_auto_begins_with_a_synth_that_announced_itself_to_the_daemon_before(config: Config) -> None:
-    remember(config.state_folder / f"amsynth-{config.address[1]}.json", SYNTH)
+    remember(config.state_folder / f"amsynth-{config.address[1]}.json", SYNTH.address)
     rig = Rig(config)
     assert rig.link.output.name == "osc"
     assert rig.link.why == OutputChoice.REMEMBERED.why

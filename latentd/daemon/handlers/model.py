@@ -50,6 +50,6 @@ def _load(call: Call, name_or_path: str, change: _Change | None) -> None:
             change.before = str(engine.model.folder.absolute())
         engine.use_model(result)
         call.reply("/latentd/loaded", result.name)
-        log.info("model %s, wanted by %s", result.name, call.sender[0])
+        log.info("model %s, wanted by %s", result.name, call.sender.host)
 
     call.in_background(lambda: loading.load(name_or_path), loaded)

@@ -14,25 +14,24 @@ import re
 import socket
 from pathlib import Path
 
+from latentd.osc.address import Address, resolve
 from latentd.system import files
-
-Address = tuple[str, int]
 
 _MAX_BYTES = 4096
 _NSM_URL = re.compile(rb"NSM_URL=osc\.udp://([^/:]+|\[[^/\]]+\]):(\d+)/?")
 
 
 def is_local(host: str) -> bool:
-    """True for an IPv4 address of this machine: an amSynth elsewhere cannot read our patch files."""
+    """True for an address of this machine: an amSynth elsewhere cannot read our patch files."""
     try:
-        address = ipaddress.IPv4Address(host)
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
     if address.is_loopback:
         return True
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind((host, 0))  # the system only lets us bind to its own addresses
+            probe.bind(resolve(host, 0)[1])  # the system only lets us bind to its own addresses
         except OSError:
             return False
     return not (address.is_unspecified or address.is_multicast)

@@ -27,7 +27,8 @@ import numpy as np
 
 from latentd.instrument.point import Change
 from latentd.osc import packets
-from latentd.outputs.amsynth_osc.discovery import Address, is_local, recall, remember
+from latentd.osc.address import Address, join_address
+from latentd.outputs.amsynth_osc.discovery import is_local, recall, remember
 from latentd.outputs.amsynth_osc.patch_folder import PatchFolder
 from latentd.outputs.amsynth_osc.peer import Peer, PeerState
 from latentd.outputs.amsynth_osc.search import Search, Submit
@@ -167,7 +168,7 @@ class AmsynthOsc:
         address = self._peer.address
         return {
             "connected": self._peer.state.connected,
-            "address": None if address is None else f"{address[0]}:{address[1]}",
+            "address": None if address is None else join_address(*address),
             **self._count,
             "synth_leak_mb": round(self._peer.requests * _LEAK_BYTES / 1e6, 3),
             "round_trip": self._round_trip.facts(),
@@ -252,7 +253,9 @@ class AmsynthOsc:
             self._refuse(reason, message, sender, now)
         else:
             if sender != self._peer.address:
-                self._log_limited(now, "amSynth started at %s:%d; from now on latentd plays this one", *sender)
+                self._log_limited(
+                    now, "amSynth started at %s; from now on latentd plays this one", join_address(*sender)
+                )
             self._adopt(sender)
             if self._transmit(self._greeting, sender):
                 self._peer.greeted()

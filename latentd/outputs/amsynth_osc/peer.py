@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from latentd.outputs.amsynth_osc.discovery import Address
+from latentd.osc.address import Address
 
 _ANSWER_S = 0.25  # an answer takes 0.3 ms; one that takes this long is missing
 _PROBE_S = 0.5  # how often a synth that is gone is asked

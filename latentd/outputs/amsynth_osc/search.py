@@ -6,7 +6,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
 
-from latentd.outputs.amsynth_osc.discovery import Address, running
+from latentd.osc.address import Address
+from latentd.outputs.amsynth_osc.discovery import running
 
 _GAP_S = (2.0, 30.0)  # between two searches: at first, and at last
 

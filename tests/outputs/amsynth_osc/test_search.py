@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from latentd.osc import packets
+from latentd.osc.address import Address
 from latentd.outputs.amsynth_osc import search
-from latentd.outputs.amsynth_osc.discovery import Address, recall
+from latentd.outputs.amsynth_osc.discovery import recall
 from latentd.outputs.amsynth_osc.output import AmsynthOsc
 from latentd.outputs.amsynth_osc.search import Search, SearchState
 from tests.support.state_table import StateTable, Transition, rows
