@@ -75,7 +75,7 @@ COMMANDS = (
     ),
     Command(
         "undo", (), performance.undo, "take back the last change that can be undone; a model is loaded again",
-        limits=f"{MAX_CHANGES} changes", sends="loaded s",
+        limits=f"{MAX_CHANGES} changes, a fader's movement is one", sends="loaded s",
     ),
     Command(
         "panic", (), performance.panic, "end every note, stop what moves by itself, send the whole patch again", work=8,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -86,9 +86,9 @@ class Call:
         """Answer what went wrong, and where."""
         self.context.refuse(LatentdError(f"{self.command.path}: {error.message}", error.hint), self.sender, self.now)
 
-    def undo_with(self, entry: Callable[[Call], None]) -> None:
-        """Have `/latentd/undo` call this; it gets the call of the undo."""
-        self.context.history.add(entry)
+    def undo_with(self, entry: Callable[[Call], None], gesture: Hashable = None) -> None:
+        """Have `/latentd/undo` call this, once for a whole gesture; it gets the call of the undo."""
+        self.context.history.add(entry, gesture, self.now)
 
     def in_background(self, job: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Run `job()` in the background, then `then` with its result, or its exception, on the engine's thread.

@@ -84,7 +84,8 @@ def test_each_wrong_parameter_name_is_listed_with_the_nearest(tmp_path: Path) ->
         "2: shaping.slew.cutof: found 'cutof'; no parameter of amSynth; did you mean filter_cutoff?",
         "2: shaping.slew.filter_cutoff: found 20; must be at most 10.0",
         "2: shaping.slew.master_vol: found [1]; must be a number",
-        "2: shaping.slew.volume: found 'volume'; no parameter of amSynth; `latentd decode 0.5 0.5` lists the parameters",
+        "2: shaping.slew.volume: found 'volume'; no parameter of amSynth; `latentd decode 0.5 0.5` lists "
+        "the parameters",
         "2: shaping.slew.volume: found 11; must be at most 10.0",
         "3: shaping.lock[0]: found 'filter_resonanc'; no parameter of amSynth; did you mean filter_resonance?",
         "3: shaping.lock[1]: found 'qqq'; no parameter of amSynth; `latentd decode 0.5 0.5` lists the parameters",

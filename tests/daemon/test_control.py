@@ -15,6 +15,7 @@ from latentd.daemon.message_spec import Command
 from latentd.daemon.sender import Sender
 from latentd.model import bundle
 from latentd.osc.packets import Message
+from latentd.synth.amsynth import INDEX
 from tests.daemon.test_engine import Recorder, engine
 
 CLIENT = Sender("127.0.0.1", 9)
@@ -53,6 +54,7 @@ class Host:
         self.monitors: Any = None
         self.answers: list[tuple[str | float, ...]] = []
         self.control = Control(self, folder)
+        self.now = 0.0
 
     def reply(self, sender: Sender, address: str, *args: str | float) -> None:
         assert sender == CLIENT
@@ -63,7 +65,7 @@ class Host:
     def panic(self, now: float) -> None: ...
 
     def send(self, address: str, *args: object) -> None:
-        assert self.control.receive(Message(f"/latentd/{address}", args), CLIENT, 0.0)
+        assert self.control.receive(Message(f"/latentd/{address}", args), CLIENT, self.now)
 
 
 @pytest.fixture
@@ -162,3 +164,21 @@ def test_a_goto_from_nowhere_is_undone_no_further(host: Host) -> None:
     host.send("undo")
     assert "no point before 'here'" in str(host.answers[-1])
     assert host.engine.shaping.own_values(), "the undo took the lock back instead"
+
+
+def test_a_fader_leaves_the_changes_before_it_in_the_history(host: Host) -> None:
+    host.send("lock", "master_vol", 1)
+    for n in range(1000):
+        host.send("param/filter_cutoff", -0.5 + n / 1000)
+        host.send("param/filter_resonance", n / 2000)
+        host.now += 0.02
+    host.now += 5.0
+    host.send("param/filter_cutoff", 0.25)
+    own = host.engine.shaping.own_values
+    host.send("undo")
+    assert host.engine.shaping.own["filter_cutoff"] == pytest.approx(0.999 / 2.0)
+    host.send("undo")
+    host.send("undo")
+    assert list(own()) == [INDEX["master_vol"]]
+    host.send("undo")
+    assert not own()

@@ -56,7 +56,7 @@ def test_as_many_messages_as_one_datagram_can_hold_are_all_carried_out(daemon: D
     assert packets.MAX_MESSAGES < MAX_WORK
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.setblocking(False)
-        values: list[Sent] = [(f"/latentd/param/{name}", (0.0,)) for name in ("filter_cutoff", "reverb_width")] * 64
+        values: list[Sent] = [("/latentd/param/filter_cutoff", (0.0,)), ("/latentd/param/reverb_width", (0.0,))] * 64
         client.sendto(bundle(values), ("127.0.0.1", daemon.port))
         wait_for(lambda: {"filter_cutoff", "reverb_width"} == daemon.status()["own"].keys(), "the parameters")
         with pytest.raises(BlockingIOError):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from latentd.daemon.history import MAX_CHANGES, History
+from latentd.daemon.history import GESTURE_S, MAX_CHANGES, History
 from latentd.errors import LatentdError, UserError
 
 
@@ -65,3 +65,30 @@ def test_what_cannot_be_taken_back_now_is_kept_and_what_never_can_is_not() -> No
     for _ in range(2):
         with pytest.raises(LatentdError, match="disk"):
             history.undo(None)
+
+
+def test_a_gesture_is_one_change_and_a_pause_or_another_change_begins_the_next() -> None:
+    history: History[list[int]] = History()
+    undone: list[int] = []
+    for n in range(10):
+        history.add(change(n), "fader", n * GESTURE_S * 0.9)
+    history.add(change(10), "fader", 20.0)
+    history.add(change(11))
+    history.add(change(12), "fader", 20.1)
+    assert len(history) == 4
+    for _ in range(4):
+        history.undo(undone)
+    assert undone == [12, 11, 10, 0]
+
+
+def test_faders_moved_together_are_one_change_each_and_an_undo_ends_the_gestures() -> None:
+    history: History[list[int]] = History()
+    undone: list[int] = []
+    for n in range(0, 100, 2):
+        history.add(change(n), "x", n / 100)
+        history.add(change(n + 1), "y", n / 100)
+    history.undo(undone)
+    history.add(change(200), "x", 1.0)
+    for _ in range(2):
+        history.undo(undone)
+    assert undone == [1, 200, 0]

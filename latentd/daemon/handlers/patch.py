@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from latentd.daemon.arguments import WrongValueError
 from latentd.daemon.context import Call
 from latentd.errors import UserError
@@ -17,13 +19,13 @@ def param(call: Call, name: str, value: float) -> None:
     low, span = float(MINIMUM[index]), float(SPAN[index])
     if not -_ROUNDING <= (value - low) / span <= 1.0 + _ROUNDING:
         raise WrongValueError(f"{name} takes {low:g} to {low + span:g}")
-    _undo_with_own(call)
+    call.undo_with(_back(call, index), gesture=index)
     call.engine.shaping.tweak(index, (value - low) / span)
 
 
 def lock(call: Call, name: str, on: bool) -> None:
     """Hold a parameter where it is, or give it back to the input."""
-    _undo_with_own(call)
+    call.undo_with(_back(call, INDEX[name]))
     if on:
         call.engine.shaping.lock(INDEX[name])
     else:
@@ -39,6 +41,14 @@ def save(call: Call, name: str) -> None:
     call.write(f"banks/{name}.bank", lambda: bank.to_text().encode(), lambda: call.reply("/latentd/saved", name))
 
 
-def _undo_with_own(call: Call) -> None:
-    before = call.engine.shaping.own_values()
-    call.undo_with(lambda undo: undo.engine.shaping.take_own(before))
+def _back(call: Call, index: int) -> Callable[[Call], None]:
+    """What gives a parameter back to the input, or to the hand that holds it now."""
+    own = call.engine.shaping.own_values()
+    before = {index: own[index]} if index in own else {}
+
+    def back(undo: Call) -> None:
+        present = undo.engine.shaping.own_values()
+        present.pop(index, None)
+        undo.engine.shaping.take_own(present | before)
+
+    return back
