@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -59,7 +59,7 @@ class Client:
 class Rig:
     def __init__(self, memory: Memory, playback: str = SYNTH, *sources: str, keyboards: tuple[str, ...] = ()) -> None:
         self.client, self.memory, self.now = Client(), memory, 100.0
-        self.callback: Any = SimpleNamespace(listening=True)  # one attribute of it is used
+        self.callback = cast("Any", SimpleNamespace(listening=True))  # one attribute of it is used
         self.connections = Connections(self.client, self.callback, memory, playback, sources, keyboards)
 
     def look(self, times: int = 1) -> int:
