@@ -88,14 +88,15 @@ def _configuration(file: Path | None) -> tuple[Config, Check]:
 
 def examine(config: Config) -> list[Check]:
     """All checks, the most important ones first."""
-    outputs = _outputs(config)
+    status = _status(config)
+    outputs: dict[str, Any] = status.get("ways", {})
     answer = machine.ask_jack()
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("Python", _python),
         ("amSynth", _amsynth),
         ("JACK", lambda: _jack(answer, outputs)),
         ("shared memory", lambda: _shared_memory(answer, outputs)),
-        ("rig", lambda: _rig(outputs)),
+        ("rig", lambda: _rig(status)),
         ("model", lambda: _model(config)),
         ("mappings", lambda: _mappings(config)),
         ("OSC port", lambda: _port(config)),
@@ -155,26 +156,29 @@ def _shared_memory(answer: JackFacts | str, outputs: dict[str, Any]) -> Check:
     return Check("shared memory", "weak" if machine.pw_jack_needed() else "bad", found, step)
 
 
-def _outputs(config: Config) -> dict[str, Any]:
-    """What the daemon on this machine reports about its outputs; empty when none runs."""
+def _status(config: Config) -> dict[str, Any]:
+    """What the daemon on this machine reports; empty when none runs."""
     with contextlib.suppress(LatentdError, OSError, ValueError, LookupError), Client(config.listen) as client:
-        outputs: dict[str, Any] = client.status(limit_s=_ANSWER_S)["ways"]
-        return outputs
+        return client.status(limit_s=_ANSWER_S)
     return {}
 
 
-def _rig(outputs: dict[str, Any]) -> Check:
+def _rig(status: dict[str, Any]) -> Check:
     """Whether the running daemon and the running synth reach each other."""
-    jack, synth = outputs.get("jack", {}), outputs.get("osc", {})
+    outputs: dict[str, Any] = status.get("ways", {})
     if not outputs:
         return Check("rig", "ok", "latentd is not running")
+    jack, synth = outputs.get("jack", {}), outputs.get("osc", {})
     if synth.get("connected") and jack.get("running") and not jack.get("connected"):
         step = "If you do not hear it, restart amSynth while JACK runs"
         return Check("rig", "weak", "amSynth answers, but its MIDI port is not on latentd's JACK server", step)
     reached = [name for name, facts in outputs.items() if facts.get("connected")]
-    if reached:
+    plays = status["output"]
+    if plays in reached:
         return Check("rig", "ok", f"latentd reaches the synth by {' and '.join(reached)}")
-    return Check("rig", "weak", "latentd runs and waits for a synth", "Start amSynth as README.md shows")
+    problem = outputs[plays].get("problem")
+    found = f"latentd runs and waits for a synth{f' ({plays}: {problem})' if problem else ''}"
+    return Check("rig", "weak", found, "Start amSynth as README.md shows")
 
 
 def _model(config: Config) -> Check:

@@ -25,7 +25,7 @@ from latentd.daemon.session import path as session_file
 from latentd.daemon.session_keeper import SessionKeeper, restore
 from latentd.daemon.status_report import StatusReport
 from latentd.daemon.subscribers import Feedback
-from latentd.daemon.synth_link import SynthLink
+from latentd.daemon.synth_link import OutputChoice, SynthLink
 from latentd.daemon.tick_clock import TickClock, TickState
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mapping
@@ -68,6 +68,7 @@ class Service:
         self._tick_clock, self._keep_warm, self._collector = TickClock(), KeepWarm(), Collector()
         self._watchdog = systemd.Watchdog()
         self._fault_log, self._summary_log = AtMostEvery(1.0), AtMostEvery(1.0)
+        self._logged_choice: OutputChoice | None = None
         self._summed_up = (0, 0)  # received and sent, at the last summary
         self._deadlines: tuple[float | None, ...] = ()
         with contextlib.ExitStack() as stack:
@@ -162,9 +163,10 @@ class Service:
         link = self.link.poll(now)
         if self.link.output is not self.engine.output:
             self.engine.use_output(self.link.output)
-            self._log_output()
             self._tick_clock.input_arrived()
             tick = self._tick(now)
+        if self.link.choice is not self._logged_choice:
+            self._log_output()
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
         session = self._session.step(self.engine, now)
@@ -284,7 +286,7 @@ class Service:
         self._log_output()
 
     def _log_output(self) -> None:
-        output = self.engine.output
+        output, self._logged_choice = self.engine.output, self.link.choice
         log.info("output %s: %s", output.name, self.link.why)
         systemd.status(f"playing through {output.name}: {self.link.why}")
         names = [name for name, reached in zip(NAMES, output.reachable, strict=True) if not reached]

@@ -42,8 +42,13 @@ class OutputChoice(Enum):
 
     state       | event                                 | next state
     UNANNOUNCED | amSynth answers                       | ANSWERING
+    REMEMBERED  | amSynth answers                       | ANSWERING
     REMEMBERED  | amSynth gone, its MIDI port connected | SILENT
+    ANSWERING   | amSynth has ended a moment ago        | ABSENT
+    ANSWERING   | amSynth gone, its MIDI port, too      | ABSENT
     ANSWERING   | amSynth gone, its MIDI port connected | SILENT
+    ABSENT      | amSynth answers                       | ANSWERING
+    ABSENT      | amSynth gone, its MIDI port connected | SILENT
     SILENT      | amSynth answers                       | ANSWERING
     """
 
@@ -52,19 +57,22 @@ class OutputChoice(Enum):
     UNANNOUNCED = "MIDI through JACK, until an amSynth is started with NSM_URL={url}", "jack"
     REMEMBERED = "amSynth announced itself here before", "osc"
     ANSWERING = "amSynth answers on its own OSC interface", "osc"
-    SILENT = "amSynth does not answer on its OSC interface, but its MIDI port is connected", "jack"
+    ABSENT = "amSynth no longer answers on its OSC interface", "osc"
+    SILENT = "MIDI through JACK, because amSynth does not answer on its OSC interface", "jack"
 
     def __init__(self, why: str, plays: str | None) -> None:
         self.why = why
         self.plays = plays
 
-    def following(self, osc: AmsynthOsc, jack: JackPort) -> OutputChoice:
+    def following(self, osc: AmsynthOsc, jack: JackPort, now: float) -> OutputChoice:
         """The choice from now on: amSynth's own interface while it answers, MIDI while only that reaches the synth."""
-        if self.plays == "jack" and osc.connected:
+        if self.plays is None:
+            return self
+        if osc.connected:
             return OutputChoice.ANSWERING
-        if self.plays == "osc" and osc.gone and jack.connected:
+        if self.plays == "osc" and jack.connected and osc.gone(now):
             return OutputChoice.SILENT
-        return self
+        return OutputChoice.ABSENT if self is OutputChoice.ANSWERING else self
 
 
 class PortState(Enum):
@@ -154,6 +162,11 @@ class SynthLink:
             self._play(OutputChoice.UNANNOUNCED if self.osc.address is None else OutputChoice.REMEMBERED)
 
     @property
+    def choice(self) -> OutputChoice:
+        """Which output plays, and why."""
+        return self._choice
+
+    @property
     def why(self) -> str:
         """Why this output plays, for people."""
         return self._choice.why.format(url=self._url)
@@ -161,6 +174,8 @@ class SynthLink:
     def wake(self) -> None:
         """One of the descriptors is readable, so the next `poll` looks at everything."""
         self._jack_due = -math.inf
+        if self.osc is not None:
+            self.osc.wake()
 
     def poll(self, now: float) -> float | None:
         """Housekeeping of every output; with `auto` also the choice of `output`. Returns when to call again."""
@@ -173,8 +188,8 @@ class SynthLink:
         if self._midi is not None and self._midi.connections != self._connections:
             self._connections = self._midi.connections
             self._submit(partial(_mismatches, self._config, self._midi.channel), self._log_mismatches)
-        if self._choice.plays:
-            self._choose()
+        if self.osc is not None and self.jack is not None:
+            self._choose(self.osc, self.jack, now)
         if self._port_watch.step(self.port_missing, now):
             log.warning(
                 "amSynth answers, but its MIDI port is not on this JACK server: if you do not hear it, restart it"
@@ -202,13 +217,12 @@ class SynthLink:
         osc, jack = self.osc, self.jack
         return osc is not None and jack is not None and osc.connected and jack.running and not jack.connected
 
-    def _choose(self) -> None:
-        assert self.osc is not None and self.jack is not None
-        choice = self._choice.following(self.osc, self.jack)
-        if choice is not self._choice:
+    def _choose(self, osc: AmsynthOsc, jack: JackPort, now: float) -> None:
+        before, choice = self._choice, self._choice.following(osc, jack, now)
+        if choice is not before:
             self._play(choice)
-            if choice.plays == "osc":
-                self.jack.release()
+            if (before.plays, choice.plays) == ("jack", "osc"):
+                jack.release()
 
     def _play(self, choice: OutputChoice) -> None:
         """Carry out a choice of `auto`, which has both outputs."""

@@ -26,7 +26,7 @@ def taken(host: str, port: int, proc: Path = _PROC) -> str:
 
 def udp_owner(host: str, port: int, proc: Path = _PROC) -> Owner | None:
     """The program with a socket that keeps others from binding this address and port; None where none is seen."""
-    inodes = _inodes(host, port, proc)
+    inodes = udp_sockets(host, port, proc)
     if not inodes:
         return None
     for process in proc.iterdir():
@@ -38,8 +38,11 @@ def udp_owner(host: str, port: int, proc: Path = _PROC) -> Owner | None:
     return None
 
 
-def _inodes(host: str, port: int, proc: Path) -> set[str]:
-    """The sockets on this port, as links in /proc/PID/fd name them: an address clashes with itself and with any."""
+def udp_sockets(host: str, port: int, proc: Path = _PROC) -> set[str]:
+    """The sockets on this port, of every user, as links in /proc/PID/fd name them.
+
+    An address clashes with itself and with any.
+    """
     wildcards = {"0" * 8, "0" * 32}
     clashing = wildcards | {_in_proc(host)}
     found = set()

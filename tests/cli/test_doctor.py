@@ -142,12 +142,12 @@ def test_shared_memory_that_no_jackd_can_start_with_is_named(
 
 
 @contextlib.contextmanager
-def a_daemon(ways: dict[str, Any]) -> Iterator[str]:
+def a_daemon(ways: dict[str, Any], output: str = "jack") -> Iterator[str]:
     """What answers like a latentd with these outputs, however long that takes; yields its address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon, pytest.MonkeyPatch.context() as patient:
         patient.setattr(doctor, "_ANSWER_S", LIMIT_S)
         daemon.bind(("127.0.0.1", 0))
-        status = json.dumps({"version": "0", "ways": ways})
+        status = json.dumps({"version": "0", "ways": ways, "output": output})
 
         def answer() -> None:
             while (datagram := daemon.recvfrom(1000))[0]:
@@ -186,12 +186,17 @@ def test_a_daemon_on_a_private_server_shows_that_jack_runs(tmp_path: Path, monke
             "is not on latentd's JACK",
         ),
         ({"osc": {"connected": False}, "jack": {"running": True, "connected": False}}, "weak", "waits for a synth"),
+        (
+            {"osc": {"connected": False, "problem": "amSynth has ended"}, "jack": {"connected": True}},
+            "weak",
+            "waits for a synth (osc: amSynth has ended)",
+        ),
     ],
 )
 def test_a_running_rig_whose_parts_do_not_reach_each_other_is_named(
     tmp_path: Path, ways: dict[str, Any], state: str, text: str
 ) -> None:
-    with a_daemon(ways) as address:
+    with a_daemon(ways, "osc") as address:
         rig = look(tmp_path, 0, listen=address)["rig"]
     assert rig.state == state
     assert text in rig.found

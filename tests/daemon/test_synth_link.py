@@ -18,12 +18,13 @@ from latentd.daemon.synth_link import OutputChoice, PortState, PortWatch, SynthL
 from latentd.errors import LatentdError, UserError
 from latentd.instrument.point import Change
 from latentd.osc import packets
-from latentd.outputs.amsynth_osc import search
+from latentd.outputs.amsynth_osc import process, search
 from latentd.outputs.amsynth_osc.discovery import remember
 from latentd.outputs.amsynth_osc.output import run_now
 from latentd.synth import midimap
 from latentd.synth.amsynth import COUNT, INDEX, NAMES
 from tests.support.state_table import StateTable, Transition, rows
+from tests.support.synth_process import Processes
 
 SYNTH = Sender("127.0.0.1", 20000)
 
@@ -98,9 +99,9 @@ class Choosing:
         self.choice = choice
 
     def see(self, *, answers: bool = False, gone: bool = False, midi: bool = False) -> None:
-        osc: Any = SimpleNamespace(connected=answers, gone=gone)
+        osc: Any = SimpleNamespace(connected=answers, gone=lambda _now: gone)
         jack: Any = SimpleNamespace(connected=midi)
-        self.choice = self.choice.following(osc, jack)
+        self.choice = self.choice.following(osc, jack, 100.0)
 
 
 CHOICE = StateTable(
@@ -112,7 +113,7 @@ CHOICE = StateTable(
         "amSynth answers": lambda choosing: choosing.see(answers=True, midi=True),
         "amSynth gone, its MIDI port connected": lambda choosing: choosing.see(gone=True, midi=True),
         "amSynth gone, its MIDI port, too": lambda choosing: choosing.see(gone=True),
-        "no answer yet": lambda choosing: choosing.see(midi=True),
+        "amSynth has ended a moment ago": lambda choosing: choosing.see(midi=True),
     },
     lambda: Choosing(OutputChoice.CONFIGURED),
     lambda: Choosing(OutputChoice.REMEMBERED),
@@ -248,6 +249,14 @@ class Rig:
         self.poll(1.0)
 
 
+@pytest.fixture(autouse=True)
+def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
+    """The process of the synth at each address."""
+    found = Processes()
+    monkeypatch.setattr(process, "find", found.find)
+    return found
+
+
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """`auto`, on a machine whose JACK is a fake and on which no amSynth runs."""
@@ -286,9 +295,52 @@ def test_auto_plays_midi_until_amsynth_answers_and_again_when_it_is_gone(rig: Ri
 
 def test_auto_keeps_amsynths_interface_while_midi_does_not_reach_it_either(rig: Rig) -> None:
     rig.announce()
+    rig.poll()
     rig.jack.connected = False
     rig.lose_the_synth()
     assert rig.link.output.name == "osc"
+    assert rig.link.why == OutputChoice.ABSENT.why
+
+
+def test_a_synth_that_ends_while_nobody_plays_is_lost_at_once_and_found_again(
+    rig: Rig, processes: Processes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    link = rig.link
+    rig.announce()
+    rig.poll()
+    assert link.choice.name == "ANSWERING"
+    fds = link.filenos()
+    assert len(fds) == 1
+    processes.end(SYNTH.address)
+    link.wake()
+    link.poll(rig.now)
+    assert link.choice.name == "ABSENT"
+    assert link.output.name == "osc", "its MIDI port goes a moment later"
+    facts: Any = link.facts()
+    assert (facts["osc"]["connected"], facts["osc"]["problem"]) == (False, "amSynth has ended")
+    assert caplog.text.count("amSynth at 127.0.0.1:20000 (pid 4711) has ended") == 1
+    assert link.filenos() == []
+    rig.jack.connected = False
+    rig.poll(2.0)
+    assert link.output.name == "osc"
+    rig.announce()
+    rig.poll()
+    assert link.choice.name == "ANSWERING"
+    facts = link.facts()
+    assert (facts["osc"]["connected"], facts["osc"]["problem"]) == (True, "")
+    assert caplog.text.count("amSynth started at 127.0.0.1:20000") == 2
+    assert rig.jack.released == 1, "nothing was played through it"
+
+
+def test_auto_plays_midi_if_the_next_synth_has_only_that(rig: Rig, processes: Processes) -> None:
+    rig.announce()
+    rig.poll()
+    processes.end(SYNTH.address)
+    rig.link.wake()
+    rig.poll(2.0)
+    assert rig.link.choice is OutputChoice.SILENT
+    assert rig.link.output.name == "jack"
 
 
 def test_auto_begins_with_a_synth_that_announced_itself_to_the_daemon_before(config: Config) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import socket
 import time
@@ -18,9 +19,9 @@ from latentd.outputs.amsynth_osc.discovery import running
 from latentd.outputs.amsynth_osc.output import AmsynthOsc
 from latentd.synth import amsynth as table
 from latentd.synth.amsynth import Array
-from tests.support.daemon import free_port
+from tests.support.daemon import free_port, latentd
 from tests.support.oracle import Oracle, message, read_beside, udp_port
-from tests.support.rig import LIMIT_S, Server, Synth, amsynth
+from tests.support.rig import LIMIT_S, Server, Synth, amsynth, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -249,6 +250,41 @@ def test_a_synth_of_another_session_is_left_alone(tmp_path: Path, jack_server: S
                 host.turn()
             assert host.output.facts()["address"] is None
             assert other.read() == before
+
+
+@pytest.mark.parametrize("output", ["auto", "osc"])
+def test_p11_a_synth_that_is_killed_while_nobody_plays_is_lost_and_found_again(
+    jack_server: Server, output: str
+) -> None:
+    with latentd("--output", output, env=jack_server.env) as daemon:
+
+        def shows(connected: bool) -> bool:
+            status = daemon.status()
+            osc = status["ways"]["osc"]
+            honest = output == "osc" or ("no longer" in status["why"]) == (not connected)
+            return osc["connected"] is connected and bool(osc["problem"]) is not connected and honest
+
+        def loses_and_finds(synth: Synth) -> None:
+            pid = synth.pid
+            wait_for(lambda: daemon.status()["ways"]["osc"]["pid"] == pid, "its process to be known")
+            synth.kill()
+            wait_for(lambda: shows(connected=False), "the loss to be noticed")
+            wait_for(lambda: f"(pid {pid}) has ended" in daemon.log_text(), "the loss in the log")
+            assert daemon.status()["counters"]["sent"] == 0
+            ended = len(daemon.log_text())
+            synth.start()
+            wait_for(lambda: shows(connected=True), "the next one to be found")
+            wait_for(
+                lambda: re.search("amSynth (started at|at .* answers)", daemon.log_text()[ended:]), "it in the log"
+            )
+
+        with amsynth(jack_server, nsm_port=daemon.port) as synth:
+            wait_for(lambda: shows(connected=True), "amSynth's announcement")
+            loses_and_finds(synth)
+            daemon.end()
+            daemon.start()  # it remembers amSynth, which does not announce itself again
+            wait_for(lambda: shows(connected=True), "amSynth to answer")
+            loses_and_finds(synth)
 
 
 def test_the_announcement_of_another_program_is_refused_and_changes_nothing(host: Host, synth: Synth) -> None:

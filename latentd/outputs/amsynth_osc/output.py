@@ -9,8 +9,8 @@ folder; amSynth answers `/reply "/nsm/client/open"` once it has loaded it. Held 
 The synth is free when no `open` is unanswered and the last patch is at least `interval_s` old. A missing answer is
 counted and the request repeated with the file as it is, so every answer is about that file.
 
-Three classes hold the states, each with its table: `Peer` (does the synth answer?), `WantedPatch` (does it hold the
-newest values?) and `Search` (for a synth whose announcement was missed).
+Four classes hold the states, each with its table: `Peer` (does the synth answer?), `WantedPatch` (does it hold the
+newest values?), `Search` (for a synth whose announcement was missed) and `ProcessWatch` (has its process ended?).
 
 amSynth never frees its copy of a request's client id (measured with 1.13.2: 32 bytes a request on 64-bit systems, so
 29 MB for an hour of 250 patches a second). Nothing here can free it: `facts` shows how much it came to.
@@ -31,6 +31,7 @@ from latentd.osc.address import Address, join_address
 from latentd.outputs.amsynth_osc.discovery import is_local, recall, remember
 from latentd.outputs.amsynth_osc.patch_folder import PatchFolder
 from latentd.outputs.amsynth_osc.peer import Peer, PeerState
+from latentd.outputs.amsynth_osc.process import ProcessWatch
 from latentd.outputs.amsynth_osc.search import Search, Submit
 from latentd.outputs.amsynth_osc.wanted import PatchState, WantedPatch
 from latentd.status import Histogram
@@ -95,6 +96,9 @@ class AmsynthOsc:
         self._patch = WantedPatch()
         self._peer = Peer(recall(remembered))
         self._search = Search(port, submit, self._found)
+        self._watch = ProcessWatch(submit)
+        if self._peer.address is not None:
+            self._watch.watch(self._peer.address)
         self._free_s = float("-inf")  # earliest time of the next patch
         self._logged_s = float("-inf")
         self._closed = False
@@ -106,10 +110,9 @@ class AmsynthOsc:
         """The synth announced itself or answered, and has not gone since."""
         return self._peer.state.connected
 
-    @property
-    def gone(self) -> bool:
-        """The synth was asked several times and did not answer."""
-        return self._peer.state is PeerState.GONE
+    def gone(self, now: float) -> bool:
+        """The synth was asked several times and did not answer, or it has ended and left JACK, too."""
+        return self._peer.gone(now)
 
     @property
     def address(self) -> Address | None:
@@ -144,8 +147,12 @@ class AmsynthOsc:
         return True
 
     def poll(self, now: float) -> float | None:
-        """Notice missing answers, send what is owed. Returns when to call again; None: when a message arrives."""
+        """Notice missing answers and the synth's end, send what is owed. Returns when to call again; None: when a
+        message arrives or a descriptor is readable.
+        """
         peer = self._peer
+        if self._watch.poll(now):
+            self._ended(now)
         if peer.unanswered and now >= peer.due_s:
             self._overdue(now)
         if not peer.state.connected and peer.state is PeerState.KNOWN:
@@ -159,16 +166,22 @@ class AmsynthOsc:
         """True when the synth has acknowledged the newest patch, or was never sent one."""
         return self._patch.state.settled
 
+    def wake(self) -> None:
+        """A descriptor is readable: the next `poll` looks whether it is one of these."""
+        self._watch.wake()
+
     def filenos(self) -> Sequence[int]:
-        """None: amSynth's datagrams arrive on the engine's socket."""
-        return ()
+        """amSynth's process, readable when it has ended. Its datagrams arrive on the engine's socket."""
+        return self._watch.filenos()
 
     def facts(self) -> dict[str, object]:
-        """For status. `connected` dates from the last patch: the synth is not asked for the status alone."""
+        """For status. `connected` of a synth that hangs dates from the last patch: it is not asked for the status."""
         address = self._peer.address
         return {
             "connected": self._peer.state.connected,
             "address": None if address is None else join_address(*address),
+            "pid": self._watch.pid,
+            "problem": self._peer.state.problem,
             **self._count,
             "synth_leak_mb": round(self._peer.requests * _LEAK_BYTES / 1e6, 3),
             "round_trip": self._round_trip.facts(),
@@ -179,6 +192,7 @@ class AmsynthOsc:
         if not self._closed:
             self._closed = True
             self._search.stop()
+            self._watch.stop()
             self._folder.close()
 
     def _advance(self, now: float) -> None:
@@ -224,6 +238,7 @@ class AmsynthOsc:
         round_trip_s = peer.answered(now)
         if back:
             self._count_connection()
+            log.info("%s answers", self._synth())
         if acknowledged:
             self._count["acknowledged"] += 1
             self._patch.acknowledged()
@@ -237,10 +252,28 @@ class AmsynthOsc:
 
     def _overdue(self, now: float) -> None:
         """No answer in time: ask again, unless one of several requests was answered."""
-        if self._peer.overdue():
+        peer = self._peer
+        before = peer.state
+        if peer.overdue():
+            if peer.state is PeerState.GONE is not before:
+                log.warning("%s does not answer; latentd goes on asking it", self._synth())
             self._count["missing"] += 1
             self._count["retried"] += 1
             self._open(now)
+
+    def _ended(self, now: float) -> None:
+        """Its process has ended. The next amSynth announces itself, or the search finds it."""
+        log.warning("%s has ended; latentd plays the next one that starts", self._synth())
+        self._logged_s = float("-inf")  # the log shall have its return, however soon
+        self._peer.ended(now)
+        self._patch.lost()
+        self._search.hurry()
+
+    def _synth(self) -> str:
+        """The synth that is played or asked, for the log."""
+        assert self._peer.address is not None
+        pid = f" (pid {self._watch.pid})" if self._watch.pid else ""
+        return f"amSynth at {join_address(*self._peer.address)}{pid}"
 
     def _announced(self, message: packets.Message, sender: Address, now: float) -> None:
         """An NSM client has started: the newest amSynth on this machine is the one to play."""
@@ -252,7 +285,7 @@ class AmsynthOsc:
             reason = "latentd only plays an amSynth on its own machine: patches are handed over as files"
             self._refuse(reason, message, sender, now)
         else:
-            if sender != self._peer.address:
+            if sender != self._peer.address or not self._peer.state.connected:
                 self._log_limited(
                     now, "amSynth started at %s; from now on latentd plays this one", join_address(*sender)
                 )
@@ -278,6 +311,7 @@ class AmsynthOsc:
         if synth != self._peer.address:
             self._submit(lambda: remember(self._remembered, synth), self._remembering_failed)
         self._peer.adopt(synth)
+        self._watch.watch(synth)
         self._search.hurry()
         self._patch.lost()
 
@@ -286,7 +320,9 @@ class AmsynthOsc:
             log.warning("cannot remember amSynth's address in %s: %s", self._remembered, result.strerror)
 
     def _found(self, addresses: list[Address]) -> None:
-        if addresses and not self._peer.state.connected and self._peer.address not in addresses:
+        peer = self._peer
+        known = peer.address in addresses and peer.state is not PeerState.ENDED
+        if addresses and not peer.state.connected and not known:
             self._adopt(addresses[-1])  # the next poll asks it
 
     def _next_s(self) -> float | None:
@@ -294,8 +330,10 @@ class AmsynthOsc:
         times = []
         if peer.unanswered:
             times.append(peer.due_s)
-        elif peer.address is not None and self._patch.state.owed:
+        elif peer.state.free and self._patch.state.owed:
             times.append(self._free_s)
+        if (watch_s := self._watch.due_s) is not None:
+            times.append(watch_s)
         if not peer.state.connected and (search_s := self._search.due_s) is not None:
             times.append(search_s)
         return min(times, default=None)

@@ -9,23 +9,32 @@ from latentd.osc.address import Address
 _ANSWER_S = 0.25  # an answer takes 0.3 ms; one that takes this long is missing
 _PROBE_S = 0.5  # how often a synth that is gone is asked
 _GONE_AFTER = 3
+_PORT_GOES_S = 1.0  # for so long JACK may still show the MIDI port of a process that has ended
 
 
 class PeerState(Enum):
-    """See `Peer`. `connected`: it is up, as far as we know; `free`: it may be sent a request."""
+    """See `Peer`.
 
-    # name     = what it means, connected, free
-    UNKNOWN = "no address", False, False
-    KNOWN = "an address, remembered or found; never asked", False, True
-    ASKED = "asked for the first time; no answer yet", False, False
-    READY = "greeted, or it has answered everything", True, True
-    WAITING = "a request is unanswered", True, False
-    DRAINING = "of several requests one was answered: the other answers are late or lost", True, False
-    GONE = "three requests in a row are unanswered", False, False
+    Attributes:
+        connected: it is up, as far as we know.
+        free: it may be sent a request.
+        problem: what keeps it from playing, for people.
+    """
 
-    def __init__(self, _meaning: str, connected: bool, free: bool) -> None:
+    # name     = what it means, connected, free, problem
+    UNKNOWN = "no address", False, False, "no amSynth has announced itself"
+    KNOWN = "an address, remembered or found; never asked", False, True, ""
+    ASKED = "asked for the first time; no answer yet", False, False, ""
+    READY = "greeted, or it has answered everything", True, True, ""
+    WAITING = "a request is unanswered", True, False, ""
+    DRAINING = "of several requests one was answered: the other answers are late or lost", True, False, ""
+    GONE = "three requests in a row are unanswered", False, False, "amSynth does not answer"
+    ENDED = "its process has ended; it is not asked any more", False, False, "amSynth has ended"
+
+    def __init__(self, _meaning: str, connected: bool, free: bool, problem: str) -> None:
         self.connected = connected
         self.free = free
+        self.problem = problem
 
 
 class Peer:
@@ -33,6 +42,7 @@ class Peer:
 
         state    | event                       | next state
         any      | new address                 | KNOWN
+        any      | its process ended           | ENDED
         KNOWN    | greeted                     | READY
         KNOWN    | asked                       | ASKED
         READY    | asked                       | WAITING
@@ -53,7 +63,7 @@ class Peer:
         requests: how many were sent to this address.
     """
 
-    __slots__ = ("_asked_s", "address", "due_s", "requests", "state", "unanswered")
+    __slots__ = ("_asked_s", "_ended_s", "address", "due_s", "requests", "state", "unanswered")
 
     def __init__(self, address: Address | None) -> None:
         self.state = PeerState.UNKNOWN if address is None else PeerState.KNOWN
@@ -62,12 +72,23 @@ class Peer:
         self.requests = 0
         self.unanswered = 0
         self._asked_s = 0.0
+        self._ended_s = 0.0
+
+    def gone(self, now: float) -> bool:
+        """It does not answer, or it has ended and had the time to leave JACK, too."""
+        return self.state is PeerState.GONE or (self.state is PeerState.ENDED and now >= self._ended_s + _PORT_GOES_S)
 
     def adopt(self, address: Address) -> None:
         """Play the synth at this address from now on."""
         self.address = address
         self.state = PeerState.KNOWN
         self.requests = self.unanswered = 0
+
+    def ended(self, now: float) -> None:
+        """Its process has ended, so what is unanswered stays so."""
+        self.state = PeerState.ENDED
+        self.unanswered = 0
+        self._ended_s = now
 
     def greeted(self) -> None:
         """Its announcement was answered: it is up."""

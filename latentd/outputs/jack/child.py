@@ -111,13 +111,15 @@ class Connections:
         self._made = {pair for pair in self._made if new_ports.isdisjoint(pair)}
         # Before `_connect_all`, which switches it on for what it connects: the server may show that only later.
         self._callback.listening = bool(self._connected_to(self._in))
-        self._connected &= connected  # one that was cut and is made again below counts as new
+        before, kept = self._connected, self._connected & connected  # one that is made again below counts as new
         if not connected or appeared or self._polls % LIST_EVERY == 0:
             self._connect_all(connected)
             connected = self._connected_to(self._out)
         self._polls += 1
-        new = connected - self._connected
+        new = connected - kept
         self._connected = connected
+        if lost := before - connected:
+            report(f"no longer connected to {', '.join(sorted(lost))}")
         facts = self._memory.facts
         facts[Fact.CONNECTED] = bool(connected)
         if new:

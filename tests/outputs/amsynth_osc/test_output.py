@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -71,8 +72,10 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> Iterator[World]:
+    found = World(tmp_path)
+    yield found
+    found.output.close()
 
 
 def connected(world: World) -> World:
@@ -189,7 +192,7 @@ def test_connections_and_what_was_sent_again_are_counted_once_each(world: World)
     world.set(0.6, 2.0)
     for now in (2.25, 2.5, 2.75):
         world.output.poll(now)
-    assert world.output.gone
+    assert world.output.gone(2.75)
     world.output.receive(reply(), SYNTH, 2.8)
     assert counts() == (3, 1)
     connected(world)

@@ -175,8 +175,9 @@ def test_a_known_synth_among_those_found_is_kept(rig: Rig) -> None:
 
 def test_nothing_is_searched_for_while_a_synth_answers(rig: Rig) -> None:
     rig.announce(SYNTH)
+    rig.output.poll(100.0)  # looks for its process
     rig.waiting.clear()
-    assert rig.output.poll(100.0) is None
+    assert rig.output.poll(200.0) is None
     assert not rig.waiting
 
 

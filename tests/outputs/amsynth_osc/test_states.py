@@ -48,6 +48,7 @@ PEER = StateTable(
         "answered, others unanswered": answered_in_part,
         "overdue": overdue,
         "third overdue": third_overdue,
+        "its process ended": lambda peer: peer.ended(0.0),
     },
 )
 
@@ -72,6 +73,16 @@ def test_a_peer_is_gone_at_the_third_request_in_a_row_and_not_before() -> None:
     peer.asked(1.0)
     overdue(peer)
     assert peer.state.name == "WAITING", "counted from the last answer"
+
+
+def test_a_peer_whose_process_ended_is_gone_once_its_midi_port_had_the_time_to_go() -> None:
+    peer = Peer(SYNTH)
+    peer.asked(0.0)
+    peer.ended(100.0)
+    assert not peer.unanswered, "no answer is waited for"
+    assert [peer.gone(now) for now in (100.0, 100.9, 101.1)] == [False, False, True]
+    peer.adopt(SYNTH)
+    assert not peer.gone(200.0)
 
 
 def test_a_remembered_peer_is_known_but_not_connected() -> None:

@@ -114,12 +114,15 @@ def test_p7_a_synth_that_comes_back_between_two_looks_is_new(rig: Rig, capfd: py
     assert capfd.readouterr().out == f"connected to {SYNTH}\n" * 2
 
 
-def test_p11_a_synth_that_is_gone_is_not_connected(rig: Rig) -> None:
+def test_p11_a_synth_that_is_gone_is_not_connected_and_that_is_logged_once(
+    rig: Rig, capfd: pytest.CaptureFixture[str]
+) -> None:
     rig.client.inputs.append(SYNTH)
     rig.look()
     rig.client.go(SYNTH)
-    rig.look()
+    rig.look(10)
     assert not rig.connected
+    assert capfd.readouterr().out == f"connected to {SYNTH}\nno longer connected to {SYNTH}\n"
 
 
 def test_a_port_that_refuses_is_asked_again(rig: Rig) -> None:
