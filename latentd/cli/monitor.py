@@ -195,6 +195,8 @@ def _beside(
         for now in _turns(lambda: [client], keys, _renewals(client)):
             for message in client.take():
                 answered = now
+                if message.address == "/latentd/error":
+                    raise LatentdError(str(*message.args[:1]))
                 if (newest := read_facts(message)) is not None:
                     leader.update(newest)
                 elif (found := copy(message)) is not None:

@@ -26,7 +26,7 @@ from latentd.osc.patterns import Addresses
 from latentd.synth.amsynth import NAMES
 
 _LONGEST_GLIDE_S = 3600.0
-_MOST_PATTERNS = 256
+MAX_PATTERNS = 256
 _LONGEST_SHOWN = 80
 _TOO_MUCH = "one datagram asks for too much: the rest of it is ignored"
 _LESS = "Send fewer messages, address patterns and mistakes in one"
@@ -55,7 +55,7 @@ COMMANDS = (
     Command("freeze", (_ON,), point.freeze, "ignore all input while 1"),
     Command(
         "landmark/save", (_NAME,), landmarks.save,
-        "keep the point under a name", limits=f"{landmark_file.MOST} landmarks", undo=True, work=3,
+        "keep the point under a name", limits=f"{landmark_file.MAX_LANDMARKS} landmarks", undo=True, work=3,
     ),
     Command(
         "landmark/goto", (_NAME, Number("SECONDS", optional=True, low=0.0, high=_LONGEST_GLIDE_S, unit="s")),
@@ -71,7 +71,7 @@ COMMANDS = (
     Command(
         "save", (_NAME,), patch.save,
         "write what the synth holds (what no CC reaches: as it would be sent) as the bank file `banks/NAME.bank` in "
-        "the state folder", answers="saved s", work=8,
+        "the state folder", limits=f"{patch.MAX_BANKS} banks", answers="saved s", work=8,
     ),
     Command(
         "undo", (), performance.undo, "take back the last change that can be undone; a model is loaded again",
@@ -211,7 +211,7 @@ class Control:
     def _matching(self, pattern: str) -> list[str]:
         """The addresses that an OSC address pattern matches; none of other interfaces."""
         if pattern not in self._patterns:
-            if len(self._patterns) >= _MOST_PATTERNS:
+            if len(self._patterns) >= MAX_PATTERNS:
                 self._patterns.clear()
             self._work.left -= of_pattern(pattern)
             self._patterns[pattern] = _ADDRESSES.matching(pattern)

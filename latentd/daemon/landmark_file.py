@@ -19,7 +19,7 @@ from latentd.system import files
 log = logging.getLogger(__name__)
 
 FILE = "landmarks.json"
-MOST = 128  # the status lists them all in one datagram
+MAX_LANDMARKS = 128  # the status lists them all in one datagram
 _LOCK_S = 2.0  # the longest wait for another daemon, which holds the lock for a few milliseconds
 _LOCK_STEP_S = 0.02
 _FAR = 1e9  # also refuses what is not a number, and integers too large for one
@@ -68,8 +68,8 @@ def change(path: Path, wanted: LandmarkChange) -> dict[str, XY]:
             points = changed(_read(path), wanted)
         except ValueError as error:
             raise LatentdError(f"{path} is damaged: {error}", "Restart latentd, which puts it aside") from error
-        if len(points) > MOST and any(xy is not None for xy in wanted.values()):
-            raise LatentdError(f"{path} holds {MOST} landmarks already", "Delete one first")
+        if len(points) > MAX_LANDMARKS and any(xy is not None for xy in wanted.values()):
+            raise LatentdError(f"{path} holds {MAX_LANDMARKS} landmarks already", "Delete one first")
         files.replace(path, json.dumps(points, indent=1).encode(), keep=True)
         return points
 

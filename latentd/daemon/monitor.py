@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 
 from latentd.daemon.sender import Sender
+from latentd.errors import LatentdError
 from latentd.osc import packets
 
 ADDRESS = "/latentd/monitor"
@@ -43,14 +44,26 @@ class Monitors:
         self._withheld = 0
 
     def subscribe(self, sender: Sender, on: bool, now: float) -> None:
-        """Start, renew or end copying to `sender`; of too many the oldest is forgotten."""
+        """Start, renew or end copying to `sender`.
+
+        Raises:
+            LatentdError: as many as can be are sent copies.
+        """
         clients = self._clients
         clients.pop(sender.address, None)
         if on:
             if len(clients) >= MAX_MONITORS:
-                clients.pop(next(iter(clients)))
+                self._drop_silent(now)
+            if len(clients) >= MAX_MONITORS:
+                raise LatentdError(f"{MAX_MONITORS} clients are sent copies already", "End one of them first")
             clients[sender.address] = sender, now + LASTS_S
         self.any = bool(clients)
+
+    def _drop_silent(self, now: float) -> None:
+        for address, (_, until) in list(self._clients.items()):
+            if now > until:
+                del self._clients[address]
+        self.any = bool(self._clients)
 
     def datagram(self, data: bytes, sender: Sender, allowed: bool, now: float) -> None:
         """Copy one datagram as it arrived; `allowed`: it was not refused."""
@@ -71,9 +84,7 @@ class Monitors:
             return
         self._copies += 1
         packet = packets.write(ADDRESS, kind, source, data or None, self._withheld)  # an empty blob cannot be built
-        for monitor, until in list(self._clients.values()):
-            if now > until:
-                self.subscribe(monitor, False, now)
-                continue
+        self._drop_silent(now)
+        for monitor, _ in self._clients.values():
             with contextlib.suppress(OSError):  # it is gone, and will not ask again
                 self._send(packet, monitor)

@@ -6,12 +6,11 @@ import contextlib
 import logging
 import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentd import __version__
 from latentd.config.config import Config
-from latentd.daemon import signals, systemd
+from latentd.daemon import signals, state_folder, systemd
 from latentd.daemon.background import Background
 from latentd.daemon.collector import Collector
 from latentd.daemon.commands import Control
@@ -38,7 +37,6 @@ from latentd.osc.address import join_address
 from latentd.osc.packets import Message
 from latentd.status import Status
 from latentd.synth.amsynth import NAMES
-from latentd.system import files
 from latentd.system.keep_warm import KeepWarm
 
 if TYPE_CHECKING:
@@ -105,7 +103,7 @@ class Service:
         if self._restored is not None:
             restore(self._restored, self.engine, time.monotonic())
         self._session = SessionKeeper(file, config.model, self._loaded, self.engine, self.background)
-        self.background.submit(lambda: _sweep(config.state_folder), lambda _: None)
+        self.background.submit(lambda: state_folder.sweep(config.state_folder, config.address[1]), lambda _: None)
         self._poller = stack.enter_context(Poller())
 
     def run(self) -> None:
@@ -306,12 +304,6 @@ class Service:
             received, sent = self._summed_up
             self._summed_up = (counters.received, counters.sent)
             log.debug("%d messages in, %d values out", counters.received - received, counters.sent - sent)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what daemons that were killed amid a write have left."""
-    for place in (folder, folder / "banks"):
-        files.sweep(place)
 
 
 def _alsa_in(config: Config) -> AlsaIn | None:

@@ -88,6 +88,7 @@ class StatusReport:
             "source": engine.gesture.leader,
             "touch": engine.gesture.touched,
             "frozen": engine.frozen,
+            "recording": None if engine.recording is None else len(engine.recording.points),
             "nearest": engine.pad.nearest(engine.xy) if engine.xy else "",
             "landmarks": sorted(self._landmarks.points),
             "own": engine.shaping.own,

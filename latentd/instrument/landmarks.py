@@ -39,6 +39,11 @@ class UserLandmarks:
         """A change, and with it what could not be written before."""
         return {**self._unwritten, **change}
 
+    @property
+    def unwritten(self) -> int:
+        """How many names have changes that could not be written."""
+        return len(self._unwritten)
+
     def begin(self, writing: LandmarkChange) -> None:
         """What `to_write` returned is being written: it counts from now on."""
         self._unwritten = {}

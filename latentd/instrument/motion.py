@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,35 +69,50 @@ class Wander:
         return 0.5 + self.reach * math.sin(phase + 2.0 * math.pi * t / self.periods_s[i])
 
 
-# A recording stops by itself here: 20 minutes of 50 points a second, about 6 MB.
+# A recording ends by itself here: 20 minutes of 50 points a second, about 6 MB.
 MAX_RECORDED = 60_000
 
 
 class Recording:
-    """A recorded gesture: pad points with their times, from the first one on."""
+    """A recorded gesture: pad points with their times, from the first one on.
 
-    def __init__(self) -> None:
-        self.points: list[tuple[float, XY]] = []
+    Args:
+        on_full: called once, by the movement that does not fit; what came before is kept.
+
+    Attributes:
+        times: monotonic seconds.
+        points: the pad point at each of these times.
+    """
+
+    def __init__(self, on_full: Callable[[], None]) -> None:
+        self.times: list[float] = []
+        self.points: list[XY] = []
+        self._on_full: Callable[[], None] | None = on_full
 
     def add(self, xy: XY, now: float) -> None:
-        """Record where the point is, if it moved; a full recording keeps its beginning."""
-        if len(self.points) < MAX_RECORDED and (not self.points or self.points[-1][1] != xy):
-            self.points.append((now, xy))
+        """Record where the point is, if it moved and there is room."""
+        if self.points and self.points[-1] == xy:
+            return
+        if len(self.points) < MAX_RECORDED:
+            self.times.append(now)
+            self.points.append(xy)
+        elif self._on_full is not None:
+            on_full, self._on_full = self._on_full, None
+            on_full()
 
 
 class Playback:
-    """A recording played again and again, straight lines between its points."""
+    """A recording played again and again, straight lines between its points. It must not grow any more."""
 
     def __init__(self, recording: Recording, start_s: float) -> None:
-        first = recording.points[0][0]
-        self._times = [t - first for t, _ in recording.points]
-        self._points = [xy for _, xy in recording.points]
+        self._times = recording.times
+        self._points = recording.points
         self._start_s = start_s
 
     def at(self, now: float) -> XY:
         """The point at monotonic time `now`."""
-        length = self._times[-1]
-        t = (now - self._start_s) % length if length > 0.0 else 0.0
+        first, last = self._times[0], self._times[-1]
+        t = first + ((now - self._start_s) % (last - first) if last > first else 0.0)
         i = min(bisect.bisect_right(self._times, t), len(self._times) - 1)
         if i == 0:
             return self._points[0]

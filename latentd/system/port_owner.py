@@ -38,6 +38,20 @@ def udp_owner(host: str, port: int, proc: Path = _PROC) -> Owner | None:
     return None
 
 
+def udp_ports(proc: Path = _PROC) -> set[int]:
+    """The UDP ports of this machine that any program has bound."""
+    return {int(line.split()[1].rpartition(":")[2], 16) for line in _sockets(proc)}
+
+
+def _sockets(proc: Path) -> list[str]:
+    """The lines of all UDP sockets."""
+    lines: list[str] = []
+    for table in ("udp", "udp6"):
+        with contextlib.suppress(OSError):
+            lines += (proc / "net" / table).read_text(encoding="ascii").splitlines()[1:]
+    return lines
+
+
 def udp_sockets(host: str, port: int, proc: Path = _PROC) -> set[str]:
     """The sockets on this port, of every user, as links in /proc/PID/fd name them.
 
@@ -46,13 +60,11 @@ def udp_sockets(host: str, port: int, proc: Path = _PROC) -> set[str]:
     wildcards = {"0" * 8, "0" * 32}
     clashing = wildcards | {_in_proc(host)}
     found = set()
-    for table in ("udp", "udp6"):
-        with contextlib.suppress(OSError):
-            for line in (proc / "net" / table).read_text(encoding="ascii").splitlines()[1:]:
-                fields = line.split()
-                address, _, number = fields[1].partition(":")
-                if int(number, 16) == port and (address in clashing or _in_proc(host) in wildcards):
-                    found.add(f"socket:[{fields[9]}]")
+    for line in _sockets(proc):
+        fields = line.split()
+        address, _, number = fields[1].partition(":")
+        if int(number, 16) == port and (address in clashing or _in_proc(host) in wildcards):
+            found.add(f"socket:[{fields[9]}]")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 import pytest
 
 from latentd.daemon.commands import COMMANDS, Control
+from latentd.daemon.handlers.landmarks import MAX_UNWRITTEN
+from latentd.daemon.handlers.patch import MAX_BANKS
 from latentd.daemon.message_spec import Command
 from latentd.daemon.sender import Sender
+from latentd.instrument import motion
 from latentd.model import bundle
 from latentd.osc.packets import Message
 from latentd.synth.amsynth import INDEX
@@ -182,3 +186,60 @@ def test_a_fader_leaves_the_changes_before_it_in_the_history(host: Host) -> None
     assert list(own()) == [INDEX["master_vol"]]
     host.send("undo")
     assert not own()
+
+
+def test_p12_the_end_of_a_recording_is_said_once_to_who_began_it(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(motion, "MAX_RECORDED", 10)
+    host.send("record", 1)
+    for n in range(20):
+        host.send("xy", n / 20, 0.5)
+        host.engine.tick(0.1 * n)
+    answer = "/latentd/record: 60000 points are recorded, the rest is not. Send /latentd/record 0, then play"
+    assert host.answers == [("/latentd/error", answer)]
+    host.send("record", 0)
+    host.now = 9.0
+    host.send("play", 1)
+    host.engine.tick(9.0)
+    assert host.engine.xy == pytest.approx((0.0, 0.5))
+
+
+def test_p12_a_state_folder_full_of_banks_takes_those_that_are_there_and_no_others(host: Host, tmp_path: Path) -> None:
+    host.send("xy", 0.5, 0.5)
+    host.engine.tick(0.0)
+    (tmp_path / "banks").mkdir()
+    for n in range(MAX_BANKS):
+        (tmp_path / "banks" / f"n{n}.bank").write_text("old", encoding="utf-8")
+    for name in ("one more", "n1"):
+        host.send("save", name)
+        host.background.run()
+    full = f"/latentd/save: {tmp_path}/banks holds 512 banks. Move some away, or save under one of their names"
+    assert host.answers == [("/latentd/error", full), ("/latentd/saved", "n1")]
+    assert (tmp_path / "banks" / "n1.bank").read_text(encoding="utf-8").startswith("amSynth")
+    assert len(list((tmp_path / "banks").glob("*.bank"))) == MAX_BANKS
+    (tmp_path / "banks" / "n0.bank").unlink()
+    host.send("save", "one more")
+    host.background.run()
+    assert host.answers[-1] == ("/latentd/saved", "one more")
+
+
+def test_p12_changes_of_landmarks_that_the_disk_does_not_take_are_bounded_and_written_later(
+    host: Host, tmp_path: Path
+) -> None:
+    host.engine.place((0.5, 0.5), 0.0)
+    blocked = tmp_path / "landmarks.json"
+    blocked.mkdir()
+    for n in range(1000):
+        host.send("landmark/save", f"n{n}")
+        host.background.run()
+        if n:
+            host.send("landmark/delete", f"n{n}")
+            host.background.run()
+    assert host.control.landmarks.unwritten == MAX_UNWRITTEN
+    assert "has not taken the last 256 changes. Make room, then try again" in str(host.answers)
+    blocked.rmdir()
+    host.send("landmark/save", "later")
+    host.background.run()
+    assert "has not taken" in str(host.answers[-1])
+    host.send("landmark/save", "later")
+    host.background.run()
+    assert set(json.loads(blocked.read_text(encoding="utf-8"))) == {"n0", "n255", "later"}

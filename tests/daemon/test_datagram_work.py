@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from latentd.daemon.datagram_work import MAX_WORK
+from latentd.daemon.status_report import MAX_ASKERS
+from latentd.instrument.motion import MAX_RECORDED, Playback, Recording
 from latentd.osc import packets
 from tests.daemon.test_loop import Rig, rig  # noqa: F401 - a fixture
 from tests.osc.test_packets import lines_run
@@ -89,3 +91,31 @@ def test_the_limit_is_that_of_one_datagram_and_the_next_one_is_carried_out(daemo
     daemon.send("/latentd/lock", "master_vol", 1)
     wait_for(lambda: "master_vol" in daemon.status()["own"], "the lock")
     daemon.send("/latentd/lock", "master_vol", 0)
+
+
+def test_playing_the_longest_recording_takes_no_longer_than_a_short_one(rig: Rig) -> None:  # noqa: F811 - it is
+    rig.engine.place((0.5, 0.5), rig.clock.now)
+    rig.engine.recording = recording = Recording(lambda: None)
+    for n in range(MAX_RECORDED):
+        recording.add((n / MAX_RECORDED, 0.5), float(n))
+    rig.send_datagram(bundle([("/latentd/record", (0,)), *[("/latentd/play", (1,))] * 127]))
+    assert lines_run(lambda: rig.service._datagrams.read(rig.clock.now), 10 * MOST_LINES) < MOST_LINES
+    assert isinstance(rig.engine.motion, Playback)
+
+
+def test_a_status_is_answered_once_to_each_and_of_too_many_at_once_the_last_ones_are_told(rig: Rig) -> None:  # noqa: F811 - it is
+    clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(MAX_ASKERS + 1)]
+    to = rig.service.config.address
+    for client in clients:
+        client.settimeout(LIMIT_S)
+        client.sendto(bundle([("/latentd/status", ())] * 10), to)
+    rig.run(1.0)
+    answers = [packets.read(client.recv(65536))[0] for client in clients]
+    assert [answer.address for answer in answers] == ["/latentd/status"] * MAX_ASKERS + ["/latentd/error"]
+    assert answers[-1].args == ("/latentd/status: 16 others ask at this moment. Ask again",)
+    for client in clients:
+        client.setblocking(False)
+        if client is not clients[-1]:
+            with pytest.raises(BlockingIOError):
+                client.recv(65536)
+        client.close()

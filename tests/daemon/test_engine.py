@@ -332,7 +332,7 @@ def _performance(how: str, rehearses: bool) -> tuple[Recorder, Engine]:
         if n == 0:
             point(play, 0.1, 0.2, now)
         elif n == 10:
-            play.frozen, play.recording = how == "frozen", Recording()
+            play.frozen, play.recording = how == "frozen", Recording(lambda: None)
             play.receive(Point(0.8, 0.9, None, "other", now))
         elif n == 20 and how == "wander":
             play.motion = Wander((0.3, 0.3), now)

@@ -77,10 +77,10 @@ def test_a_file_damaged_while_latentd_runs_is_not_written_over(path: Path) -> No
 
 def test_more_landmarks_than_the_status_can_list_are_refused(path: Path) -> None:
     path.parent.mkdir()
-    files.replace(path, json.dumps({f"n{n}": A for n in range(landmark_file.MOST)}).encode())
+    files.replace(path, json.dumps({f"n{n}": A for n in range(landmark_file.MAX_LANDMARKS)}).encode())
     with pytest.raises(LatentdError, match="128 landmarks already"):
         landmark_file.change(path, {"one more": A})
-    assert len(landmark_file.change(path, {"n0": None})) == landmark_file.MOST - 1
+    assert len(landmark_file.change(path, {"n0": None})) == landmark_file.MAX_LANDMARKS - 1
 
 
 def test_no_file_is_no_landmarks(path: Path) -> None:

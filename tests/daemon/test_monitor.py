@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from latentd.daemon.monitor import ADDRESS, LASTS_S, LONGEST, MOST_A_SECOND, Monitors
 from latentd.daemon.sender import Sender
+from latentd.errors import LatentdError
 from latentd.osc import packets
 
 ME = Sender("127.0.0.1", 5000)
@@ -52,13 +55,19 @@ def test_a_flood_is_copied_at_most_200_times_a_second_and_the_rest_is_counted() 
     assert wire.sent[-1][0].args[3] == 1000 - MOST_A_SECOND
 
 
-def test_monitors_are_bounded() -> None:
+def test_p12_a_fifth_client_is_refused_until_one_of_the_others_has_ended() -> None:
     wire = Wire()
-    for port in range(1000, 2000):
+    for port in range(1000, 1004):
         wire.monitors.subscribe(Sender("127.0.0.1", port), True, 0.0)
+    for now in (0.0, LASTS_S):
+        with pytest.raises(LatentdError, match=r"4 clients are sent copies already\. End one of them first"):
+            wire.monitors.subscribe(ME, True, now)
     wire.monitors.datagram(XY, PHONE, True, 0.1)
-    assert len(wire.sent) == 4
-    assert wire.sent[-1][1] == Sender("127.0.0.1", 1999)
+    assert [sender.port for _, sender in wire.sent] == [1000, 1001, 1002, 1003]
+    wire.monitors.subscribe(ME, True, LASTS_S + 0.1)  # the others have not asked again
+    wire.sent.clear()
+    wire.monitors.datagram(XY, PHONE, True, LASTS_S + 0.2)
+    assert [sender for _, sender in wire.sent] == [ME]
 
 
 def test_refused_and_long_datagrams_and_midi_are_labelled() -> None:
@@ -121,6 +130,6 @@ def test_p12_every_second_has_its_own_limit_and_who_asks_again_keeps_its_place()
     for port in (1, 2, 3):
         wire.monitors.subscribe(Sender("127.0.0.1", port), True, 9.0)
     for _ in range(10):
-        wire.monitors.subscribe(ME, True, 9.0)  # no fifth
+        wire.monitors.subscribe(ME, True, 9.0)
     wire.monitors.midi(b"\xf8", "port", 9.0)
     assert sorted(sender for _, sender in wire.sent) == [Sender("127.0.0.1", port) for port in (1, 2, 3, 5000)]

@@ -36,7 +36,7 @@ def test_wandering_begins_where_the_point_is_and_stays_on_the_pad(x: float, y: f
 
 
 def test_a_recording_plays_back_with_its_own_timing_and_loops() -> None:
-    recording = Recording()
+    recording = Recording(lambda: None)
     for t, xy in [(10.0, (0.0, 0.0)), (11.0, (1.0, 0.5)), (11.5, (1.0, 0.5)), (12.0, (0.0, 1.0))]:
         recording.add(xy, t)
     assert len(recording.points) == 3, "a point that does not move is not kept"
@@ -47,7 +47,7 @@ def test_a_recording_plays_back_with_its_own_timing_and_loops() -> None:
 
 
 def test_a_recording_of_one_point_plays() -> None:
-    recording = Recording()
+    recording = Recording(lambda: None)
     recording.add((0.3, 0.4), 1.0)
     assert Playback(recording, 5.0).at(77.0) == (0.3, 0.4)
 
@@ -68,18 +68,20 @@ def test_a_glide_is_straight_begins_at_its_start_and_never_turns_back(
 
 
 def test_a_recording_within_one_instant_plays_its_last_point() -> None:
-    recording = Recording()
+    recording = Recording(lambda: None)
     for xy in ((0.1, 0.2), (0.3, 0.4)):
         recording.add(xy, 7.0)
     assert Playback(recording, 1.0).at(2.0) == (0.3, 0.4)
 
 
-def test_a_full_recording_keeps_its_beginning() -> None:
-    recording = Recording()
+def test_a_full_recording_keeps_its_beginning_and_says_once_that_it_is_full() -> None:
+    ended: list[int] = []
+    recording = Recording(lambda: ended.append(n))
     for n in range(60_010):
         recording.add((n / 60_010, 0.5), 0.02 * n)
-    assert len(recording.points) == 60_000
-    assert recording.points[0] == (0.0, (0.0, 0.5))
+    assert len(recording.points) == len(recording.times) == 60_000
+    assert (recording.times[0], recording.points[0]) == (0.0, (0.0, 0.5))
+    assert ended == [60_000]
 
 
 @given(
@@ -90,12 +92,12 @@ def test_a_full_recording_keeps_its_beginning() -> None:
 def test_a_playback_is_where_the_hand_was_and_between_on_a_straight_line_in_every_round(
     moves: list[tuple[float, float, float]], start_s: float, rounds: int
 ) -> None:
-    recording = Recording()
+    recording = Recording(lambda: None)
     now = 50.0
     for wait_s, x, y in moves:
         now += wait_s
         recording.add((x, y), now)
-    playback, points = Playback(recording, start_s), recording.points
+    playback, points = Playback(recording, start_s), list(zip(recording.times, recording.points, strict=True))
     first, last = points[0][0], points[-1][0]
     begin = start_s + rounds * (last - first)
     for (t0, a), (t1, b) in pairwise(points):

@@ -6,9 +6,12 @@ from typing import Any
 
 from latentd.daemon import landmark_file
 from latentd.daemon.context import Call
-from latentd.daemon.landmark_file import MOST
-from latentd.errors import UserError
+from latentd.daemon.landmark_file import MAX_LANDMARKS
+from latentd.errors import LatentdError, UserError
 from latentd.instrument.landmarks import LandmarkChange
+
+# Names whose changes the disk has not taken are kept for the next try; a deleted one counts, too.
+MAX_UNWRITTEN = 256
 
 
 def save(call: Call, name: str) -> None:
@@ -16,8 +19,8 @@ def save(call: Call, name: str) -> None:
     points, xy = call.context.landmarks.points, call.engine.xy
     if xy is None:
         raise UserError("there is no point yet", "Move the point first")
-    if name not in points and len(points) >= MOST:
-        raise UserError(f"{MOST} landmarks are kept at most", "Delete one first")
+    if name not in points and len(points) >= MAX_LANDMARKS:
+        raise UserError(f"{MAX_LANDMARKS} landmarks are kept at most", "Delete one first")
     _change(call, {name: xy})
 
 
@@ -51,6 +54,8 @@ def _apply(call: Call, change: LandmarkChange) -> None:
     """Change the landmarks at once, and their file in the background, where other daemons may have changed it, too."""
     landmarks, path = call.context.landmarks, call.context.folder / landmark_file.FILE
 
+    if refused := landmarks.unwritten >= MAX_UNWRITTEN:
+        change = {}
     writing = landmarks.to_write(change)
 
     def written(result: Any) -> None:
@@ -60,3 +65,5 @@ def _apply(call: Call, change: LandmarkChange) -> None:
 
     call.in_background(lambda: landmark_file.change(path, writing), written)
     landmarks.begin(writing)
+    if refused:  # what waits has been tried again
+        raise LatentdError(f"{path} has not taken the last {MAX_UNWRITTEN} changes", "Make room, then try again")

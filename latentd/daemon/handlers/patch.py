@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from latentd.daemon.arguments import WrongValueError
 from latentd.daemon.context import Call
-from latentd.errors import UserError
+from latentd.daemon.state_folder import BANKS
+from latentd.errors import LatentdError, UserError
 from latentd.synth import banks
 from latentd.synth.amsynth import INDEX, MINIMUM, SPAN
 
+MAX_BANKS = 512  # a performer who saves every sound of a year still finds one; a runaway script stops here
 _ROUNDING = 1e-5  # of a parameter's span: a limit may come as a float of 32 bits
 
 
@@ -38,7 +40,15 @@ def save(call: Call, name: str) -> None:
     if patch is None:
         raise UserError("there is no sound to save yet", "Move the point first")
     bank = banks.Bank((banks.Preset.from_patch(name, patch),))
-    call.write(f"banks/{name}.bank", lambda: bank.to_text().encode(), lambda: call.reply("/latentd/saved", name))
+    folder = call.context.folder / BANKS
+
+    def data() -> bytes:
+        """In the background thread."""
+        if not (folder / f"{name}.bank").exists() and len(list(folder.glob("*.bank"))) >= MAX_BANKS:
+            raise LatentdError(f"{folder} holds {MAX_BANKS} banks", "Move some away, or save under one of their names")
+        return bank.to_text().encode()
+
+    call.write(f"{BANKS}/{name}.bank", data, lambda: call.reply("/latentd/saved", name))
 
 
 def _back(call: Call, index: int) -> Callable[[Call], None]:

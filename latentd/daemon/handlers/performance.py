@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from latentd.daemon.context import Call
-from latentd.errors import UserError
-from latentd.instrument.motion import Playback, Recording, Wander
+from latentd.errors import LatentdError, UserError
+from latentd.instrument.motion import MAX_RECORDED, Playback, Recording, Wander
 
 
 def wander(call: Call, on: bool) -> None:
@@ -20,7 +20,8 @@ def record(call: Call, on: bool) -> None:
     """Begin or end recording the gesture."""
     engine = call.engine
     if on:
-        engine.recording = Recording()
+        full = LatentdError(f"{MAX_RECORDED} points are recorded, the rest is not", "Send /latentd/record 0, then play")
+        engine.recording = Recording(lambda: call.refuse(full))
     elif engine.recording is not None:
         call.context.recording, engine.recording = engine.recording, None
 
