@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from latentd.daemon import multicast
 from latentd.daemon.monitor import Monitors
 from latentd.daemon.network import Allowed, listen, overrun
 from latentd.daemon.sender import ROOM, Sender, Senders
 from latentd.osc import packets
-from latentd.osc.address import Address, is_any
+from latentd.osc.address import Address, bound, is_any, is_multicast
 from latentd.status import Counters
 
 # One turn of the loop reads no more datagrams than this, for no longer, before it answers the newest point.
 _DATAGRAMS_A_TURN = 256
 _READING_S = 0.005
+# How often a group is joined on new interfaces.
+_JOIN_S = 5.0
 _LARGEST = 65536
 _USUAL = 1024
 
@@ -51,7 +55,9 @@ class Datagrams:
         self.monitors = Monitors(self.send)
         self._socket = listen(address)
         self._senders = Senders(self._socket.family)
-        self._ancillary_room = ROOM if is_any(address[0]) else 0
+        self._group = address[0] if is_multicast(address[0]) else None
+        self._join_at = -math.inf
+        self._ancillary_room = ROOM if is_any(bound(address[0])) else 0
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +100,16 @@ class Datagrams:
             self._dispatch(messages, sender, now)
             if time.monotonic() > enough:
                 return  # what waits is read in the next turn, after the tick
+
+    def poll(self, now: float) -> float | None:
+        """Join the group on interfaces that were plugged in since. Returns when to call again; None without a group."""
+        if self._group is None:
+            return None
+        if now >= self._join_at:
+            self._join_at = now + _JOIN_S
+            with contextlib.suppress(OSError):  # the next call tries again
+                multicast.join(self._socket, self._group)
+        return self._join_at
 
     def rehearse(self) -> None:
         """Parse the last datagram once more, to keep that code warm: see `KeepWarm`."""

@@ -11,10 +11,11 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from latentd.daemon import multicast
 from latentd.daemon.intervals import AtMostEvery
 from latentd.daemon.sender import ask_for_info
 from latentd.errors import LatentdError, UserError
-from latentd.osc.address import Address, is_any, join_address, resolve, split_zone
+from latentd.osc.address import Address, bound, is_any, is_multicast, join_address, resolve, split_zone
 from latentd.system import port_owner
 
 # Decisions are remembered for so many hosts; a hostile network cannot make them grow.
@@ -29,11 +30,14 @@ log = logging.getLogger(__name__)
 def listen(address: Address) -> socket.socket:
     """A UDP socket for everything that sends OSC to us; it does not block. [::] stands for every IPv4 address, too.
 
+    With the address of a multicast group it receives what is sent to the group, and to any address of this machine.
+
     Raises:
         LatentdError: another program listens there.
         UserError: it is not an address of this machine.
     """
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    host = address[0]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.socket(family, socket.SOCK_DGRAM)
     except OSError as error:  # a kernel without IPv6
@@ -44,15 +48,17 @@ def listen(address: Address) -> socket.socket:
     try:
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        if is_any(address[0]):
+        if is_any(bound(host)):
             ask_for_info(listening)
-        listening.bind(resolve(*address)[1])
+        if is_multicast(host):
+            multicast.join(listening, host)
+        listening.bind(resolve(bound(host), address[1])[1])
     except OSError as error:
         listening.close()
         where = join_address(*address)
         if error.errno == errno.EADDRINUSE:
             hint = f"Another daemon may run: `latentd status --to {where}`; or choose another with --listen"
-            raise LatentdError(port_owner.taken(*address), hint) from error
+            raise LatentdError(port_owner.taken(bound(host), address[1]), hint) from error
         raise UserError(f"cannot listen on {where}: {error.strerror}", _CHOOSE) from error
     return listening
 

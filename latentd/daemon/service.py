@@ -168,7 +168,8 @@ class Service:
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
         session = self._session.step(self.engine, now)
-        self._deadlines = (tick, link, alsa, feedback, session, self._watchdog.poll(now), self._keep_warm.due(now))
+        others = (self._datagrams.poll(now), self._watchdog.poll(now), self._keep_warm.due(now))
+        self._deadlines = (tick, link, alsa, feedback, session, *others)
         if self._report.asked:
             self._report.answer(now, tick is None)
         if self.engine.inputs.clipped:

@@ -88,8 +88,8 @@ def resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
     Raises:
         OSError: it names an interface that does not exist.
     """
-    zone = split_zone(host)[1]
+    bare, zone = split_zone(host)
     if zone and zone not in (name for _, name in socket.if_nameindex()):
         raise OSError(errno.ENODEV, f"there is no network interface {zone}")
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+    found = socket.getaddrinfo(host if ":" in host else bare, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
     return found[0][0], found[0][4]
