@@ -11,6 +11,7 @@ import click
 
 from latentd.config.config import load_config
 from latentd.osc.client import Client
+from latentd.synth import units
 from latentd.synth.amsynth import INDEX, PARAMETERS
 
 _WIDTH, _KEY_WIDTH = 80, 9
@@ -43,6 +44,7 @@ def page(facts: dict[str, Any]) -> str:
         _line("point", _point(facts)),
         _line("frozen", "all input is ignored until /latentd/freeze 0" if facts["frozen"] else ""),
         _line("held", ", ".join(_own(name, patch.get(name)) for name in facts["own"])),
+        _line("limits", ", ".join(_limit(name, *ends) for name, ends in facts["limits"].items())),
         _line("landmarks", ", ".join(facts["landmarks"])),
         _line("messages", _counts(facts["counters"], always=("received", "used", "sent"))),
         _line(
@@ -89,6 +91,12 @@ def _own(name: str, value: float | None) -> str:
         return name
     labels = PARAMETERS[INDEX[name]].labels
     return f"{name} {labels[round(value)] if labels else f'{value:.4g}'}"
+
+
+def _limit(name: str, low: float | None, high: float | None) -> str:
+    """A parameter that stays within a range, in its musical unit."""
+    ends = [f"{word} {end:.4g}" for word, end in (("from", low), ("to", high)) if end is not None]
+    return " ".join([name, *ends, units.unit(name).name]).rstrip()
 
 
 def _in_use(output: dict[str, Any]) -> bool:

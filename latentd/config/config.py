@@ -15,7 +15,7 @@ import yaml
 from pydantic import AfterValidator, Field, field_validator
 
 from latentd.errors import UserError
-from latentd.instrument.shaping import ShapingSettings
+from latentd.instrument.shaping import LimitSettings, ShapingSettings
 from latentd.osc.address import split_address
 from latentd.schema import scalars
 from latentd.schema.documents import DocumentErrors, Strict, check_document, parse_document, read_text
@@ -96,6 +96,7 @@ class Config(Strict):
     jack: JackSettings = Field(default_factory=JackSettings)
     alsa: AlsaSettings = Field(default_factory=AlsaSettings)
     shaping: ShapingSettings = Field(default_factory=ShapingSettings)
+    limits: LimitSettings = Field(default_factory=dict)
 
     @field_validator("listen")
     @classmethod

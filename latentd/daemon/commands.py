@@ -69,6 +69,11 @@ COMMANDS = (
         limits="the parameter's range", undo=True,
     ),
     Command(
+        "limit", (_PARAMETER, Number("LOW", nil=True), Number("HIGH", nil=True)), patch.limit,
+        "keep a parameter from LOW to HIGH in its musical unit, whatever moves it; nil: no limit at this end",
+        limits="the parameter's range", undo=True,
+    ),
+    Command(
         "save", (_NAME,), patch.save,
         "write what the synth holds (what no CC reaches: as it would be sent) as the bank file `banks/NAME.bank` in "
         "the state folder", limits=f"{patch.MAX_BANKS} banks", answers="saved s", work=8,

@@ -146,11 +146,12 @@ class Engine:
         self.shaping.use_categories(model.decoder.categories)
 
     def use_output(self, output: Output) -> None:
-        """Play into another output, which is sent everything at once; locks and tweaks stay."""
-        own = self.shaping.own_values()
+        """Play into another output, which is sent everything at once; locks, tweaks and limits stay."""
+        own, limits = self.shaping.own_values(), self.shaping.limits
         self.output = output
         self.shaping = self._new_shaping()
         self.shaping.take_own(own)
+        self.shaping.take_limits(limits)
 
     def _new_shaping(self) -> Shaping:
         out = self.output

@@ -32,6 +32,7 @@ from latentd.inputs.pad_range import warn_clipped
 from latentd.inputs.receiver import JACK_PORT, Inputs
 from latentd.instrument.gesture import Gesture
 from latentd.instrument.gesture_settings import GestureSettings
+from latentd.instrument.shaping import limits_of
 from latentd.model.playable import Playable
 from latentd.osc.address import join_address
 from latentd.osc.packets import Message
@@ -93,6 +94,7 @@ class Service:
         settings["latentd"] = GestureSettings(filter=None, retake=0.0)  # the control interface is followed exactly
         inputs, gesture = Inputs(mappings, self.status.counters), Gesture(settings)
         self.engine = Engine(inputs, gesture, model, config.shaping, self.link.output, self.status)
+        self.engine.shaping.take_limits(limits_of(config.limits))
         self.feedback = Feedback(self._datagrams.send, config.feedback_port)
         self.monitors = self._datagrams.monitors
         self._control = Control(self, config.state_folder)
@@ -102,7 +104,8 @@ class Service:
         file = session_file(config.state_folder, config.address[1])
         if self._restored is not None:
             restore(self._restored, self.engine, time.monotonic())
-        self._session = SessionKeeper(file, config.model, self._loaded, self.engine, self.background)
+        limits = limits_of(config.limits)
+        self._session = SessionKeeper(file, config.model, self._loaded, self.engine, self.background, limits)
         self.background.submit(lambda: state_folder.sweep(config.state_folder, config.address[1]), lambda _: None)
         self._poller = stack.enter_context(Poller())
 

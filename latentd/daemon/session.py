@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from latentd.instrument.pad import XY
+from latentd.instrument.shaping import Range
 from latentd.synth.amsynth import INDEX
 from latentd.system import files
 
@@ -28,6 +29,7 @@ class Session:
         held: parameter -> the value (0..1) that it is held at, by a lock or by hand; None: where it is first put.
         frozen: all input is ignored.
         wander: the point walks by itself.
+        limits: parameter -> the part of its range (0..1) that it stays in, if not as configured; None: all of it.
     """
 
     configured: str
@@ -36,6 +38,7 @@ class Session:
     held: Mapping[str, float | None] = field(default_factory=dict)
     frozen: bool = False
     wander: bool = False
+    limits: Mapping[str, Range | None] = field(default_factory=dict)
 
     def plays(self, configured: str) -> str:
         """The model to play: what played, unless the configuration names another model than it did then."""
@@ -47,6 +50,8 @@ class Session:
             parts.append(f"point {self.xy[0]:.3f} {self.xy[1]:.3f}")
         if self.held:
             parts.append(f"held {', '.join(self.held)}")
+        if self.limits:
+            parts.append(f"limits of {', '.join(self.limits)}")
         parts += ["frozen"] * self.frozen + ["wandering"] * self.wander
         return ", ".join(parts)
 
@@ -87,9 +92,10 @@ def _read(file: Path) -> Session:
         case {
             "configured": str(configured), "model": str(model), "xy": xy, "held": dict(held),
             "frozen": bool(frozen), "wander": bool(wander),
-        }:  # fmt: skip
+        } if isinstance(data.get("limits", {}), dict):  # fmt: skip
             values = {name: None if value is None else _unit(value) for name, value in held.items() if name in INDEX}
-            return Session(configured, model, _point(xy), values, frozen, wander)
+            limits = {name: _range(ends) for name, ends in data.get("limits", {}).items() if name in INDEX}
+            return Session(configured, model, _point(xy), values, frozen, wander, limits)
     raise ValueError("it holds no session")
 
 
@@ -100,6 +106,15 @@ def _point(xy: object) -> XY | None:
         case [x, y]:
             return _unit(x), _unit(y)
     raise ValueError(f"{xy!r} is no point")
+
+
+def _range(ends: object) -> Range | None:
+    match ends:
+        case None:
+            return None
+        case [low, high] if _unit(low) <= _unit(high):
+            return _unit(low), _unit(high)
+    raise ValueError(f"{ends!r} is no range")
 
 
 def _unit(value: object) -> float:

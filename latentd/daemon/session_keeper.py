@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from latentd.daemon.background import Background
 from latentd.daemon.engine import Engine
 from latentd.daemon.session import Session
 from latentd.instrument.motion import Playback, Wander
+from latentd.instrument.shaping import WHOLE, Range
 from latentd.synth.amsynth import INDEX, NAMES
 from latentd.system import files
 
@@ -30,6 +32,8 @@ def restore(session: Session, engine: Engine, now: float) -> None:
     """Have the engine play what it played; its model is there already."""
     held = {INDEX[name]: value for name, value in session.held.items()}
     engine.shaping.take_own(engine.shaping.own_values() | held)  # beside the locks of the configuration
+    limits = engine.shaping.limits | {INDEX[name]: ends or WHOLE for name, ends in session.limits.items()}
+    engine.shaping.take_limits(limits)
     if session.xy is not None:
         engine.place(session.xy, now)
     if session.wander:
@@ -43,13 +47,23 @@ class SessionKeeper:
     Args:
         configured: the model that the configuration names.
         loaded: the name or folder that the engine's present model was loaded by.
+        limits: those of the configuration.
     """
 
-    def __init__(self, file: Path, configured: str, loaded: str, engine: Engine, background: Background) -> None:
+    def __init__(
+        self,
+        file: Path,
+        configured: str,
+        loaded: str,
+        engine: Engine,
+        background: Background,
+        limits: Mapping[int, Range] = MappingProxyType({}),
+    ) -> None:
         self._file = file
         self._configured = configured
         self._loaded = loaded, engine.model.folder
         self._background = background
+        self._limits = limits
         self._kept: Session | None = None
         self._kept = self._present(engine)
         self._looked = -math.inf
@@ -95,7 +109,14 @@ class SessionKeeper:
         if self._kept is not None and self._kept.xy is not None and not engine.frozen and not at_the_end:
             # What moves by itself for months need not wear out a memory card: its first point will do.
             xy = self._kept.xy if isinstance(motion, Wander | Playback) else xy
-        return Session(self._configured, model, xy, held, engine.frozen, isinstance(motion, Wander))
+        return Session(
+            self._configured, model, xy, held, engine.frozen, isinstance(motion, Wander), self._changed_limits(engine)
+        )
+
+    def _changed_limits(self, engine: Engine) -> dict[str, Range | None]:
+        now, before = engine.shaping.limits, self._limits
+        changed = {i for i in now.keys() | before.keys() if now.get(i) != before.get(i)}
+        return {NAMES[i]: now.get(i) for i in sorted(changed)}
 
     def _write(self, session: Session) -> None:
         data = json.dumps(asdict(session)).encode()

@@ -16,6 +16,7 @@ from latentd.daemon.synth_link import SynthLink
 from latentd.errors import LatentdError
 from latentd.instrument.landmarks import UserLandmarks
 from latentd.osc import packets
+from latentd.synth import units
 from latentd.synth.amsynth import NAMES
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class StatusReport:
             "nearest": engine.pad.nearest(engine.xy) if engine.xy else "",
             "landmarks": sorted(self._landmarks.points),
             "own": engine.shaping.own,
+            "limits": {NAMES[i]: units.amounts(NAMES[i], *ends) for i, ends in engine.shaping.limits.items()},
             "patch": None if patch is None else dict(zip(NAMES, patch.tolist(), strict=True)),
             "settled": resting and engine.output.settled(),
             "counters": {name: getattr(counters, name) for name in counters.__slots__}

@@ -1,11 +1,11 @@
-"""From the decoded patch to what is sent: locks, ramps, calm switches, dead band, budget, order. Pure."""
+"""From the decoded patch to what is sent: locks, limits, ramps, calm switches, dead band, budget, order. Pure."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field
 from latentd.instrument.point import Change
 from latentd.instrument.rate_limit import Budget
 from latentd.schema.documents import Strict
+from latentd.synth import units
 from latentd.synth.amsynth import COUNT, INDEX, NAMES, PARAMETERS, PARAMS_STEP, STEPPED, Array, Motion
 
 _change = functools.partial(tuple.__new__, Change)  # costs a third of Change(...)
@@ -53,6 +54,8 @@ def _known(name: str) -> str:
 
 ParameterName = Annotated[str, AfterValidator(_known)]
 Ramp = Annotated[float, Field(ge=0.0, le=10.0)]
+Range = tuple[float, float]
+WHOLE: Range = (0.0, 1.0)
 
 
 class ShapingSettings(Strict):
@@ -71,6 +74,25 @@ class ShapingSettings(Strict):
         default=None, ge=10.0, description="most messages a second (null: the output's own, 4000 jack, 900 alsa)"
     )
     lock: list[ParameterName] = Field(default_factory=list, description="parameters that input never moves")
+
+
+def _possible(limits: dict[str, list[float | None]]) -> dict[str, list[float | None]]:
+    for name, ends in limits.items():
+        try:
+            units.params_range(name, *ends)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return limits
+
+
+Ends = Annotated[list[float | None], Field(min_length=2, max_length=2)]
+# The `limits:` section of the configuration: parameter -> [low, high] in its musical unit, null: no limit at that end.
+LimitSettings = Annotated[dict[ParameterName, Ends], AfterValidator(_possible)]
+
+
+def limits_of(settings: LimitSettings) -> dict[int, Range]:
+    """The limits in params, for `Shaping.take_limits`."""
+    return {INDEX[name]: units.params_range(name, *ends) for name, ends in settings.items()}
 
 
 def rates(settings: ShapingSettings) -> Array:
@@ -118,11 +140,14 @@ class Shaping:
         self._reachable: list[int] = np.flatnonzero(reachable).tolist()
         self._ramps = [(i, rate) for i, rate in enumerate(rates(settings).tolist()) if not STEPPED[i]]
         self._switches = [(i, step) for i, step in enumerate(PARAMS_STEP.tolist()) if step]
+        self._steps = dict(self._switches)
         self.use_categories(categories)
         per_s = settings.budget_per_s if settings.budget_per_s is not None else budget_per_s
         self._budget = Budget(per_s)
         # Locked and tweaked values; None: wherever the first step puts it.
         self._own: dict[int, float | None] = dict.fromkeys(INDEX[name] for name in settings.lock)
+        self._limits: dict[int, Range] = {}
+        self._within: list[tuple[int, float, float]] = []  # the limits as this output can keep them
         self._value: list[float] | None = None  # where the ramps are
         self._sent = [math.nan] * COUNT
         self._flipped = [-math.inf] * COUNT
@@ -155,7 +180,11 @@ class Shaping:
     @property
     def own(self) -> dict[str, float]:
         """The parameters that input does not move, and where the performer put them."""
-        return {NAMES[i]: own for i, own in sorted(self._own.items()) if own is not None}
+        held = {i: own for i, own in sorted(self._own.items()) if own is not None}
+        for i, low, high in self._within:
+            if i in held:
+                held[i] = min(max(held[i], low), high)
+        return {NAMES[i]: own for i, own in held.items()}
 
     def own_values(self) -> dict[int, float | None]:
         """The same by index, params; None where the first step will lock it."""
@@ -178,6 +207,29 @@ class Shaping:
         """Hold a parameter where it is; before the first step, wherever that puts it."""
         self._own[index] = None if self._value is None else self._value[index]
 
+    @property
+    def limits(self) -> dict[int, Range]:
+        """The parameters that stay within a part of their range: index -> least and greatest value, params."""
+        return dict(self._limits)
+
+    def take_limits(self, limits: Mapping[int, Range]) -> None:
+        """Keep these parameters within their limits from the next step on, and no others, whatever moves them.
+
+        Where the output's values or a parameter's steps are coarser, the nearest ones inside count.
+        """
+        self._limits = {i: ends for i, ends in limits.items() if ends != WHOLE}
+        self._within = [(i, *self._inside(i, low, high)) for i, (low, high) in sorted(self._limits.items())]
+
+    def _inside(self, index: int, low: float, high: float) -> Range:
+        """The limits as multiples of what the output can express; one of them if there is none in between."""
+        grain = self._grain[index] or self._steps.get(index, 0.0)
+        if not grain:
+            return low, high
+        least, greatest = math.ceil(low / grain - 1e-6) * grain, math.floor(high / grain + 1e-6) * grain
+        if least > greatest:
+            least = greatest = math.floor((low + high) / 2.0 / grain + 0.5) * grain
+        return least, greatest
+
     def note_on(self) -> None:
         """A note begins: with `switch_on_note` the waiting switches may move."""
         self._note = True
@@ -197,6 +249,8 @@ class Shaping:
         for index, own in self._own.items():
             if own is not None:
                 goal[index] = own
+        for index, low, high in self._within:
+            goal[index] = low if goal[index] < low else high if goal[index] > high else goal[index]
         waits, arrived = math.inf, True
         if self._value is None:
             self._value = self._first(goal, now)

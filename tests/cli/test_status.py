@@ -27,7 +27,8 @@ def shown(**changes: Any) -> str:
         "version": "0.1.0", "listen": "127.0.0.1:8000", "uptime_s": 3725.2, "model": "first", "output": "osc",
         "why": "amSynth answers on its own OSC interface", "mappings": ["xy", "/home/me/my-pad.yaml"],
         "xy": [0.25, 0.75], "source": "xy", "touch": True, "frozen": False, "nearest": "Sweet Bass", "landmarks": [],
-        "own": {}, "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)), "latency": TIMES, "lateness": TIMES,
+        "own": {}, "limits": {},
+        "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)), "latency": TIMES, "lateness": TIMES,
         "counters": {"received": 61, "used": 40, "superseded": 0, "unmapped": 2, "sent": 0, "withheld": 0},
         "ways": {"osc": OSC, "jack": JACK},
     } | changes  # fmt: skip
@@ -37,6 +38,11 @@ def shown(**changes: Any) -> str:
 def test_frozen_held_and_landmarks_are_shown_only_when_there_are_any() -> None:
     text = shown()
     assert not any(f"\n{key} " in text for key in ("frozen", "held", "landmarks"))
+    assert "limits" not in text
+    limits = {"osc2_detune": [-12.0, 12.0], "amp_sustain": [-20.0, None], "filter_resonance": [None, 0.5]}
+    assert "osc2_detune from -12 to 12 cents, amp_sustain from -20 dB, filter_resonance to 0.5" in " ".join(
+        shown(limits=limits).split()
+    )
     text = shown(frozen=True, own={"filter_cutoff": 0.5, "osc1_waveform": 0.0}, landmarks=["intro", "storm"])
     assert "\nfrozen    all input is ignored" in text
     assert "\nheld      filter_cutoff 1.5, osc1_waveform " in text

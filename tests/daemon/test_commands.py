@@ -40,7 +40,7 @@ class Player:
         self.client = client
         self.feedback = feedback
 
-    def send(self, address: str, *args: float | str) -> None:
+    def send(self, address: str, *args: float | str | None) -> None:
         """Send one message, from the client."""
         self.client.sendto(packets.write(address, *args), self.address)
 
@@ -192,6 +192,14 @@ def is_copied(player: Player) -> bool:
     return any(message.address == "/latentd/monitor" for message in player.answers())
 
 
+def limit_of(name: str) -> Callable[[Player], list[float] | None]:
+    def ends(player: Player) -> list[float] | None:
+        limits = player.status()["limits"].get(name)
+        return limits and [round(end, 3) for end in limits]
+
+    return ends
+
+
 def landmark_there(player: Player) -> None:
     player.send("/latentd/xy", 0.25, 0.75)
     player.send("/latentd/landmark/save", "there")
@@ -213,6 +221,7 @@ CASES = {
     "param/NAME": Case(
         (-0.25,), PARAMETER, lambda player: round(player.status()["patch"][PARAMETER], 4), lambda _: -0.25
     ),
+    "limit": Case((-12.0, 12.0), "osc2_detune", limit_of("osc2_detune"), lambda _: [-12.0, 12.0]),
     "save": Case(name="mine", seen=saved, becomes=lambda _: True),
     "undo": Case(seen=locked(MARKER), becomes=lambda _: False),
     "panic": Case(seen=lambda player: player.daemon.log_text().count(ENDED_NOTES), becomes=lambda before: before + 1),
@@ -319,6 +328,39 @@ def test_the_press_of_a_button_is_the_message(player: Player, command: Command, 
     player.send(address, *args)
     await_answer(player, command)
     wait_for(lambda: case.seen(player) == after, "the change")
+
+
+@pytest.mark.parametrize(
+    ("args", "answer"),
+    [
+        (("osc2_detune", 5.0, -5.0), "5 is above -5; write the lower end first"),
+        (("osc2_detune", 500.0, 600.0), "osc2_detune goes from -386.3 to 386.3 cents"),
+        (("detune", 0.0, 1.0), "Did you mean 'osc2_detune'?"),
+        (("osc2_detune", 5.0), "/latentd/limit sff NAME LOW HIGH"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_answered_and_changes_nothing(
+    player: Player, args: tuple[float | str, ...], answer: str
+) -> None:
+    player.send("/latentd/limit", *args)
+    found: list[packets.Message] = []
+
+    def answered() -> bool:
+        found.extend(player.answers())
+        return bool(found)
+
+    wait_for(answered, "the answer")
+    assert answer in str(found[0].args[-1])
+    assert not player.status()["limits"]
+
+
+def test_a_limit_with_nil_is_open_there_and_with_two_it_ends(player: Player) -> None:
+    player.send("/latentd/limit", "amp_attack", None, 0.5)
+    wait_for(lambda: player.status()["limits"].get("amp_attack"), "the limit")
+    low, high = player.status()["limits"]["amp_attack"]
+    assert (low, round(high, 4)) == (None, 0.5)
+    player.send("/latentd/limit", "amp_attack", None, None)
+    wait_for(lambda: not player.status()["limits"], "its end")
 
 
 def test_a_lock_in_an_address_is_given_back_with_0(player: Player) -> None:

@@ -313,10 +313,12 @@ def test_another_output_is_sent_everything_and_locks_stay() -> None:
     point(play, 0.2, 0.2, 1.0)
     run(play, 3.0, 1.0)
     play.shaping.lock(14)
+    play.shaping.take_limits({11: (0.25, 0.3125)})
     play.use_output(second)
     point(play, 0.8, 0.8, 4.0)
     run(play, 6.0, 4.0)
     assert not np.isnan(second.held).any()
+    assert 0.25 <= second.held[11] <= 0.3125
     assert abs(second.held[14] - first.held[14]) <= 0.5 / 127.0
 
 

@@ -238,6 +238,41 @@ def test_a_walk_that_is_frozen_or_ends_is_kept_where_it_is(file: Path) -> None:
     assert ended.xy == engine.xy != found.xy
 
 
+def test_limits_are_kept_where_they_are_not_as_configured(file: Path) -> None:
+    cutoff, detune, attack = INDEX["filter_cutoff"], INDEX["osc2_detune"], INDEX["amp_attack"]
+    configured = {cutoff: (0.25, 0.75), detune: (0.5, 0.75)}
+    engine = new_engine()
+    engine.shaping.take_limits(configured)
+    keeper = SessionKeeper(file, "timbre", "timbre", engine, Inline(), configured)
+    engine.shaping.take_limits({detune: (0.5, 0.75), attack: (0.0, 0.5)})  # one lifted, one added
+    keeper.step(engine, 0.0)
+    found = session.load(file)
+    assert found is not None
+    assert found.limits == {"filter_cutoff": None, "amp_attack": (0.0, 0.5)}
+    again = new_engine()
+    again.shaping.take_limits(configured | {detune: (0.25, 0.75)})  # the configuration has changed meanwhile
+    session_keeper.restore(found, again, 0.0)
+    assert again.shaping.limits == {detune: (0.25, 0.75), attack: (0.0, 0.5)}
+
+
+@pytest.mark.parametrize("limits", [[], {"amp_attack": [0.5, 0.25]}, {"amp_attack": 1}, {"amp_attack": [0.0, 2.0]}])
+def test_a_session_with_limits_that_cannot_be_is_damaged(file: Path, limits: object) -> None:
+    file.parent.mkdir()
+    data: dict[str, Any] = {
+        "configured": "timbre",
+        "model": "timbre",
+        "xy": None,
+        "held": {},
+        "frozen": False,
+        "wander": False,
+    }
+    file.write_text(json.dumps(data | {"limits": limits}))
+    assert session.load(file) is None
+    assert file.with_name(f"{file.name}.damaged").exists()
+    file.write_text(json.dumps(data))  # of a version without limits
+    assert session.load(file) == Session("timbre", "timbre")
+
+
 def test_a_lock_that_the_configuration_gained_counts_beside_the_restored_ones() -> None:
     engine = engine_into(Recorder(), shaping=ShapingSettings(lock=["reverb_wet"]))
     session_keeper.restore(Session("timbre", "timbre", None, {"master_vol": 0.5}), engine, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -437,3 +438,53 @@ def test_the_audible_comes_first_what_was_never_told_as_a_whole_move() -> None:
     limited.step(at(), True, 10.0)  # 20 of them; the others were never told, and weigh 1 at most
     rest = order(limited, at(master_vol=0.65), 11.0)  # it weighs 5: 0.75 of a whole move
     assert rest.index(INDEX["lfo_waveform"]) < rest.index(volume) < rest.index(INDEX["amp_release"])
+
+
+ranges = st.dictionaries(
+    st.integers(0, COUNT - 1),
+    st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)).map(lambda ends: (min(ends), max(ends))),
+)
+
+
+@settings(deadline=None)
+@given(
+    gestures, ranges, st.sampled_from([FINE, COARSE]), st.dictionaries(st.integers(0, COUNT - 1), st.floats(0.0, 1.0))
+)
+def test_nothing_leaves_its_limits_neither_by_input_nor_by_hand(
+    gesture: list[tuple[Array, float]],
+    limits: dict[int, tuple[float, float]],
+    resolution: Array,
+    tweaks: dict[int, float],
+) -> None:
+    shape = shaping(resolution)
+    shape.take_limits(limits)
+    for index, value in tweaks.items():
+        shape.tweak(index, value)
+    for _, (index, value) in play(shape, gesture):
+        low, high = limits.get(index, (0.0, 1.0))
+        step = float(max(resolution[index], PARAMS_STEP[index]))
+        if math.floor(high / step) < math.ceil(low / step):  # no value of the output in between: the nearest
+            low, high = low - step, high + step
+        assert low - 1e-6 <= value <= high + 1e-6, PARAMETERS[index].name
+    for name, own in shape.own.items():
+        low, high = shape.limits.get(INDEX[name], (0.0, 1.0))
+        step = float(max(resolution[INDEX[name]], PARAMS_STEP[INDEX[name]]))
+        assert low - step <= own <= high + step
+
+
+def test_a_limit_moves_what_is_beyond_it_by_the_ramp_and_its_end_gives_the_value_back() -> None:
+    shape, index = shaping(timbre_s=1.0), INDEX["filter_cutoff"]
+    target = np.full(COUNT, 0.9)
+    play(shape, [(target, 0.0)])
+    shape.take_limits({index: (0.0, 0.5)})
+    values = [change.value for _, change in play(shape, [(target, 0.0)], at=200.0) if change.parameter == index]
+    assert values[-1] == pytest.approx(0.5, abs=1e-5)
+    assert len(values) > 50  # 0.4 of a second, in steps
+    assert all(later <= earlier for earlier, later in pairwise(values))
+    shape.tweak(index, 0.8)
+    assert shape.own["filter_cutoff"] == 0.5
+    shape.take_limits({index: (0.0, 1.0)})
+    assert not shape.limits
+    play(shape, [(target, 0.0)], at=300.0)
+    assert shape.params[index] == pytest.approx(0.8, abs=1e-5)
+    assert shape.own["filter_cutoff"] == 0.8

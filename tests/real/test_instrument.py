@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from latentd.synth import midimap
+from latentd.synth import midimap, units
 from latentd.synth.amsynth import PARAMETERS
 from tests.support.daemon import Daemon, decoded, free_port, latentd, mapped, wait_s
 from tests.support.oracle import Oracle, read_beside, udp_port
@@ -123,6 +123,26 @@ def test_p1_after_a_random_walk_amsynth_holds_the_decoded_patch_of_the_last_poin
                 wait_s(rng.choice([0.0, 0.001, 0.01]))
             rig.daemon.settle()
             rig.agrees(x, y)
+
+
+@pytest.mark.parametrize("way", ["osc", "jack"])
+def test_what_amsynth_holds_stays_within_the_limits(way: str) -> None:
+    limits = {"osc2_detune": (-12.0, 12.0), "amp_sustain": (-18.0, -2.0), "osc2_range": (0.0, 1.0)}
+    rng = random.Random(way)
+    with jackd() as server, instrument(server, way) as rig:
+        for name, ends in limits.items():
+            rig.daemon.send("/latentd/limit", name, *ends)
+        rig.daemon.send("/latentd/param/amp_sustain", 1.0)
+        for _ in range(6):
+            rig.daemon.send("/latentd/xy", rng.random(), rng.random())
+            rig.daemon.settle()
+            held = rig.judge.holds(rig.synth)
+            for name, (low, high) in limits.items():
+                assert low - 1e-3 <= units.unit(name).amount(held[name]) <= high + 1e-3, f"{name} {held[name]}"
+        for _ in limits:
+            rig.daemon.send("/latentd/undo")  # of the last change first: the sustain by hand
+        rig.daemon.settle()
+        assert rig.daemon.status()["limits"].keys() == {"osc2_detune"}
 
 
 def test_p3_after_a_burst_the_newest_point_plays_and_every_other_is_counted() -> None:

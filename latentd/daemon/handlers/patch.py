@@ -8,7 +8,8 @@ from latentd.daemon.arguments import WrongValueError
 from latentd.daemon.context import Call
 from latentd.daemon.state_folder import BANKS
 from latentd.errors import LatentdError, UserError
-from latentd.synth import banks
+from latentd.instrument.shaping import WHOLE
+from latentd.synth import banks, units
 from latentd.synth.amsynth import INDEX, MINIMUM, SPAN
 
 MAX_BANKS = 512  # a performer who saves every sound of a year still finds one; a runaway script stops here
@@ -32,6 +33,22 @@ def lock(call: Call, name: str, on: bool) -> None:
         call.engine.shaping.lock(INDEX[name])
     else:
         call.engine.shaping.tweak(INDEX[name], None)
+
+
+def limit(call: Call, name: str, low: float | None, high: float | None) -> None:
+    """Keep a parameter between two amounts of its musical unit; without both, its whole range is free again."""
+    try:
+        limits = units.params_range(name, low, high)
+    except ValueError as error:
+        raise WrongValueError(str(error)) from error
+    shaping, index = call.engine.shaping, INDEX[name]
+    before = shaping.limits.get(index, WHOLE)
+
+    def back(undo: Call) -> None:
+        undo.engine.shaping.take_limits(undo.engine.shaping.limits | {index: before})
+
+    call.undo_with(back, gesture=("limit", index))
+    shaping.take_limits(shaping.limits | {index: limits})
 
 
 def save(call: Call, name: str) -> None:
