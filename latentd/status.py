@@ -71,7 +71,7 @@ class Counters:
     malformed: int = 0  # datagrams and messages that are not valid OSC or MIDI, or lack the mapped numbers
     sysex: int = 0  # system exclusive MIDI messages, which mappings do not read
     refused: int = 0  # datagrams from hosts that are not in `allow:`
-    excess: int = 0  # messages ignored because their datagram had caused enough work
+    excess: int = 0  # ignored at a limit: messages of a datagram that asks for too much; fingers, notes, trackers
     sent: int = 0  # parameter values handed to the output
     withheld: int = 0  # values that the message budget postponed to a later tick
     lost: int = 0  # outgoing datagrams for which the system had no room

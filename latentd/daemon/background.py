@@ -16,7 +16,7 @@ Job = Callable[[], Any]
 Then = Callable[[Any], None]
 
 # More jobs than this at once mean that a disk hangs: further ones are refused, and the instrument plays on.
-_MAX_JOBS = 64
+MAX_JOBS = 64
 
 
 class Background:
@@ -26,7 +26,7 @@ class Background:
     """
 
     def __init__(self) -> None:
-        self._jobs: queue.Queue[tuple[Job, Then] | None] = queue.Queue(_MAX_JOBS)
+        self._jobs: queue.Queue[tuple[Job, Then] | None] = queue.Queue(MAX_JOBS)
         self._results: queue.SimpleQueue[tuple[Then, Any]] = queue.SimpleQueue()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._work, name="latentd-background", daemon=True)

@@ -15,7 +15,7 @@ from latentd.daemon.datagram_work import MISTAKE, DatagramWork, of_pattern
 from latentd.daemon.handlers import clients, landmarks, model, patch, performance, point
 from latentd.daemon.history import MAX_CHANGES
 from latentd.daemon.message_spec import PREFIX, Command
-from latentd.daemon.monitor import LASTS_S, MAX_MONITORS, MOST_A_SECOND
+from latentd.daemon.monitor import LASTS_S, MAX_COPIES_PER_S, MAX_MONITORS
 from latentd.daemon.sender import Sender
 from latentd.daemon.subscribers import LASTS_DAYS, MAX_HOSTS, MAX_PER_S
 from latentd.errors import LatentdError, UserError
@@ -97,7 +97,7 @@ COMMANDS = (
     Command(
         "monitor", (_ON,), clients.monitor,
         "send copies of what arrives: kind, source, bytes or nil, copies withheld",
-        limits=f"{MOST_A_SECOND} a second, {MAX_MONITORS} clients, {LASTS_S:g} s unless asked again",
+        limits=f"{MAX_COPIES_PER_S} a second, {MAX_MONITORS} clients, {LASTS_S:g} s unless asked again",
         sends="monitor ssbi",
     ),
     Command("status", (), clients.status, "answer with the status as JSON", after_points=False, answers="status s"),

@@ -18,7 +18,7 @@ from latentd.osc.address import Address, bound, is_any, is_multicast
 from latentd.status import Counters
 
 # One turn of the loop reads no more datagrams than this, for no longer, before it answers the newest point.
-_DATAGRAMS_A_TURN = 256
+MAX_DATAGRAMS = 256
 _READING_S = 0.005
 # How often a group is joined on new interfaces.
 _JOIN_S = 5.0
@@ -74,7 +74,7 @@ class Datagrams:
         receive, rooms, counters = self._socket.recvmsg_into, self._rooms, self._counters
         find, ancillary_room = self._senders.find, self._ancillary_room
         enough = now + _READING_S
-        for _ in range(_DATAGRAMS_A_TURN):
+        for _ in range(MAX_DATAGRAMS):
             try:
                 size, ancillary, _, address = receive(rooms, ancillary_room)
             except BlockingIOError:

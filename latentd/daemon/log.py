@@ -12,26 +12,47 @@ from typing import TextIO
 
 # How many lines may wait for the log's thread, and how long that thread waits for a reader of standard error. Further
 # lines are dropped: a reader that has stopped must not delay the performance, or its end.
-_MAX_LINES = 1000
+MAX_LINES = 1000
 _READER_S = 0.5
 
 
 class _Lines(logging.handlers.QueueHandler):
-    """Passes lines to the log's thread."""
+    """Passes lines to the log's thread.
+
+    Attributes:
+        dropped: lines for which there was no room.
+    """
+
+    dropped = 0
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Drop the line rather than wait."""
-        with contextlib.suppress(queue.Full):
+        try:
             self.queue.put_nowait(record)
+        except queue.Full:
+            self.dropped += 1
 
 
 class _Error(logging.StreamHandler[TextIO]):
-    """Standard error, whose reader may have stopped."""
+    """Standard error, whose reader may have stopped. Before the first line that is read again it says what is lost."""
+
+    def __init__(self, stream: TextIO, lines: _Lines) -> None:
+        super().__init__(stream)
+        self._lines = lines
+        self._dropped = self._reported = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line, if there is room for it soon."""
-        if select.select([], [self.stream], [], _READER_S)[1]:
-            super().emit(record)
+        if not select.select([], [self.stream], [], _READER_S)[1]:
+            self._dropped += 1
+            return
+        dropped = self._dropped + self._lines.dropped
+        if dropped > self._reported:
+            text = "%d lines of this log are lost, because nobody read them in time"
+            args = (dropped - self._reported,)
+            super().emit(logging.LogRecord(record.name, logging.WARNING, "", 0, text, args, None))
+            self._reported = dropped
+        super().emit(record)
 
 
 class Log(logging.handlers.QueueListener):
@@ -49,13 +70,14 @@ class Log(logging.handlers.QueueListener):
 
 def start_log(level: int = logging.INFO) -> Log:
     """Route the `latentd` logger through a queue to a thread that writes standard error. Stop the result at exit."""
-    records: queue.Queue[logging.LogRecord] = queue.Queue(_MAX_LINES)
-    handler = _Error(sys.stderr)
+    records: queue.Queue[logging.LogRecord] = queue.Queue(MAX_LINES)
+    lines = _Lines(records)
+    handler = _Error(sys.stderr, lines)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("latentd")
     logger.setLevel(level)
     logger.propagate = False
-    logger.handlers[:] = [_Lines(records)]
+    logger.handlers[:] = [lines]
     listener = Log(records, handler)
     listener.start()
     return listener

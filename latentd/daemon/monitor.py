@@ -12,10 +12,10 @@ from latentd.osc import packets
 ADDRESS = "/latentd/monitor"
 # A client that does not ask again in this time is forgotten.
 LASTS_S = 10.0
-MOST_A_SECOND = 200
+MAX_COPIES_PER_S = 200
 MAX_MONITORS = 4
 # Of longer datagrams only the start is copied: enough to see what they are.
-LONGEST = 8192
+MAX_COPIED = 8192
 _START = 64
 # Requests that move nothing, and what amSynth acknowledges: they would hide everything else.
 _IGNORED = tuple(f"{a}\0".encode() for a in (ADDRESS, "/latentd/status", "/latentd/ping", "/reply"))
@@ -69,17 +69,17 @@ class Monitors:
         """Copy one datagram as it arrived; `allowed`: it was not refused."""
         if data.startswith(_IGNORED):
             return
-        kind = "refused" if not allowed else "long" if len(data) > LONGEST else "osc"
-        self._copy(kind, str(sender), data[:_START] if len(data) > LONGEST else data, now)
+        kind = "refused" if not allowed else "long" if len(data) > MAX_COPIED else "osc"
+        self._copy(kind, str(sender), data[:_START] if len(data) > MAX_COPIED else data, now)
 
     def midi(self, data: bytes, port: str, now: float) -> None:
         """Copy MIDI bytes as they arrived."""
-        self._copy("midi", port, data[:LONGEST], now)
+        self._copy("midi", port, data[:MAX_COPIED], now)
 
     def _copy(self, kind: str, source: str, data: bytes, now: float) -> None:
         if now >= self._second_ends:
             self._second_ends, self._copies = now + 1.0, 0
-        if self._copies >= MOST_A_SECOND:
+        if self._copies >= MAX_COPIES_PER_S:
             self._withheld += 1
             return
         self._copies += 1

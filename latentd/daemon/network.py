@@ -19,8 +19,8 @@ from latentd.osc.address import Address, bound, is_any, is_multicast, join_addre
 from latentd.system import port_owner
 
 # Decisions are remembered for so many hosts; a hostile network cannot make them grow.
-_MAX_HOSTS = 256
-_RECEIVE_BUFFER = 1 << 20
+MAX_KNOWN = 256
+RECEIVE_BUFFER = 1 << 20
 _REFUSED_S = 60.0
 _CHOOSE = "Choose another with --listen"
 
@@ -44,7 +44,7 @@ def listen(address: Address) -> socket.socket:
         raise UserError(f"cannot listen on {join_address(*address)}: {error.strerror}", _CHOOSE) from error
     listening.setblocking(False)
     # A full buffer loses the newest datagram, so it is as large as the system allows: some 500 small ones.
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     try:
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -77,7 +77,7 @@ class Allowed:
         if allowed is None:
             address = ipaddress.ip_address(host)
             allowed = any(address in network for network in self._networks)
-            if len(self._known) >= _MAX_HOSTS:
+            if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[host] = allowed
         return allowed

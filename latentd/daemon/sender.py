@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from latentd.osc.address import join_address, split_zone
 
 # Of so many senders the data are kept; a hostile network cannot make them grow.
-_MAX_KNOWN = 256
+MAX_KNOWN = 256
 # Linux's; Python 3.11 has no name for the first one.
 IP_PKTINFO = 8
 IPV6_PKTINFO = socket.IPV6_PKTINFO
@@ -77,7 +77,7 @@ class Senders:
         sender = Sender(*address) if not self._inet6 else Sender(_host6(address), address[1])
         if info:
             sender = sender._replace(answer_from=_answer6(info) if self._inet6 else _answer4(info))
-        if len(self._known) >= _MAX_KNOWN:
+        if len(self._known) >= MAX_KNOWN:
             self._known.clear()
         self._known[address, info] = sender
         return sender

@@ -15,7 +15,7 @@ from latentd.system import files
 
 log = logging.getLogger(__name__)
 
-_MAX_BYTES = 65536
+MAX_BYTES = 65536
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def load(file: Path) -> Session | None:
 def _read(file: Path) -> Session:
     with file.open("rb") as opened:
         try:
-            data = json.loads(opened.read(_MAX_BYTES))
+            data = json.loads(opened.read(MAX_BYTES))
         except RecursionError:
             raise ValueError("it is nested too deep") from None
     match data:

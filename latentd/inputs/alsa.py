@@ -15,7 +15,7 @@ from latentd.system.keep_warm import roaming
 
 log = logging.getLogger(__name__)
 
-ROOM = 4096
+MAX_WAITING = 4096
 
 
 class AlsaIn:
@@ -35,7 +35,7 @@ class AlsaIn:
         self._open_in = open_in
         self._lister = open_in()  # never connected: lists the ports
         self._inputs: dict[str, alsa.RtIn] = {}
-        self._received: deque[tuple[bytes, str, float]] = deque(maxlen=ROOM)
+        self._received: deque[tuple[bytes, str, float]] = deque(maxlen=MAX_WAITING)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._look_at = 0.0
         self.lost = 0
@@ -83,7 +83,7 @@ class AlsaIn:
         message = bytes(event[0])
         if message[0] >= REAL_TIME:
             return
-        if len(self._received) == ROOM:
+        if len(self._received) == MAX_WAITING:
             self.lost += 1
         self._received.append((message if message[0] != SYSEX else message[:1], port, time.monotonic()))
         os.eventfd_write(self._wake_fd, 1)

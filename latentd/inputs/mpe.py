@@ -20,7 +20,7 @@ _BEND_RANGE, _CONFIGURATION = 0, 6  # RPN numbers
 _DEFAULT_BEND_SEMITONES, _DEFAULT_MANAGER_SEMITONES = 48.0, 2.0
 _MAX_BEND_SEMITONES = 96.0
 # More notes than anybody holds; beyond that, the oldest is forgotten.
-_MAX_NOTES = 64
+MAX_NOTES = 64
 
 
 @dataclass(slots=True)
@@ -73,8 +73,9 @@ class MpeReader:
         self._notes.pop(key, None)
         if message.kind == midi.NOTE_ON:
             self._notes[key] = None
-            if len(self._notes) > _MAX_NOTES:
+            if len(self._notes) > MAX_NOTES:
                 del self._notes[next(iter(self._notes))]
+                self._source.exceeded()
         self._report(now)
         return True
 

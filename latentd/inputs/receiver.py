@@ -31,7 +31,7 @@ _MidiReader = MidiReader | MpeReader | LinnStrumentReader
 JACK_PORT = "latentd:midi_in"
 
 # Addresses whose readers are known. Cleared when full: random addresses cannot make it grow.
-_MAX_KNOWN = 1_024
+MAX_KNOWN = 1_024
 # If one part of a mapping's address stands for more names than this, incoming patterns do not find it: the limit bounds
 # the time of a search.
 _MAX_LITERALS = 256
@@ -116,7 +116,7 @@ class Inputs:
         """The readers of an address: a mapping's wildcards match addresses, and incoming patterns match mappings."""
         matches = _overlap if packets.is_pattern(address) else _matches
         readers = tuple(read for mine, read in self._routes if matches(mine, address))
-        if len(self._known) >= _MAX_KNOWN:
+        if len(self._known) >= MAX_KNOWN:
             self._known.clear()
         self._known[address] = readers
         return readers

@@ -75,14 +75,18 @@ class Source:
             self._x = self._y = None
         return point
 
+    def exceeded(self) -> None:
+        """More fingers, notes or trackers than can be followed: one was not, or the oldest is not any more."""
+        self._counters.excess += 1
+
 
 class Fingers:
     """Fingers in the order in which they went down; the first or the newest leads, and the next takes over."""
 
-    __slots__ = ("_newest", "_places", "_source")
+    __slots__ = ("_newest", "_places", "source")
 
     def __init__(self, source: Source, newest: bool) -> None:
-        self._source = source
+        self.source = source
         self._newest = newest
         self._places: dict[Hashable, tuple[float | None, float | None]] = {}
 
@@ -96,6 +100,7 @@ class Fingers:
         """This finger is down, at x and y as far as they are known."""
         old = self._places.get(finger)
         if old is None and len(self._places) >= MAX_FINGERS:
+            self.source.exceeded()
             return
         old = old or (None, None)
         self._places[finger] = (old[0] if x is None else x, old[1] if y is None else y)
@@ -116,8 +121,8 @@ class Fingers:
         """Set the source to the leader's place, or to touch off without one."""
         leader = self.leader()
         if leader is None:
-            self._source.update(None, None, False, now)
+            self.source.update(None, None, False, now)
             return
         x, y = self._places[leader]
         if x is not None and y is not None:
-            self._source.update(x, y, True, now)
+            self.source.update(x, y, True, now)

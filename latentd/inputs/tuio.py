@@ -18,7 +18,7 @@ from latentd.status import Counters
 _FAR_BACK = 64
 _SILENCE_S = 1.0
 # More trackers than any rig has on one port. Beyond that, one without a cursor is forgotten, or the one silent longest.
-_MAX_TRACKERS = 16
+MAX_TRACKERS = 16
 # A tracker with cursors down that has been silent for this long was unplugged, and loses the lead to another one. A
 # finger that rests for longer without a message comes back with its next move.
 _GONE_S = 5.0
@@ -89,7 +89,8 @@ class _Trackers:
             raise Unusable
         tracker = self._trackers.get(name)
         if tracker is None:
-            if len(self._trackers) >= _MAX_TRACKERS:
+            if len(self._trackers) >= MAX_TRACKERS:
+                self._fingers.source.exceeded()
                 self._forget(min(self._trackers.values(), key=lambda t: (bool(t.down), t.last_t)))
             tracker = self._trackers[name] = _Tracker(name, now)
         return tracker

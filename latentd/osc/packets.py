@@ -28,7 +28,7 @@ MAX_DEPTH = 16  # of bundles in bundles
 MAX_MESSAGES = 128  # in one packet; a tracker's bundle holds a few dozen
 
 # Heads (address and type tags) whose layout is known. Cleared when full: random addresses cannot make it grow.
-_MAX_HEADS = 1_024
+MAX_HEADS = 1_024
 _MAX_HEAD_BYTES = 256
 
 # Tag -> struct code of the fixed-size types that struct converts to the right Python value.
@@ -152,7 +152,7 @@ def _message(data: bytes) -> Message:
         raise Malformed(f"{len(data) - last} bytes too many")
     flat = tags[1:].replace("[", "").replace("]", "")
     if end <= _MAX_HEAD_BYTES and data.find(b"\0,") == at - 1 and all(tag in _FIXED for tag in flat):
-        if len(_heads) >= _MAX_HEADS:
+        if len(_heads) >= MAX_HEADS:
             _heads.clear()
         _heads[data[:end]] = (address, _layout(flat), last)
     return Message(address, args)

@@ -15,7 +15,7 @@ from latentd.instrument.point import Change
 from latentd.synth.amsynth import COUNT, MINIMUM, NAMES, SPAN, Array
 
 # Lines queued for a slow reader; more are dropped and counted.
-_MAX_QUEUED = 256
+MAX_QUEUED = 256
 _CLOSE_S = 1.0
 _LOW: list[float] = MINIMUM.tolist()
 _SPAN: list[float] = SPAN.tolist()
@@ -39,7 +39,7 @@ class Print:
         self.reachable = np.ones(COUNT, dtype=np.bool_)
         self._stream = stream
         self._state: dict[int, float] = {}
-        self._lines: queue.Queue[Line | None] = queue.Queue(_MAX_QUEUED)
+        self._lines: queue.Queue[Line | None] = queue.Queue(MAX_QUEUED)
         self._written = 0
         self._lost = 0
         self._broken = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from latentd.daemon.monitor import ADDRESS, LASTS_S, LONGEST, MOST_A_SECOND, Monitors
+from latentd.daemon.monitor import ADDRESS, LASTS_S, MAX_COPIED, MAX_COPIES_PER_S, Monitors
 from latentd.daemon.sender import Sender
 from latentd.errors import LatentdError
 from latentd.osc import packets
@@ -50,9 +50,9 @@ def test_a_flood_is_copied_at_most_200_times_a_second_and_the_rest_is_counted() 
     wire.monitors.subscribe(ME, True, 0.0)
     for i in range(1000):
         wire.monitors.datagram(XY, PHONE, True, 1.0 + i * 0.0005)
-    assert len(wire.sent) == MOST_A_SECOND
+    assert len(wire.sent) == MAX_COPIES_PER_S
     wire.monitors.datagram(XY, PHONE, True, 3.0)
-    assert wire.sent[-1][0].args[3] == 1000 - MOST_A_SECOND
+    assert wire.sent[-1][0].args[3] == 1000 - MAX_COPIES_PER_S
 
 
 def test_p12_a_fifth_client_is_refused_until_one_of_the_others_has_ended() -> None:
@@ -74,7 +74,7 @@ def test_refused_and_long_datagrams_and_midi_are_labelled() -> None:
     wire = Wire()
     wire.monitors.subscribe(ME, True, 0.0)
     wire.monitors.datagram(XY, PHONE, False, 0.1)
-    wire.monitors.datagram(b"/long\0\0\0" + bytes(LONGEST), PHONE, True, 0.1)
+    wire.monitors.datagram(b"/long\0\0\0" + bytes(MAX_COPIED), PHONE, True, 0.1)
     wire.monitors.midi(b"\xb0\x0c\x40", "latentd:midi_in", 0.1)
     assert [message.args[0] for message, _ in wire.sent] == ["refused", "long", "midi"]
     long_copy = wire.sent[1][0].args[2]
@@ -111,11 +111,11 @@ def test_a_monitor_that_is_gone_raises_no_error() -> None:
 def test_a_copy_is_whole_up_to_the_longest_and_midi_is_cut_there() -> None:
     wire = Wire()
     wire.monitors.subscribe(ME, True, 0.0)
-    for length in (LONGEST, LONGEST + 1):
+    for length in (MAX_COPIED, MAX_COPIED + 1):
         wire.monitors.datagram(b"/" * length, PHONE, True, 0.1)
         wire.monitors.midi(b"\xf0" * length, "latentd:midi_in", 0.1)
     kept = [(message.args[0], len(bytes(message.args[2]))) for message, _ in wire.sent]  # type: ignore[call-overload]  # bytes
-    assert kept == [("osc", LONGEST), ("midi", LONGEST), ("long", 64), ("midi", LONGEST)]
+    assert kept == [("osc", MAX_COPIED), ("midi", MAX_COPIED), ("long", 64), ("midi", MAX_COPIED)]
 
 
 def test_p12_every_second_has_its_own_limit_and_who_asks_again_keeps_its_place() -> None:

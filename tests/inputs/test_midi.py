@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from latentd.inputs.mapping import shipped_mappings
 from latentd.inputs.midi_spec import CODINGS
+from latentd.inputs.mpe import MAX_NOTES
 from latentd.inputs.receiver import Inputs
 from latentd.status import Counters
 from tests.support.mapped import Receiver, loaded
@@ -309,6 +310,17 @@ def test_mpe_the_newest_note_leads_with_the_values_its_channel_sent_before() -> 
     assert receiver.place() == (60.0, 0.0, True)
     receiver.midi(0x81, 60, 0)
     assert receiver.place() == (60.0, 0.0, False)
+
+
+def test_p12_mpe_of_more_notes_than_anybody_holds_the_oldest_are_forgotten_and_counted() -> None:
+    receiver = Receiver("mpe")
+    for note in range(100):
+        receiver.midi(0x91 + note % 8, note, 100)
+    assert receiver.counters.excess == 100 - MAX_NOTES
+    for note in range(99, 100 - MAX_NOTES - 1, -1):
+        assert receiver.place() == (float(note), round(64 / 127, 6), True)
+        receiver.midi(0x81 + note % 8, note, 0)
+    assert receiver.place() == (float(100 - MAX_NOTES), round(64 / 127, 6), False)
 
 
 def test_mpe_bend_range_comes_by_rpn_0_and_holds_for_the_zone() -> None:

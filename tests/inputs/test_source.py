@@ -101,11 +101,13 @@ def test_the_first_or_the_newest_finger_leads_with_all_that_is_known_of_its_plac
             assert [point.x, point.y, point.touch] == [*places[leader], True]
 
 
-def test_p12_more_fingers_than_any_surface_has_are_dropped_until_one_is_lifted() -> None:
-    fingers = Fingers(Source("a", Counters()), newest=True)
+def test_p12_more_fingers_than_any_surface_has_are_dropped_and_counted_until_one_is_lifted() -> None:
+    counters = Counters()
+    fingers = Fingers(Source("a", counters), newest=True)
     for finger in range(10 * MAX_FINGERS):
         fingers.put(finger, 0.5, 0.5)
     assert len(fingers) == MAX_FINGERS == 64
+    assert counters.excess == 9 * MAX_FINGERS
     assert fingers.leader() == 63
     fingers.put(63, 0.25)  # one that is down still moves
     fingers.lift(0)

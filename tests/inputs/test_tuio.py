@@ -198,7 +198,7 @@ def test_a_tracker_that_was_unplugged_leaves_the_lead_to_one_that_plays() -> Non
     assert receiver.place() == (0.25, 0.25, True)
 
 
-def test_made_up_source_names_do_not_grow_memory() -> None:
+def test_made_up_source_names_do_not_grow_memory_and_are_counted() -> None:
     counters = Counters()
     tuio = Tuio11(Source("tuio", counters), counters)
     for i in range(10_000):
@@ -207,6 +207,7 @@ def test_made_up_source_names_do_not_grow_memory() -> None:
         tuio.read(Message(CURSOR, ("fseq", i)), 0.0)
     assert len(tuio._trackers._trackers) <= 16
     assert len(tuio._trackers._fingers) <= 16
+    assert counters.excess == 10_000 - 16
 
 
 def test_made_up_source_names_do_not_end_a_cursor() -> None:

@@ -205,7 +205,7 @@ def test_deep_nesting_is_refused_without_trouble() -> None:
 def test_made_up_addresses_do_not_grow_memory() -> None:
     for i in range(10_000):
         read(write(f"/made/up/{i}", 0.5))
-    assert len(packets._heads) <= packets._MAX_HEADS
+    assert len(packets._heads) <= packets.MAX_HEADS
 
 
 @settings(deadline=None, max_examples=500)

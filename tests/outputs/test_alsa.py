@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentd.errors import LatentdError, UserError
-from latentd.inputs.alsa import ROOM, AlsaIn
+from latentd.inputs.alsa import MAX_WAITING, AlsaIn
 from latentd.instrument.point import Change
 from latentd.outputs.alsa import AlsaOut
 from latentd.synth import amsynth, midimap
@@ -333,10 +333,10 @@ def test_messages_that_are_not_taken_need_constant_memory_and_are_counted() -> N
     midi_in.poll(0.0)
     func, data = sequencer.ends[1].callback or (None, None)
     assert func is not None
-    for n in range(ROOM + 10):
+    for n in range(MAX_WAITING + 10):
         func(([0xB0, n % 128, n // 128], 0.0), data)
     assert midi_in.lost == 10
-    assert len(midi_in.take_midi()) == ROOM
+    assert len(midi_in.take_midi()) == MAX_WAITING
     midi_in.close()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from latentd.osc.address import Address, resolve
 from latentd.system import files
 
-_MAX_BYTES = 4096
+MAX_BYTES = 4096
 _NSM_URL = re.compile(rb"NSM_URL=osc\.udp://([^/:]+|\[[^/\]]+\]):(\d+)/?")
 
 
@@ -51,7 +51,7 @@ def recall(path: Path) -> Address | None:
     """The saved address; None: there is none, or the file holds anything but an address of this machine."""
     try:
         with path.open("rb") as file:
-            found = json.loads(file.read(_MAX_BYTES))
+            found = json.loads(file.read(MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(found, dict):

@@ -35,7 +35,7 @@ STALLED_POLLS = 3
 # A synth whose port has just appeared may still load its preset: send it everything again after these times.
 RESEND_AFTER_S = (0.25, 0.7)
 # Ports that appear between two polls; of more the newest count.
-MOST_APPEARED = 256
+MAX_APPEARED = 256
 MAX_ATTEMPTS = 2000
 # How long notes may take to be released, and the whole process to end.
 RELEASE_S = 0.2
@@ -97,7 +97,7 @@ class Connections:
         self._sources = sources
         self._keyboards = keyboards
         self._made: set[tuple[str, str]] = set()  # keyboard and synth that have been connected since both are there
-        self._appeared: deque[str] = deque(maxlen=MOST_APPEARED)  # ports, since the last poll
+        self._appeared: deque[str] = deque(maxlen=MAX_APPEARED)  # ports, since the last poll
         self._connected: set[str] = set()  # ports that `midi_out` was connected to in the last poll
         self._resend_at: list[float] = []
         self._polls = 0
