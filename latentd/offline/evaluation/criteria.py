@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from latentd.offline.corpus.families import FAMILIES
+
 
 class Goal(NamedTuple):
     """A row of the table: `must` is its limit, `aim` the value to strive for.
@@ -26,10 +28,16 @@ _IN_CELLS = "in the centres of {cells} x {cells} cells of the pad"
 _CELLS = "of the centres of {cells} x {cells} cells of the pad"
 _NOTE = "a note of 3 s"
 _NINE = "C2, C4 and C6 at velocities 40, 100 and 127"
+_WALKS = "{walks} random walks of 20 s (a new speed and direction every second, standard deviation 0.25 sides a second)"
 _TUNED = (
     f"C3, C4, C5 at velocity 100, {_IN_CELLS}; pitch by SwiftF0: the median of the voiced frames from 0.3 to 1.5 s, "
     "none if fewer than half are voiced"
 )
+_PICTURE = (
+    "distance: mean |dB| of log-mel spectrograms of 3 s of C4 at velocity 100, at -24 LUFS, 48 bands x 12 times (finer "
+    "at the start), floor 60 dB below the greatest value"
+)
+_ALL = "the distinct presets, held out or trained on"
 GOALS: Mapping[str, Goal] = {
     "timbre_by_sound": Goal(
         "timbre error, encoded by sound",
@@ -109,10 +117,24 @@ GOALS: Mapping[str, Goal] = {
         0.005,
         0.0,
     ),
+    "melody": Goal(
+        "notes of a melody in tune",
+        f"share within 20 cents of the note's pitch class, of all notes (two a second, C major, C4 to C5) over {_WALKS}"
+        "; pitch by SwiftF0, as above, from 0.1 s after a note's start to its end",
+        0.93,
+        0.98,
+        more_is_better=True,
+    ),
     "held_silent": Goal(
         "held notes that die",
         f"share {_CELLS} below -45 dBFS (power of both channels) in the last 0.4 s of {_NOTE}, C4 at velocity 100",
         0.01,
+        0.0,
+    ),
+    "held_walks": Goal(
+        "silence under a held chord",
+        f"share of time below -45 LUFS momentary: C3, C4, E4 and G4 at velocity 100 held over {_WALKS}",
+        0.0,
         0.0,
     ),
     "level": Goal(
@@ -132,6 +154,41 @@ GOALS: Mapping[str, Goal] = {
         f"share {_CELLS} above -9 LUFS, the greatest of {_NINE}",
         0.01,
         0.0,
+    ),
+    "distinct": Goal(
+        "different sounds",
+        f"{_IN_CELLS}: how many can be chosen, row by row, each at least 6 dB from all chosen before; {_PICTURE}",
+        110.0,
+        150.0,
+        more_is_better=True,
+    ),
+    "nearest": Goal(
+        "from a preset to the pad, dB",
+        f"median over {_ALL} of the distance to the nearest sound {_IN_CELLS}; {_PICTURE}",
+        4.8,
+        4.2,
+    ),
+    "families": Goal(
+        "families of sounds",
+        f"how many of 15 have at least 1 % of the sounds {_IN_CELLS}: " + ", ".join(FAMILIES),
+        11.0,
+        15.0,
+        more_is_better=True,
+    ),
+    "slow_attack": Goal(
+        "from a slow preset to the pad, dB",
+        f"mean over those of {_ALL} whose amp attack takes more than 0.3 s of the distance to the nearest sound "
+        f"{_IN_CELLS}; {_PICTURE}",
+        6.2,
+        5.0,
+    ),
+    "axes": Goal(
+        "axes that the ear follows",
+        "rank correlation of x with brightness, and of y with hardness or with the time to 90 % of the level (the "
+        f"greater); the smaller of the two, {_IN_CELLS}; C4 at velocity 100",
+        0.7,
+        0.85,
+        more_is_better=True,
     ),
 }
 

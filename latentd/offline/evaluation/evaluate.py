@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 import numpy as np
@@ -43,6 +43,7 @@ class Evaluation:
         held_out: the presets measured on: banks, number of patches, number of silent ones left out, size of the halves.
         extra: further numbers, without limits.
         sizes: of this run, by the names that the protocols have: points per side of the grid, cells per side.
+        families: share of the pad that each family of sounds has.
     """
 
     model: str
@@ -51,6 +52,7 @@ class Evaluation:
     held_out: dict[str, object]
     extra: dict[str, float]
     sizes: dict[str, int]
+    families: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """Plain data, each row with its protocol and limits."""
@@ -116,9 +118,9 @@ def evaluate(
     )
 
 
-def distinct(corpus: Corpus) -> Array:
+def distinct(*corpora: Corpus) -> Array:
     """Params (n, 41) without duplicates, in a fixed random order, so that each half is a random sample."""
-    params = np.unique(corpus.params, axis=0)
+    params = np.unique(np.concatenate([corpus.params for corpus in corpora]), axis=0)
     return params[np.random.default_rng(HALVES_SEED).permutation(len(params))]
 
 

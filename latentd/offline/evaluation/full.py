@@ -7,9 +7,12 @@ from typing import Protocol
 
 from latentd.model.bundle import Model
 from latentd.offline.corpus.corpus import Corpus
-from latentd.offline.evaluation import evaluate, metrics, playing
+from latentd.offline.evaluation import evaluate, metrics, playing, variety, walks
+from latentd.offline.evaluation.criteria import GOALS
 from latentd.offline.evaluation.evaluate import Evaluation
 from latentd.offline.timbre.measure import Measure
+from latentd.offline.timbre.perform import Perform
+from latentd.offline.timbre.picture import Draw
 from latentd.offline.timbre.play import Play
 from latentd.synth import amsynth
 
@@ -25,6 +28,21 @@ class Renderer(Protocol):
         ...
 
     @property
+    def draw(self) -> Draw:
+        """Draws pictures of patches."""
+        ...
+
+    @property
+    def performs(self) -> bool:
+        """True if patches can change while they are played; else there are no rows about walks."""
+        ...
+
+    @property
+    def perform(self) -> Perform:
+        """Plays notes while the patch changes."""
+        ...
+
+    @property
     def play(self) -> Play:
         """Plays notes on patches."""
         ...
@@ -35,10 +53,30 @@ def full(
 ) -> Evaluation:
     """Measure all rows; arguments and errors as of `evaluate.evaluate`.
 
-    A grid of fewer than 20 points per side also has fewer cells, for a quick look.
+    A grid of fewer than 20 points per side also has fewer cells and walks, for a quick look.
     """
     timbre = evaluate.evaluate(model, held_out, renderer.measure, size, known)
     cells = min(CELLS, size)
-    patches = amsynth.to_patch(evaluate.decoded(model, metrics.cell_points(cells)))
-    rows = timbre.rows | playing.rows(playing.notes(patches, renderer.play))
-    return replace(timbre, rows=rows, sizes=timbre.sizes | {"cells": cells})
+    points = metrics.cell_points(cells)
+    patches = amsynth.to_patch(evaluate.decoded(model, points))
+    presets = amsynth.to_patch(evaluate.distinct(held_out, *([known] if known else [])))
+    pad = renderer.draw(patches)
+    axes, correlations = variety.axes(points, evaluate.clip_sounds(renderer.measure(patches)).descriptors, pad.rise_s)
+    rows = (
+        timbre.rows
+        | playing.rows(playing.notes(patches, renderer.play))
+        | variety.rows(pad.mel, patches, renderer.draw(presets).mel, presets)
+        | {"axes": axes}
+    )
+    count = min(walks.WALKS, size)
+    if renderer.performs:
+        courses = [amsynth.to_patch(evaluate.decoded(model, path)) for path in walks.paths(count)]
+        rows |= walks.rows(courses, renderer.perform)
+    extra = timbre.extra | {"presets_drawn": len(presets)} | correlations
+    return replace(
+        timbre,
+        rows={name: rows[name] for name in GOALS if name in rows},
+        families=variety.family_shares(patches),
+        extra=extra,
+        sizes=timbre.sizes | {"cells": cells, "walks": count},
+    )

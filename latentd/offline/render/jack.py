@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from latentd.errors import LatentdError
 from latentd.offline.render.clip_spec import RATE, ClipSpec
 from latentd.offline.render.jack_session import CLIP, SynthSession
+from latentd.offline.render.performance import Performance
 from latentd.system import jackd
 from latentd.system.processes import Program, Programs, need
 
@@ -104,6 +105,14 @@ class JackSynth:
                 return clip
             earlier.append(clip)
         raise LatentdError("JACK lost a part of the clip", "Check the machine's load and memory, then try again")
+
+    def perform(self, params: NDArray[np.float32], notes: Performance) -> NDArray[np.float32]:
+        """Refuse: over MIDI the patch would change in steps of 1/127.
+
+        Raises:
+            LatentdError: always.
+        """
+        raise LatentdError("amSynth on JACK cannot change its patch during a clip", "Use a machine with DawDreamer")
 
     def _played(self, params: NDArray[np.float32], spec: ClipSpec) -> NDArray[np.float32] | None:
         """A clip from a new synth; None if one of its cycles was lost."""

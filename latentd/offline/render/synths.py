@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latentd.offline.render import clip_cache, workers
 from latentd.offline.render.clip_spec import ClipSpec
+from latentd.offline.render.performance import Performance
 from latentd.synth import amsynth
 
 Audio = NDArray[np.float32]
@@ -20,6 +21,10 @@ class Synth(Protocol):
 
     def play(self, params: NDArray[np.float32], spec: ClipSpec) -> Audio:
         """Audio (samples, 2) of params (41,) in 0..1."""
+        ...
+
+    def perform(self, params: NDArray[np.float32], notes: Performance) -> Audio:
+        """Audio (samples, 2) of notes while the patch is params (blocks, 41) in 0..1, one for every 128 frames."""
         ...
 
     def close(self) -> None:
@@ -40,6 +45,11 @@ def max_jobs(wanted: int | None) -> int:
     from latentd.offline.render.jack import SERVERS
 
     return min(jobs, SERVERS)
+
+
+def can_perform() -> bool:
+    """True if the synth of this machine can change its patch while it plays: the plugin can."""
+    return find_spec("dawdreamer") is not None
 
 
 def open_synth() -> Synth:

@@ -37,8 +37,13 @@ def track(mono: Array, rate: int) -> Track:
 
 
 def steady_hz(found: Track) -> float:
-    """The median pitch from 0.3 to 1.5 s; NaN if fewer than half of these frames are voiced."""
-    first, last = (round(at / STEP_S) for at in _STEADY_S)
+    """The median pitch from 0.3 to 1.5 s, see `median_hz`."""
+    return median_hz(found, *_STEADY_S)
+
+
+def median_hz(found: Track, start_s: float, end_s: float) -> float:
+    """The median pitch of the voiced frames; NaN if fewer than half are voiced."""
+    first, last = (round(at / STEP_S) for at in (start_s, end_s))
     voiced = found.confidence[first:last] >= VOICED
     return float(np.median(found.hz[first:last][voiced])) if voiced.mean() >= 0.5 else float("nan")
 

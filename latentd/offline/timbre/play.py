@@ -67,9 +67,21 @@ def play(
     """
     params = [synths.to_params(patch) for patch in patches]
     tasks = [(row, ClipSpec(*note, LENGTH_S)) for note in notes for row in params]
-    rows = cached.results(listener, tasks, _key, jobs, cache, progress, dask)
-    count = len(params)
-    return [_played(rows[k * count : (k + 1) * count]) for k in range(len(notes))]
+    rows = checked(cached.results(listener, tasks, _key, jobs, cache, progress, dask))
+    facts = np.array([np.frombuffer(row, "<f8", _FACTS) for row in rows]).reshape(len(notes), len(params), _FACTS)
+    return [Played(*of_note.T) for of_note in facts]
+
+
+def checked(rows: Sequence[bytes | workers.Failed]) -> list[bytes]:
+    """The results, if there are all.
+
+    Raises:
+        LatentdError: a clip could not be rendered.
+    """
+    failed = next((row for row in rows if isinstance(row, workers.Failed)), None)
+    if failed:
+        raise LatentdError(f"A clip could not be rendered: {failed}", "Try again")
+    return [row for row in rows if isinstance(row, bytes)]
 
 
 def listener() -> workers.Work:
@@ -97,11 +109,3 @@ def end_db(audio: Array) -> float:
 
 def _key(task: tuple[NDArray[np.float32], ClipSpec], synth: str) -> bytes:
     return clip_cache.key(*task, f"{synth} played {_RECIPE}")
-
-
-def _played(rows: Sequence[bytes | workers.Failed]) -> Played:
-    for row in rows:
-        if not isinstance(row, bytes):
-            raise LatentdError(f"A clip could not be rendered: {row}", "Try again")
-    facts = np.array([np.frombuffer(row, "<f8", _FACTS) for row in rows if isinstance(row, bytes)])
-    return Played(*facts.reshape(-1, _FACTS).T)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentd.offline import progress
-from latentd.offline.render import clip_cache
-from latentd.offline.timbre import measure, play
+from latentd.offline.render import clip_cache, synths
+from latentd.offline.timbre import measure, perform, picture, play
 from latentd.offline.timbre.measure import Measured
+from latentd.offline.timbre.perform import Performance, Performed
+from latentd.offline.timbre.picture import Pictures
 from latentd.offline.timbre.play import Note, Played
 from latentd.synth.amsynth import Array
 
@@ -37,6 +39,21 @@ class Renderer:
         """See `play.play`."""
         with _bar("playing notes", len(patches) * len(notes)) as report:
             return play.play(patches, notes, self.jobs, self._cache, report, self.dask)
+
+    def draw(self, patches: Array) -> Pictures:
+        """See `picture.draw`."""
+        with _bar("drawing sounds", len(patches)) as report:
+            return picture.draw(patches, self.jobs, self._cache, report, self.dask)
+
+    def perform(self, patches: Sequence[Array], notes: Performance) -> list[Performed]:
+        """See `perform.perform`."""
+        with _bar("playing walks", len(patches)) as report:
+            return perform.perform(patches, notes, self.jobs, self._cache, report, self.dask)
+
+    @property
+    def performs(self) -> bool:
+        """True if the synth can change its patch while it plays."""
+        return synths.can_perform()
 
     @property
     def _cache(self) -> Path:

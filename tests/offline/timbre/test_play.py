@@ -27,7 +27,7 @@ def test_the_end_of_a_note_has_the_power_of_both_channels_in_its_last_0_4_s() ->
 
 def test_a_clip_that_cannot_be_rendered_is_an_error() -> None:
     with pytest.raises(LatentdError, match="amSynth was killed"):
-        play._played([np.zeros(3).tobytes(), workers.Failed("amSynth was killed")])
+        play.checked([np.zeros(3).tobytes(), workers.Failed("amSynth was killed")])
 
 
 def _patch(**values: float) -> Array:
