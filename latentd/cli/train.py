@@ -19,10 +19,9 @@ from latentd.synth import banks
 
 if TYPE_CHECKING:
     from latentd.offline.corpus.corpus import Corpus
-    from latentd.offline.recipes.audible import OnProgress
+    from latentd.offline.recipes.audible import MeasureNote, OnProgress
     from latentd.offline.recipes.paper import Recipe, Trained
     from latentd.offline.recipes.timbre import TimbreRecipe
-    from latentd.offline.timbre.measure import Measure
     from latentd.synth.amsynth import Array
 
 
@@ -94,7 +93,8 @@ EPILOG = """Examples:
     metavar="NAME=VALUE",
     multiple=True,
     help="Weight of another part of the loss; may be repeated.  [timbre: jump=0.8, jump_free=3, even=0.3, step=10, "
-    "flip=2, range=0.03, doubt=0.3, faint=3, teacher=0.5; vae: descriptors=1, loudness=0.05, mel=0.33, doubt=0.3]",
+    "flip=2, range=0.03, doubt=0.3, faint=3, teacher=0.5, level=0.2, held=0.1, axes=1; vae: descriptors=1, "
+    "loudness=0.05, mel=0.33, doubt=0.3]",
 )
 @click.option("--hidden", type=click.IntRange(1, 4096), help="Units per hidden layer.  [paper: 32, others: 128]")
 @click.option("--latent", type=click.IntRange(2, 64), help="Latent dimensions; the pad shows two.  [paper, vae: 2]")
@@ -263,12 +263,13 @@ def _train_paper(rows: Corpus, held_out: Corpus, recipe: Recipe) -> Trained:
 
 
 @contextmanager
-def _measuring(rendering: _Rendering) -> Iterator[tuple[Measure, OnProgress]]:
+def _measuring(rendering: _Rendering) -> Iterator[tuple[MeasureNote, OnProgress]]:
     """For a recipe with an audio loss: the function that renders and measures patches, and the progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from latentd.offline.render import clip_cache
+    from latentd.offline.render.clip_spec import ClipSpec
     from latentd.offline.timbre import measure
     from latentd.offline.timbre.measure import Measured
 
@@ -279,12 +280,12 @@ def _measuring(rendering: _Rendering) -> Iterator[tuple[Measure, OnProgress]]:
         def report(part: str, done: int, total: int) -> None:
             progress.update(task, description=part, completed=done, total=total)
 
-        def measured(patches: Array) -> Measured:
+        def measured(patches: Array, spec: ClipSpec) -> Measured:
             def rendered(done: int) -> None:
                 report("rendering", done, len(patches))
 
             folder = rendering.cache or clip_cache.folder()
-            return measure.measure(patches, jobs=rendering.jobs, cache=folder, progress=rendered, dask=rendering.dask)
+            return measure.measure(patches, spec, rendering.jobs, folder, rendered, rendering.dask)
 
         yield measured, report
 

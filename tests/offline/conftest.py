@@ -21,6 +21,7 @@ _NEEDS = {
     "evaluation/test_walks.py": _MEASURING,
     "publish/test_card.py": (),
     "publish/test_shipped_models.py": (*_MEASURING, "matplotlib"),
+    "recipes/test_limits.py": (*_MEASURING, "torch"),
     "recipes/test_paper.py": ("torch",),
     "recipes/test_timbre.py": (*_MEASURING, "torch", "numba"),
     "recipes/test_vae.py": (*_MEASURING, "torch", "numba"),

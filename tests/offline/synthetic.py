@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from latentd.offline.corpus.corpus import Corpus, CorpusRow
+from latentd.offline.render.clip_spec import USUAL, ClipSpec
 from latentd.offline.timbre.measure import Measured
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
@@ -17,12 +18,13 @@ def presets(count: int = 90) -> Corpus:
     return Corpus(tuple(CorpusRow(f"p{i}", "made.bank", i) for i in range(count)), params)
 
 
-def measure(patches: Array) -> Measured:
-    """Measurements without rendering; a patch at zero volume is silent."""
+def measure(patches: Array, spec: ClipSpec = USUAL) -> Measured:
+    """Measurements without rendering; a patch at zero volume is silent, and a higher or harder note is louder."""
     params = amsynth.to_params(patches)
     mix = np.random.default_rng(5).normal(size=(amsynth.COUNT, 7 + 64))
     levels = np.tanh(params @ mix / 3)
     descriptors, lufs = 50 + 40 * levels[:, :7], -20 + 5 * levels[:, 0]
+    lufs += (spec.note - USUAL.note) / 12 + (spec.velocity - USUAL.velocity) / 20
     mel = np.repeat(levels[:, None, 7:] * 20 - 20, 16, axis=1).astype(np.float16)
     silent = params[:, amsynth.INDEX["master_vol"]] == 0
     descriptors[silent], lufs[silent] = np.nan, -np.inf

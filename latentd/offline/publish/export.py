@@ -40,6 +40,7 @@ class Parts(NamedTuple):
 
     layout: Layout
     constants: dict[str, float]
+    ranges: dict[str, tuple[float, float]]
     network: bundle.Net
     margin: float
     box: bundle.Box
@@ -134,6 +135,7 @@ def _files(
     parts = Parts(
         layout=layout,
         constants=constants,
+        ranges={},
         network=bundle.Net(slope=recipe.slope),
         margin=margin,
         box=bundle.Box(
@@ -161,6 +163,7 @@ def described(
         parameters=bundle.parameter_facts(),
         columns=bundle.columns_of(parts.layout),
         constants=parts.constants,
+        ranges=parts.ranges,
         network=parts.network,
         margin=parts.margin,
         box=parts.box,

@@ -12,6 +12,7 @@ from latentd.model.decoder import Decoder, SoundEncoder
 from latentd.model.pad_sounds import Sounds
 from latentd.offline.corpus.corpus import Corpus
 from latentd.offline.publish.export import Parts, described, landmarks, reconstruction, tensors, write
+from latentd.offline.recipes import limits
 from latentd.offline.recipes.surface import SLOPE
 from latentd.offline.recipes.surrogate import LAYOUT
 from latentd.offline.recipes.timbre import MARGIN, TimbreRecipe, TrainedPad
@@ -28,12 +29,13 @@ def export(pad: TrainedPad, recipe: TimbreRecipe, rows: Corpus, held_out: Corpus
         bundle.SOUNDS_FILE: _sounds(pad.sounds),
         bundle.LANDMARKS_FILE: landmarks(rows, 2 * pad.points - 1, _BOX),
     }
-    decoder = Decoder(LAYOUT, pad.decoder, np.zeros(amsynth.COUNT), MARGIN)
+    decoder = Decoder(LAYOUT, pad.decoder, np.zeros(amsynth.COUNT), MARGIN, limits.ranges(limits.PLAYABLE))
     encoder = SoundEncoder(LAYOUT, pad.encoder, pad.sounds, _BOX)
     unseen = reconstruction(decoder, encoder, held_out.params) if held_out.rows else None
     parts = Parts(
         layout=LAYOUT,
         constants={},
+        ranges=limits.patch_ranges(limits.PLAYABLE),
         network=bundle.Net(kind="waves", encoder="sound", slope=SLOPE),
         margin=MARGIN,
         box=bundle.Box(low=(-1.0, -1.0), high=(1.0, 1.0), how="all that was trained"),

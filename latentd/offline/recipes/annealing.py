@@ -26,7 +26,8 @@ def anneal(
     distances: Array32,
     edges: Array32,
     extreme: Array,
-    share: float,
+    wanted: Array,
+    places: Array32,
     side: int,
     moves: int,
     smoothness: float,
@@ -37,13 +38,15 @@ def anneal(
     Args:
         distances: (candidates, sounds).
         edges: (candidates, candidates) costs of being neighbours.
-        extreme: (candidates, kinds) 1 where a candidate is an extreme of a kind.
-        share: share of the nodes that each kind should have.
+        extreme: (candidates, kinds) 1 where a candidate is of a kind.
+        wanted: (kinds,) number of nodes that each kind should have, at least.
+        places: (candidates, side * side) costs of being on a node, of which the mean counts.
         smoothness: weight of the mean edge cost.
     """
     neighbours, weights = _neighbours(side)
     scale = smoothness / (weights.sum() / 2)
-    nodes: Indices = _run(distances, edges, extreme, share * side**2, neighbours, weights * scale, moves, seed)
+    placed = (places / side**2).astype(np.float32)
+    nodes: Indices = _run(distances, edges, extreme, wanted, placed, neighbours, weights * scale, moves, seed)
     return nodes
 
 
@@ -65,7 +68,8 @@ def _run(
     distances: Array32,
     edges: Array32,
     extreme: Array,
-    wanted: float,
+    wanted: Array,
+    places: Array32,
     neighbours: Indices,
     weights: Array,
     moves: int,
@@ -93,7 +97,11 @@ def _run(
                 if np.random.random() < _NEAR_SWAPS
                 else np.random.randint(len(nodes))
             )
-            if b >= 0 and b != a and _swap_cost(edges, nodes, neighbours, weights, a, b) < limit:
+            if b < 0 or b == a:
+                continue
+            first, other = nodes[a], nodes[b]
+            cost = places[other, a] + places[first, b] - places[first, a] - places[other, b]
+            if cost + _swap_cost(edges, nodes, neighbours, weights, a, b) < limit:
                 nodes[a], nodes[b] = nodes[b], nodes[a]
                 for s in range(sounds):
                     if owner[s] == a:
@@ -107,6 +115,7 @@ def _run(
         old = nodes[a]
         cost = _edge_cost(edges, nodes, neighbours, weights, a, new)
         cost -= _edge_cost(edges, nodes, neighbours, weights, a, old)
+        cost += places[new, a] - places[old, a]
         if cost > limit + _MAX_GAIN:
             continue
         cost += _extreme_cost(count, extreme, old, new, wanted) / len(nodes)
@@ -161,12 +170,12 @@ def _swap_cost(edges: Array32, nodes: Indices, neighbours: Indices, weights: Arr
 
 
 @njit(cache=True)
-def _extreme_cost(count: Array, extreme: Array, old: int, new: int, wanted: float) -> float:
+def _extreme_cost(count: Array, extreme: Array, old: int, new: int, wanted: Array) -> float:
     cost = 0.0
     for kind in range(len(count)):
         change = extreme[new, kind] - extreme[old, kind]
         if change != 0:
-            cost += max(0.0, wanted - count[kind] - change) - max(0.0, wanted - count[kind])
+            cost += max(0.0, wanted[kind] - count[kind] - change) - max(0.0, wanted[kind] - count[kind])
     return _EXTREME_COST * cost
 
 

@@ -4,7 +4,8 @@ The pad is initialised with it. Each node has one preset. The energy to minimise
 
 - the distance in sound from each preset of the corpus to its nearest node (the pad should cover every sound),
 - the cost of each edge between neighbours: changes of audible parameters, switches and pitches, jumps in timbre,
-- a penalty for leaving out the extremes of a descriptor.
+- a penalty for leaving out the extremes of a descriptor, or a family of sounds,
+- the distance of each node from the place that its brightness (x) and its attack (y) ask for.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentd.errors import UserError
-from latentd.model.pad_sounds import UNIT
+from latentd.offline.corpus import traits
 from latentd.offline.recipes import annealing, relevance
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array, Kind
@@ -27,14 +28,17 @@ _CATEGORIES = [i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.CAT
 _STEPS = [i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.STEPS]
 _CONTINUOUS = [i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.CONTINUOUS]
 
-_MEL_WEIGHT = 0.3  # of a dB of log-mel distance, against a descriptor's difference in units of 13.5
+MEL_WEIGHT = 0.3  # of a dB of log-mel distance, against a descriptor's difference in units of 13.5
 _SWITCH_COST = 1.2 / 7  # of an audible switch, against the mean change of all continuous parameters
 _PITCH_COST = 0.06  # of another octave or pitch of oscillator 2
 _JUMP_COST = 0.2 / 30  # of a point of the greatest descriptor change, up to
 _MAX_JUMP = 60.0
 _EXTREMES = (5.0, 95.0)  # percentiles of each descriptor; the presets below and above should each have
 _SHARE = 0.055  # of the nodes
-_FAINT_LUFS = -38.0  # quieter presets do not become nodes
+_FAMILY_SHARE = 0.03  # of the nodes, for each family that the presets have
+_BRIGHTNESS = 2  # column of the descriptors
+_ATTACK = amsynth.INDEX["amp_attack"]
+_FAINT_LUFS = -25.0  # quieter presets do not become nodes
 _ROUNDS = 400  # of smoothing inaudible parameters
 
 
@@ -46,15 +50,24 @@ class Atlas(NamedTuple):
 
 
 def lay_out(
-    params: Array, descriptors: Array, lufs: Array, mel: Array32, side: int, smoothness: float, moves: int, seed: int
+    params: Array,
+    descriptors: Array,
+    lufs: Array,
+    distances: Array32,
+    side: int,
+    smoothness: float,
+    orientation: float,
+    moves: int,
+    seed: int,
 ) -> Atlas:
     """Arrange presets on a grid.
 
     Args:
-        params: (n, 41) of distinct presets; `descriptors` (n, 7) clipped to 0..100; `lufs` (n,).
-        mel: (n, n) log-mel distances in dB.
+        params: (n, 41) of the candidates; `descriptors` (n, 7) clipped to 0..100; `lufs` (n,).
+        distances: (n, sounds) from each candidate to each sound that the pad should cover.
         side: nodes per side.
         smoothness: weight of the edges between neighbours against the coverage of the sounds.
+        orientation: weight of the squared distance, in sides, of a node from the place that its sound asks for.
         moves: number of moves to try; 20 million take half a minute.
 
     Raises:
@@ -65,13 +78,41 @@ def lay_out(
     if len(loud) < side**2:
         found = f"{len(loud)} presets are louder than {_FAINT_LUFS:g} LUFS, {side**2} are needed"
         raise UserError(found, "Name more banks, or give a smaller --side")
-    distances = np.abs(descriptors[:, None] - descriptors[None]).sum(axis=2) / UNIT + _MEL_WEIGHT * mel
-    low, high = np.percentile(descriptors, _EXTREMES, axis=0)
-    extreme = np.concatenate([descriptors <= low, descriptors >= high], axis=1)[loud].astype(np.float64)
+    kinds, wanted = _kinds(params[loud], descriptors[loud], side)
     edges = edge_costs(params[loud], descriptors[loud], relevant[loud])
-    nodes = annealing.anneal(distances[loud].astype(np.float32), edges, extreme, _SHARE, side, moves, smoothness, seed)
+    places = orientation * place_costs(params[loud], descriptors[loud], side)
+    nodes = annealing.anneal(
+        distances[loud].astype(np.float32), edges, kinds, wanted, places, side, moves, smoothness, seed
+    )
     rows = loud[nodes].reshape(side, side)
     return Atlas(smoothed(params[rows], relevant[rows]), rows)
+
+
+def _kinds(params: Array, descriptors: Array, side: int) -> tuple[Array, Array]:
+    """Kinds (n, kinds) of presets that must not be left out, and the number of nodes (kinds,) that each should have."""
+    low, high = np.percentile(descriptors, _EXTREMES, axis=0)
+    extreme = np.concatenate([descriptors <= low, descriptors >= high], axis=1)
+    family = traits.of(params)
+    wanted = np.concatenate([np.full(extreme.shape[1], _SHARE), np.full(family.shape[1], _FAMILY_SHARE)]) * side**2
+    kinds = np.concatenate([extreme, family], axis=1).astype(np.float64)
+    return kinds, np.minimum(wanted, kinds.sum(axis=0))
+
+
+def place_costs(params: Array, descriptors: Array, side: int) -> Array32:
+    """Costs (n, side * side) of a preset on each node: x should follow its brightness, y how fast its attack is."""
+    wanted = np.stack([_ranks(descriptors[:, _BRIGHTNESS]), _ranks(-params[:, _ATTACK])], axis=1)
+    ticks = np.linspace(0.0, 1.0, side)
+    nodes = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    costs: Array32 = np.square(wanted[:, None] - nodes[None]).sum(axis=2).astype(np.float32)
+    return costs
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks (n,) of 0..1; equal values have their mean rank."""
+    ordered = np.sort(values)
+    first, last = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    ranks: Array = (first + last - 1) / 2 / max(len(values) - 1, 1)
+    return ranks
 
 
 def edge_costs(params: Array, descriptors: Array, relevant: Array) -> Array32:

@@ -16,7 +16,8 @@ from latentd.model.decoder import Network
 from latentd.model.pad_sounds import DESCRIPTORS, PICTURE, small
 from latentd.offline.recipes import relevance
 from latentd.offline.recipes.paper import layer
-from latentd.offline.recipes.surrogate import LAYOUT, Examples, OnStep, batch, input_mask
+from latentd.offline.recipes.surrogate import LAYOUT, Examples, OnStep, batch, input_mask, played
+from latentd.offline.render.clip_spec import USUAL
 from latentd.synth.amsynth import Array
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def train(sets: Sequence[AudiblePatches], steps: int, seed: int, report: OnStep)
     params = np.concatenate([patches.params for patches in sets])
     # Presets count most, since users encode presets; the pad's patches, which are many and similar, count least.
     weights = np.concatenate([np.full(len(patches.params), w) for patches, w in zip(sets, _WEIGHTS, strict=True)])
-    examples = Examples(params, sounds.astype(np.float32), weights)
+    examples = Examples(params, sounds.astype(np.float32), weights, played(USUAL, len(params)))
     mean, std = examples.sounds.mean(axis=0), examples.sounds.std(axis=0) + 1e-3
     members = []
     for member in range(_MEMBERS):
@@ -67,7 +68,7 @@ def _averaged(members: list[list[tuple[Array, Array]]], mean: Array, std: Array)
     Its weights are rounded to half precision, as a bundle stores them.
     """
     first, between, last = zip(*members, strict=True)
-    weight = np.concatenate([w for w, _ in first]) * input_mask()
+    weight = np.concatenate([w for w, _ in first]) * input_mask(several_notes=False)
     bias = np.concatenate([b for _, b in first]) - _SCALE * _MIDDLE * weight.sum(axis=1)
     middle = np.zeros((_HIDDEN * len(members), _HIDDEN * len(members)))
     for i, (w, _) in enumerate(between):
@@ -99,11 +100,11 @@ def _learn(
     silent = relevance.weights(examples.params) == 0
     levels = PICTURE[0] * PICTURE[1]
     importance = torch.tensor([1 / DESCRIPTORS] * DESCRIPTORS + [_MEL_WEIGHT / levels] * levels)
-    mask = torch.from_numpy(input_mask())
+    mask = torch.from_numpy(input_mask(several_notes=False))
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = _RATE * min(1.0, step / 100) * (0.5 + 0.5 * math.cos(math.pi * step / steps)) + 1e-6
-        columns, sounds = batch(examples, chance, silent, random)
+        columns, sounds, _ = batch(examples, chance, silent, random)
         h = (columns - _MIDDLE) * _SCALE * mask
         for linear in layers[:-1]:
             h = functional.dropout(functional.leaky_relu(linear(h), SLOPE), _DROPOUT)

@@ -18,9 +18,21 @@ from torch.nn import functional
 
 from latentd.model.decoder import Network
 from latentd.model.pad_sounds import DESCRIPTORS, UNIT
+from latentd.offline.recipes import levels
 from latentd.offline.recipes.loss_weights import TimbreWeights
 from latentd.offline.recipes.paper import layer
-from latentd.offline.recipes.surrogate import LAYOUT, LUFS, MEL_SHAPE, OnStep, Surrogate
+from latentd.offline.recipes.surrogate import (
+    HELD,
+    LAYOUT,
+    LUFS,
+    MEL,
+    MEL_SHAPE,
+    OnStep,
+    Surrogate,
+    random_played,
+    velocity_of,
+)
+from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
 SLOPE = 0.1  # of the leaky ReLU below zero
@@ -32,18 +44,36 @@ _MEL_WEIGHT = 0.33 / (MEL_SHAPE[0] * MEL_SHAPE[1])
 _PAIRS = 512  # of neighbouring points in a batch
 _PRESETS = 256  # in a batch
 _FAINT_LUFS = -36.0
+_LEVEL_FREE = 1.0  # LU around the target that cost nothing
+_OTHER_LEVEL_FREE = 3.0  # the same for other notes and velocities
+_HELD_DB = -38.0  # of a note after three seconds; quieter by 7 dB it counts as silent
+_VOLUME = LAYOUT.continuous.index(amsynth.INDEX["master_vol"])
+_VOLUME_WEIGHT = 8.0  # against another value, while levels are learned
+_BRIGHTNESS = 2  # column of the sounds
+_ATTACK = LAYOUT.continuous.index(amsynth.INDEX["amp_attack"])
 _MEND_RATE = 3e-4
 
 
 class Surface(nn.Module):
-    """Points (n, 2) of -1..1 to scores (n, width): values 0..1 are their logistic function."""
+    """Points (n, 2) of -1..1 to scores (n, width): their logistic function is where in its range a parameter is."""
 
     waves: Tensor
+    low: Tensor
+    span: Tensor
 
-    def __init__(self, waves: int, cycles: float, hidden: int, seed: int) -> None:
-        """`waves`: number of plane waves; `cycles`: standard deviation of their cycles across the pad, on each axis."""
+    def __init__(self, waves: int, cycles: float, hidden: int, seed: int, ranges: Array | None = None) -> None:
+        """Start at random.
+
+        Args:
+            waves: number of plane waves; `cycles`: standard deviation of their cycles across the pad, on each axis.
+            ranges: least and greatest params (2, 41) that it can reach; None stands for 0 and 1.
+        """
         super().__init__()
         torch.manual_seed(seed)
+        whole = np.tile([[0.0], [1.0]], amsynth.COUNT)
+        low, high = (whole if ranges is None else ranges)[:, list(LAYOUT.continuous)]
+        self.register_buffer("low", torch.from_numpy(low).float())
+        self.register_buffer("span", torch.from_numpy(high - low).float())
         self.register_buffer("waves", math.pi * cycles * torch.randn(waves, 2))
         widths = [2 * waves + 2, hidden, hidden]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
@@ -57,6 +87,18 @@ class Surface(nn.Module):
             h = functional.leaky_relu(linear(h), SLOPE)
         scores: Tensor = self.last(h)
         return scores
+
+    def values(self, scores: Tensor) -> Tensor:
+        """Continuous params (n, columns) of scores."""
+        return self.low + self.span * torch.sigmoid(scores[:, :_CONTINUOUS])
+
+    def columns(self, scores: Tensor) -> Tensor:
+        """Columns of scores: values within the ranges, and one-hot classes with straight-through gradients."""
+        return torch.cat([self.values(scores), straight_through(scores)[:, _CONTINUOUS:]], dim=1)
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """Columns of scores: values within the ranges, and the probability of each class."""
+        return torch.cat([self.values(scores), *(torch.softmax(scores[:, c], dim=1) for c in _SLICES)], dim=1)
 
     def network(self) -> Network:
         """The same network for numpy."""
@@ -104,7 +146,7 @@ def imitate(surface: Surface, teacher: Teacher, steps: int, seed: int, report: O
     for step in range(steps):
         _set_rate(optimizer, rate, step, steps)
         points = 2 * torch.rand(_PAIRS, 2, generator=random) - 1
-        classes, values = _imitation_losses(surface(points), teacher(points))
+        classes, values = _imitation_losses(surface, surface(points), teacher(points))
         _optimize(optimizer, classes + 10 * values)
         report(step + 1, steps)
 
@@ -134,23 +176,33 @@ def refine(
         first, second = _neighbours(random)
         points = torch.cat([(places[rows] + near).clamp(-1, 1), first, second])
         scores = surface(points)
-        columns = straight_through(scores)
+        columns = surface.columns(scores)
         outputs = surrogate.members(columns)
         loss = _sound_loss((outputs[0] + outputs[1])[:_PRESETS] / 2, goals[rows], urgency[rows])
         loss = loss + _smoothness_loss(scores[_PRESETS:], columns[_PRESETS:], outputs, spread, weights)
-        classes, values = _imitation_losses(scores, teacher(points))
+        loss = loss + _playing_loss(surrogate, points[_PRESETS:], columns[_PRESETS:], outputs, weights, random)
+        classes, values = _imitation_losses(surface, scores, teacher(points))
         _optimize(optimizer, loss + weights.teacher * (classes + 10 * values))
         report(step + 1, steps)
 
 
-def mend(surface: Surface, points: Array, faint: NDArray[np.bool_], steps: int, seed: int, report: OnStep) -> None:
-    """Train the points (n, 2) of -1..1 that are too faint (n,) towards the patches nearby, and the others to stay."""
+def mend(
+    surface: Surface, points: Array, params: Array, wrong: NDArray[np.bool_], steps: int, seed: int, report: OnStep
+) -> None:
+    """Train a surface towards other volumes, and away from faint patches.
+
+    Args:
+        points: (n, 2) of -1..1, a square grid.
+        params: (n, 41) of which `master_vol` is learned; everything else is to stay as it is, except
+        wrong: (n,) where the patch is to become like those around it.
+    """
     random = torch.Generator().manual_seed(seed)
     places = torch.from_numpy(points).float()
-    bad = torch.from_numpy(faint)
+    bad = torch.from_numpy(wrong)
     with torch.no_grad():
-        columns = torch.cat([_probabilities(surface(part)) for part in places.split(2500)])
-        near = torch.cdist(places[bad], places) < 2.5 * 2 / (GRID - 1)
+        columns = torch.cat([surface.probabilities(surface(part)) for part in places.split(2500)])
+        columns[:, _VOLUME] = torch.from_numpy(params[:, LAYOUT.continuous[_VOLUME]]).float()
+        near = torch.cdist(places[bad], places) < 2.5 * 2 / (len(places) ** 0.5 - 1)
         near[:, bad] = False
         near = near.float()
         columns[bad] = (near @ columns) / near.sum(dim=1, keepdim=True).clamp(min=1)
@@ -161,15 +213,10 @@ def mend(surface: Surface, points: Array, faint: NDArray[np.bool_], steps: int, 
         rows = torch.multinomial(chance, _PAIRS, replacement=True, generator=random)
         scores = surface(places[rows])
         entropies = [functional.cross_entropy(scores[:, c], columns[rows][:, c]) for c in _SLICES]
-        values = (torch.sigmoid(scores[:, :_CONTINUOUS]) - columns[rows][:, :_CONTINUOUS]).abs().mean()
+        away = (surface.values(scores) - columns[rows][:, :_CONTINUOUS]).abs()
+        values = away.mean() + _VOLUME_WEIGHT * away[:, _VOLUME].mean() / _CONTINUOUS
         _optimize(optimizer, torch.stack(entropies).mean() + 30 * values)
         report(step + 1, steps)
-
-
-def _probabilities(scores: Tensor) -> Tensor:
-    """Columns of scores: values 0..1, and the probability of each class."""
-    parts = [torch.sigmoid(scores[:, :_CONTINUOUS]), *(torch.softmax(scores[:, c], dim=1) for c in _SLICES)]
-    return torch.cat(parts, dim=1)
 
 
 def _nearest_places(surface: Surface, surrogate: Surrogate, goals: Tensor) -> tuple[Tensor, Tensor]:
@@ -177,9 +224,9 @@ def _nearest_places(surface: Surface, surrogate: Surrogate, goals: Tensor) -> tu
     ticks = torch.linspace(-1, 1, GRID)
     points = torch.cartesian_prod(ticks, ticks).flip(1)
     with torch.no_grad():
-        sounds = surrogate(straight_through(surface(points)))
+        sounds = surrogate(surface.columns(surface(points)))
         distances = torch.cdist(goals[:, :DESCRIPTORS] / UNIT, sounds[:, :DESCRIPTORS].clamp(0, 100) / UNIT, p=1)
-        distances += _MEL_WEIGHT * torch.cdist(goals[:, LUFS + 1 :], sounds[:, LUFS + 1 :], p=1)
+        distances += _MEL_WEIGHT * torch.cdist(goals[:, MEL], sounds[:, MEL], p=1)
         nearest = distances.min(dim=1)
     return points[nearest.indices], (nearest.values / nearest.values.mean()).clamp(0.5, 2.5)
 
@@ -195,7 +242,7 @@ def _neighbours(random: torch.Generator) -> tuple[Tensor, Tensor]:
 
 def _sound_loss(sounds: Tensor, goals: Tensor, urgency: Tensor) -> Tensor:
     seven = (sounds[:, :DESCRIPTORS].clamp(0, 100) - goals[:, :DESCRIPTORS]).abs().sum(dim=1) / UNIT
-    mel = _MEL_WEIGHT * (sounds[:, LUFS + 1 :] - goals[:, LUFS + 1 :]).abs().sum(dim=1)
+    mel = _MEL_WEIGHT * (sounds[:, MEL] - goals[:, MEL]).abs().sum(dim=1)
     return ((seven + mel) * urgency).mean()
 
 
@@ -225,10 +272,40 @@ def _smoothness_loss(
     )
 
 
-def _imitation_losses(scores: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+def _playing_loss(
+    surrogate: Surrogate,
+    points: Tensor,
+    columns: Tensor,
+    outputs: list[Tensor],
+    weights: TimbreWeights,
+    random: torch.Generator,
+) -> Tensor:
+    """Loss of what makes a pad hard to play: unequal levels, notes that die, directions without a meaning.
+
+    The surrogate's `outputs` are for the note of the clips; other notes and velocities are drawn at random.
+    """
+    sound = ((outputs[0] + outputs[1]) / 2)[_PRESETS:]
+    level = functional.relu((sound[:, LUFS] - levels.TARGET_LUFS).abs() - _LEVEL_FREE).mean()
+    played = random_played(_PAIRS, random)
+    other = surrogate(columns[:_PAIRS], played)
+    away = (other[:, LUFS] - levels.expected(velocity_of(played))).abs()
+    level = level + functional.relu(away - _OTHER_LEVEL_FREE).mean()
+    held = functional.relu(_HELD_DB - sound[:, HELD]).mean() + functional.relu(_HELD_DB - 5 - other[:, HELD]).mean()
+    brightness, attack = sound[:, _BRIGHTNESS].clamp(0, 100), columns[:, _ATTACK]
+    axes = 2 - _correlation(points[:, 0], brightness) + _correlation(points[:, 1], attack)
+    return weights.level * level + weights.held * held + weights.axes * axes
+
+
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    a, b = a - a.mean(), b - b.mean()
+    correlation: Tensor = (a * b).sum() / (a.norm() * b.norm() + 1e-6)
+    return correlation
+
+
+def _imitation_losses(surface: Surface, scores: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
     """Cross entropy of the classes (mean over the categories), and mean |difference| of the values."""
     entropies = [functional.cross_entropy(scores[:, c], columns[:, c].argmax(dim=1)) for c in _SLICES]
-    values = (torch.sigmoid(scores[:, :_CONTINUOUS]) - columns[:, :_CONTINUOUS]).abs().mean()
+    values = (surface.values(scores) - columns[:, :_CONTINUOUS]).abs().mean()
     return torch.stack(entropies).mean(), values
 
 

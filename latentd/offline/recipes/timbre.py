@@ -9,7 +9,7 @@ surface -> measured               the sound of the pad, in which any patch, or a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -18,13 +18,14 @@ import torch
 from numpy.typing import NDArray
 
 from latentd.model.decoder import Decoder, Network
-from latentd.model.pad_sounds import Sounds, small, to_levels
+from latentd.model.pad_sounds import UNIT, Sounds, small, to_levels
 from latentd.offline.corpus import augment
 from latentd.offline.corpus.corpus import Corpus
-from latentd.offline.recipes import atlas, sound_encoder
+from latentd.offline.recipes import atlas, levels, limits, sound_encoder
 from latentd.offline.recipes.audible import (
     MIN_PRESETS,
     AudiblePatches,
+    MeasureNote,
     OnProgress,
     audible_only,
     examples,
@@ -33,13 +34,16 @@ from latentd.offline.recipes.audible import (
 )
 from latentd.offline.recipes.loss_weights import TimbreWeights
 from latentd.offline.recipes.surface import GRID, Surface, Teacher, imitate, mend, refine
-from latentd.offline.recipes.surrogate import LAYOUT, Surrogate
-from latentd.offline.timbre.measure import Measure, Measured
+from latentd.offline.recipes.surrogate import LAYOUT, NOTES, VELOCITIES, Surrogate
+from latentd.offline.render.clip_spec import USUAL, ClipSpec
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
 MARGIN = 1.0  # logits; a class is held for 1 % of the pad beyond its border (median)
-QUIETEST_LUFS = -42.0  # of any point; below -45 it would count as silent
+_SILENCE_LUFS = -60.0
+_LEVEL_ROUNDS = 2  # of levelling presets
+_LEVEL_OFF = 0.75  # LU that need no correction
+QUIETEST_LUFS = -30.0  # of any point at full volume; quieter ones become like their neighbours
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class TimbreRecipe:
     name: str = "timbre"
     side: int = 14  # nodes per side of the atlas
     smoothness: float = 15.0  # of the atlas, against its coverage
+    orientation: float = 2.0  # of the atlas, against its coverage
     moves: int = 20_000_000
     proxy_steps: int = 1800  # of the surrogate
     again_steps: int = 900  # of the surrogate, each round
@@ -62,8 +67,9 @@ class TimbreRecipe:
     refine_rate: float = 1.5e-3
     rounds: int = 3
     crossed: int = 3000  # patches from sections of two presets, for the encoder
-    mends: int = 3  # repairs of faint points, at most, each with a rendering of the whole pad
-    mend_steps: int = 600
+    mends: int = 2  # rounds of training the level
+    mend_points: int = 25  # points per side of the grid that is measured for each
+    mend_steps: int = 800
     listener_steps: int = 4000  # of the encoder
     probes: int = 20  # points per side of the grid that is measured each round
     weights: TimbreWeights = field(default_factory=TimbreWeights)
@@ -81,43 +87,50 @@ class TrainedPad:
     doubt: list[float]  # mean error of the surrogate on each round's pad, before it learned from it
 
 
-def train(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: OnProgress) -> TrainedPad:
+def train(rows: Corpus, recipe: TimbreRecipe, measure: MeasureNote, report: OnProgress) -> TrainedPad:
     """Train a pad.
 
     Raises:
         UserError: too few presets that can be heard.
     """
     torch.set_num_threads(1)
-    presets = measure_presets(rows, measure)
     seed = recipe.seed
-    surrogate = Surrogate(examples([presets]), seed)
-    surrogate.learn(examples([presets]), recipe.proxy_steps, 1.5e-3, seed, _part(report, "training the surrogate"))
+    presets = measure_presets(rows, measure)
+    candidates = playable(presets, measure)
+    others = [measure_audible(some, measure, spec) for some, spec in _other_notes(candidates.params, 8, seed)]
+    measured = [presets, candidates, *others]
+    surrogate = Surrogate(examples(measured, []), seed)
+    surrogate.learn(examples(measured, []), recipe.proxy_steps, 1.5e-3, seed, _part(report, "training the surrogate"))
     report("arranging the atlas", 0, 1)
-    side = min(recipe.side, int(len(presets.params) ** 0.5 / 1.5))
+    side = min(recipe.side, int(len(candidates.params) ** 0.5 / 1.5))
     nodes = atlas.lay_out(
-        presets.params, presets.descriptors, presets.lufs, _mel_distances(presets.mel), side, recipe.smoothness,
-        recipe.moves, seed,
+        candidates.params, candidates.descriptors, candidates.lufs, _distances(candidates, presets), side,
+        recipe.smoothness, recipe.orientation, recipe.moves, seed,
     )  # fmt: skip
     report("arranging the atlas", 1, 1)
     teacher = Teacher(nodes.params)
-    surface = Surface(recipe.waves, recipe.cycles, recipe.hidden, seed)
+    surface = Surface(recipe.waves, recipe.cycles, recipe.hidden, seed, limits.ranges(limits.PLAYABLE))
     imitate(surface, teacher, recipe.imitate_steps, seed, _part(report, "copying the atlas"))
     pads: list[AudiblePatches] = []
     errors: list[float] = []
     for turn in range(recipe.rounds):
-        pads.append(measure_audible(decode(surface, _probes(recipe.probes, seed + turn)), measure))
+        probes = decode(surface, _probes(recipe.probes, seed + turn))
+        pads.append(measure_audible(probes, measure))
         errors.append(float(np.abs(surrogate.predict(pads[-1].params) - pads[-1].sounds())[:, :7].mean()))
+        measured += [measure_audible(some, measure, spec) for some, spec in _other_notes(probes, 4, seed + turn + 1)]
         part = f"round {turn + 1} of {recipe.rounds}"
         surrogate.learn(
-            examples([presets, *pads]), recipe.again_steps, 8e-4, seed + turn + 1,
+            examples(measured, pads), recipe.again_steps, 8e-4, seed + turn + 1,
             _part(report, f"{part}: training the surrogate"),
         )  # fmt: skip
         refine(
             surface, surrogate, presets.sounds(), teacher, recipe.weights, recipe.refine_steps, recipe.refine_rate,
             seed + turn, _part(report, f"{part}: training the pad"),
         )  # fmt: skip
-    grid = _mended(surface, measure, recipe, report)
-    pad = audible_only(decode(surface, grid_points(GRID)), grid)
+    level(surface, measure, recipe, report)
+    params = decode(surface, grid_points(GRID))
+    grid = measure(amsynth.to_patch(params), USUAL)
+    pad = audible_only(params, grid)
     sounds = Sounds(grid.descriptors, grid.lufs, to_levels(small(grid.mel)).reshape(GRID**2, -1))
     crossed = measure_audible(augment.crossed(presets.params, recipe.crossed, seed), measure)
     encoder = sound_encoder.train(
@@ -126,21 +139,43 @@ def train(rows: Corpus, recipe: TimbreRecipe, measure: Measure, report: OnProgre
     return TrainedPad(surface.network(), encoder, sounds, _landmarks(rows, measure, sounds), errors)
 
 
-def _mended(surface: Surface, measure: Measure, recipe: TimbreRecipe, report: OnProgress) -> Measured:
-    """Train points that are too faint towards the patches around them; returns the measured pad."""
-    points = grid_points(GRID)
-    for turn in range(recipe.mends + 1):
-        grid = measure(amsynth.to_patch(decode(surface, points)))
-        faint = ~(grid.lufs > QUIETEST_LUFS)
-        if not faint.any() or turn == recipe.mends:
-            break
-        mend(surface, 2 * points - 1, faint, recipe.mend_steps, recipe.seed, _part(report, "repairing faint points"))
-    return grid
+def playable(presets: AudiblePatches, measure: MeasureNote) -> AudiblePatches:
+    """Presets moved into the limits and to the target level, measured."""
+    within = limits.within(presets.params, limits.PLAYABLE)
+    moved = measure_audible(levels.changed(within, levels.TARGET_LUFS - presets.lufs), measure)
+    for _ in range(_LEVEL_ROUNDS):  # amSynth's limiter takes a part of a change
+        louder = levels.changed(moved.params, levels.TARGET_LUFS - moved.lufs)
+        off = np.abs(levels.gained(moved.params, louder)) > _LEVEL_OFF
+        moved = measure_audible(np.where(off[:, None], louder, moved.params), measure)
+    return moved
+
+
+def _other_notes(params: Array, count: int, seed: int) -> Iterator[tuple[Array, ClipSpec]]:
+    """Each of the params (n, 41) at one of a number of random other notes and velocities, by note and velocity."""
+    random = np.random.default_rng(seed)
+    specs = [spec for spec in (ClipSpec(note, v) for note in NOTES for v in VELOCITIES) if spec != USUAL]
+    group = random.integers(count, size=len(params))
+    for n, chosen in enumerate(random.permutation(len(specs))[:count]):
+        if (group == n).any():
+            yield params[group == n], specs[chosen]
+
+
+def level(surface: Surface, measure: MeasureNote, recipe: TimbreRecipe, report: OnProgress) -> None:
+    """Train the measured level of each point, and points that stay too faint towards those around them."""
+    points = grid_points(recipe.mend_points)
+    for turn in range(recipe.mends):
+        params = decode(surface, points)
+        lufs = np.maximum(measure(amsynth.to_patch(params), USUAL).lufs, _SILENCE_LUFS)
+        louder = levels.changed(params, levels.TARGET_LUFS - lufs)
+        faint = ~(lufs + levels.gained(params, louder) > QUIETEST_LUFS)
+        part = f"round {turn + 1} of {recipe.mends}: training the level"
+        mend(surface, 2 * points - 1, louder, faint, recipe.mend_steps, recipe.seed, _part(report, part))
 
 
 def decode(surface: Surface, points: Array) -> Array:
     """Params (n, 41) at pad points (n, 2) of 0..1."""
-    return Decoder(LAYOUT, surface.network(), np.zeros(amsynth.COUNT), MARGIN).decode_many(2 * points - 1)
+    ranges = limits.ranges(limits.PLAYABLE)
+    return Decoder(LAYOUT, surface.network(), np.zeros(amsynth.COUNT), MARGIN, ranges).decode_many(2 * points - 1)
 
 
 def grid_points(size: int) -> Array:
@@ -157,17 +192,18 @@ def _probes(size: int, seed: int) -> Array:
     return points
 
 
-def _mel_distances(mel: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Log-mel distances (n, n) in dB."""
-    flat = torch.from_numpy(mel.reshape(len(mel), -1).astype(np.float32))
-    parts = [torch.cdist(part, flat, p=1) for part in flat.split(64)]
-    distances: NDArray[np.float32] = (torch.cat(parts) / flat.shape[1]).numpy()
+def _distances(candidates: AudiblePatches, presets: AudiblePatches) -> NDArray[np.float32]:
+    """Distances in sound (n, m) of candidates (n) from presets (m)."""
+    ours, theirs = (torch.from_numpy(p.mel.reshape(len(p.mel), -1).astype(np.float32)) for p in (candidates, presets))
+    mel = torch.cat([torch.cdist(part, theirs, p=1) for part in ours.split(64)]) / ours.shape[1]
+    ours, theirs = (torch.from_numpy(p.descriptors).float() / UNIT for p in (candidates, presets))
+    distances: NDArray[np.float32] = (torch.cdist(ours, theirs, p=1) + atlas.MEL_WEIGHT * mel).numpy()
     return distances
 
 
-def _landmarks(rows: Corpus, measure: Measure, sounds: Sounds) -> Array:
+def _landmarks(rows: Corpus, measure: MeasureNote, sounds: Sounds) -> Array:
     """The pad point of the nearest sound to each preset; the centre for silent ones."""
-    measured = measure(amsynth.to_patch(rows.params))
+    measured = measure(amsynth.to_patch(rows.params), USUAL)
     points = np.full((len(rows.rows), 2), 0.5)
     audible = np.isfinite(measured.descriptors).all(axis=1)
     points[audible] = sounds.nearest(measured.descriptors[audible], small(measured.mel[audible]))

@@ -24,6 +24,7 @@ from latentd.offline.corpus.corpus import Corpus
 from latentd.offline.recipes.audible import (
     MIN_PRESETS,
     AudiblePatches,
+    MeasureNote,
     OnProgress,
     examples,
     measure_audible,
@@ -32,9 +33,8 @@ from latentd.offline.recipes.audible import (
 from latentd.offline.recipes.loss_weights import VaeWeights
 from latentd.offline.recipes.paper import BOX_SHARE, Epoch, Recipe, Trained, networks
 from latentd.offline.recipes.surface import straight_through
-from latentd.offline.recipes.surrogate import LAYOUT, LUFS, Surrogate
+from latentd.offline.recipes.surrogate import LAYOUT, LUFS, MEL, Surrogate
 from latentd.offline.recipes.vae_net import VAE
-from latentd.offline.timbre.measure import Measure
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 
@@ -85,7 +85,7 @@ class DeepVAE(VAE):
         return self.decode_hidden, self.decode_again, self.decode_output
 
 
-def train(rows: Corpus, recipe: VaeRecipe, measure: Measure, report: OnProgress) -> Trained:
+def train(rows: Corpus, recipe: VaeRecipe, measure: MeasureNote, report: OnProgress) -> Trained:
     """Train an auto-encoder.
 
     Raises:
@@ -95,7 +95,7 @@ def train(rows: Corpus, recipe: VaeRecipe, measure: Measure, report: OnProgress)
     seed = recipe.seed
     presets = measure_presets(rows, measure)
     measured = [presets]
-    surrogate = Surrogate(examples(measured), seed)
+    surrogate = Surrogate(examples(measured, []), seed)
     _learn(surrogate, measured, recipe.proxy_steps, 1.5e-3, seed, report)
     torch.manual_seed(seed)
     model = DeepVAE(recipe)
@@ -115,7 +115,9 @@ def _learn(
     surrogate: Surrogate, measured: list[AudiblePatches], steps: int, rate: float, seed: int, report: OnProgress
 ) -> None:
     part = "training the surrogate" + (f", round {len(measured) - 1}" if len(measured) > 1 else "")
-    surrogate.learn(examples(measured), steps, rate, seed, lambda done, total: report(part, done, total))
+    surrogate.learn(
+        examples(measured[:1], measured[1:]), steps, rate, seed, lambda done, total: report(part, done, total)
+    )
 
 
 def _probed(model: DeepVAE, presets: AudiblePatches, seed: int) -> Array:
@@ -164,6 +166,6 @@ def _sound_loss(outputs: list[Tensor], goals: Tensor, weights: VaeWeights) -> Te
     return (
         weights.descriptors * seven.abs().sum(dim=1).mean() / UNIT
         + weights.loudness * errors[:, LUFS].mean()
-        + weights.mel * errors[:, LUFS + 1 :].mean()
+        + weights.mel * errors[:, MEL].mean()
         + weights.doubt * (one - other)[:, :DESCRIPTORS].abs().mean()
     )

@@ -49,3 +49,6 @@ class ClipSpec:
     def samples(self) -> int:
         """Length in samples."""
         return round(self.length_s * RATE)
+
+
+USUAL = ClipSpec()  # the note that describes a sound, and that all figures are measured with unless they name another

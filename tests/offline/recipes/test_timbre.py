@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from latentd.errors import UserError
 from latentd.model import bundle
@@ -19,11 +20,13 @@ from latentd.model.decoder import Decoder
 from latentd.offline.corpus import augment
 from latentd.offline.corpus.corpus import Corpus
 from latentd.offline.publish import export_timbre
-from latentd.offline.recipes import annealing, atlas, relevance, timbre
+from latentd.offline.recipes import annealing, atlas, levels, limits, relevance, timbre
+from latentd.offline.recipes.audible import measure_presets
 from latentd.offline.recipes.loss_weights import TimbreWeights, changed
-from latentd.offline.recipes.surface import Surface, Teacher, straight_through
+from latentd.offline.recipes.surface import Surface, Teacher
 from latentd.offline.recipes.surrogate import LAYOUT
 from latentd.offline.recipes.timbre import TimbreRecipe
+from latentd.offline.render.clip_spec import USUAL, ClipSpec
 from latentd.offline.timbre.measure import Measured
 from latentd.synth import amsynth, banks
 from latentd.synth.amsynth import Array
@@ -34,8 +37,7 @@ pytestmark = pytest.mark.offline
 
 TINY = replace(
     TimbreRecipe(), side=4, moves=2000, proxy_steps=20, again_steps=10, waves=6, hidden=16, imitate_steps=20,
-    refine_steps=60, rounds=2, probes=4, listener_steps=20,
-    crossed=50,
+    refine_steps=60, rounds=2, probes=4, mends=1, mend_points=5, mend_steps=20, listener_steps=20, crossed=50,
 )  # fmt: skip
 
 
@@ -66,10 +68,10 @@ def test_one_seed_gives_the_same_bundle_byte_for_byte_and_it_loads(rows: Corpus,
 
 
 def test_numpy_decodes_as_torch_does() -> None:
-    surface = Surface(6, 1.0, 16, 0)
+    surface = Surface(6, 1.0, 16, 0, limits.ranges(limits.PLAYABLE))
     points = np.random.default_rng(1).uniform(0, 1, (100, 2))
     with torch.no_grad():
-        columns = straight_through(surface(torch.from_numpy(2 * points - 1).float())).numpy()
+        columns = surface.columns(surface(torch.from_numpy(2 * points - 1).float())).numpy()
     np.testing.assert_allclose(LAYOUT.encode(timbre.decode(surface, points)), columns, atol=1e-5)
 
 
@@ -81,11 +83,49 @@ def test_an_atlas_interpolated_at_its_nodes_gives_the_nodes() -> None:
     np.testing.assert_allclose(Teacher(nodes)(points).numpy(), expected, atol=1e-5)
 
 
+def _annealed(
+    distances: NDArray[np.float32],
+    edges: NDArray[np.float32],
+    kinds: Array | None = None,
+    places: NDArray[np.float32] | None = None,
+) -> NDArray[np.int64]:
+    """36 of the candidates on 6 x 6 nodes, half of them of each kind if they are in a kind."""
+    count = len(distances)
+    kinds = np.zeros((count, 1)) if kinds is None else kinds
+    places = np.zeros((count, 36), np.float32) if places is None else places
+    return annealing.anneal(distances, edges, kinds, np.full(kinds.shape[1], 18.0), places, 6, 300_000, 11.0, 0)
+
+
+def test_annealing_gives_each_kind_its_nodes_although_others_cover_the_sounds_better() -> None:
+    kinds = (np.arange(100) % 5 == 0).astype(float)[:, None]
+    distances = np.repeat(kinds * 0.5, 20, axis=1).astype(np.float32)
+    nodes = _annealed(distances, np.zeros((100, 100), np.float32), kinds)
+    assert kinds[nodes].sum() >= 18
+
+
+def test_annealing_puts_candidates_where_they_belong() -> None:
+    ticks = np.linspace(0.0, 1.0, 6)
+    where = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    wanted = np.random.default_rng(4).permutation(where)
+    places = np.square(wanted[:, None] - where[None]).sum(axis=2).astype(np.float32)
+    nodes = _annealed(np.zeros((36, 5), np.float32), np.zeros((36, 36), np.float32), places=places)
+    assert np.abs(wanted[nodes] - where).mean() < 0.05
+
+
+def test_x_follows_brightness_and_y_a_fast_attack() -> None:
+    random = np.random.default_rng(5)
+    params, descriptors = random.uniform(size=(50, amsynth.COUNT)), random.uniform(0, 100, (50, 7))
+    costs = atlas.place_costs(params, descriptors, 4).reshape(50, 4, 4)
+    brightest, slowest = descriptors[:, 2].argmax(), params[:, amsynth.INDEX["amp_attack"]].argmax()
+    assert (costs[brightest].argmin(axis=1) == 3).all()
+    assert (costs[slowest].argmin(axis=0) == 0).all()
+
+
 def test_annealing_uses_each_candidate_once_and_sorts_a_line() -> None:
     values = np.random.default_rng(2).permutation(36).astype(np.float32)
     edges = np.abs(values[:, None] - values[None]) / 36
     distances = np.zeros((36, 5), np.float32)
-    nodes = annealing.anneal(distances, edges, np.zeros((36, 1)), 0.0, 6, 300_000, 11.0, 0)
+    nodes = _annealed(distances, edges)
     assert len(np.unique(nodes)) == 36
     square = values[nodes].reshape(6, 6)
     by_chance = np.abs(np.diff(np.random.default_rng(3).permutation(values).reshape(6, 6), axis=0)).mean()
@@ -148,13 +188,58 @@ def test_the_pad_has_whole_classes() -> None:
 def test_without_rounds_only_presets_and_the_finished_pad_are_measured(rows: Corpus) -> None:
     patches = []
 
-    def measure(some: Array) -> Measured:
-        patches.append(len(some))
-        return synthetic.measure(some)
+    def measure(some: Array, spec: ClipSpec) -> Measured:
+        if spec == USUAL:
+            patches.append(len(some))
+        return synthetic.measure(some, spec)
 
-    pad = timbre.train(rows, replace(TINY, rounds=0), measure, _ignore)
+    pad = timbre.train(rows, replace(TINY, rounds=0, mends=0), measure, _ignore)
     assert pad.doubt == []
-    assert patches == [90, 2500, TINY.crossed, 90]
+    assert patches == [90, 89, 89, 89, 2500, TINY.crossed, 90]
+
+
+def test_presets_become_playable_and_equally_loud_where_the_volume_reaches(rows: Corpus) -> None:
+    """The synthetic sounds know no volume, so these are louder by what amSynth's formula gives."""
+
+    def measure(some: Array, spec: ClipSpec) -> Measured:
+        silent = np.zeros((len(some), amsynth.COUNT)) + amsynth.to_params(amsynth.DEFAULT)
+        silent[:, amsynth.INDEX["master_vol"]] = 0.5
+        params = amsynth.to_params(some)
+        silent[:, amsynth.INDEX["distortion_crunch"]] = params[:, amsynth.INDEX["distortion_crunch"]]
+        gain = levels.gained(silent, params) * 0.8  # a limiter takes the rest
+        return synthetic.measure(some, spec)._replace(lufs=-20 + gain)
+
+    presets = measure_presets(rows, measure)
+    moved = timbre.playable(presets, measure)
+    np.testing.assert_array_equal(moved.params, limits.within(moved.params, limits.PLAYABLE))
+    full = moved.params[:, amsynth.INDEX["master_vol"]] == 1.0
+    assert (~full).sum() > 40
+    np.testing.assert_allclose(moved.lufs[~full], levels.TARGET_LUFS, atol=1.5)
+
+
+def test_training_the_level_makes_a_pad_level_and_changes_nothing_else() -> None:
+    """A pad that copied presets of unequal levels, and a synth that knows nothing but its volume."""
+    surface = Surface(12, 1.0, 64, 0, limits.ranges(limits.PLAYABLE))
+    recipe = replace(TINY, mends=2, mend_points=10, mend_steps=200)
+    torch.set_num_threads(1)
+    points = timbre.grid_points(20)
+
+    def measure(some: Array, spec: ClipSpec = USUAL) -> Measured:
+        volume = np.maximum(amsynth.to_params(some)[:, amsynth.INDEX["master_vol"]], 0.02)
+        mix = amsynth.to_params(some)[:, amsynth.INDEX["osc_mix"]]
+        return synthetic.measure(some, spec)._replace(lufs=-8 + 40 * np.log10(volume) + 30 * (mix - 0.5))
+
+    def spread() -> float:
+        lufs = measure(amsynth.to_patch(timbre.decode(surface, points))).lufs
+        return float(np.abs(lufs - levels.TARGET_LUFS).max())
+
+    before = timbre.decode(surface, points)
+    assert spread() > 3
+    timbre.level(surface, measure, recipe, _ignore)
+    assert spread() < 1
+    after = timbre.decode(surface, points)
+    others = [i for i in LAYOUT.continuous if i != amsynth.INDEX["master_vol"]]
+    assert np.abs(after - before)[:, others].max() < 0.1
 
 
 def test_a_weight_is_changed_by_its_name() -> None:
