@@ -28,6 +28,7 @@ OTHERS = {
     "inputs/receiver.py: _MAX_LITERALS": "of a mapping file, which nobody sends",
     "instrument/landmarks.py: _MAX_COMPARED": "the work of one answer",
     "outputs/jack/values.py: MAX_REPEATS": "of one value",
+    "outputs/jack/rings.py: MAX_LOOKS": "tries, which take microseconds",
     "outputs/jack/child.py: MAX_ATTEMPTS": "tries of one process",
 }
 

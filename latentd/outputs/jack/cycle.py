@@ -26,6 +26,7 @@ from latentd.outputs.jack.memory import (
     Memory,
     lap,
     plus,
+    received,
 )
 from latentd.outputs.jack.note_releases import NoteReleases
 from latentd.outputs.jack.values import Values
@@ -129,8 +130,8 @@ class ProcessCallback:
         """Hand one message to the engine, with the time at which JACK received it."""
         facts = self._facts
         number = facts[Fact.RECEIVED]
-        head = bytes((lap(number, INCOMING_SIZE),)) + message.ljust(3, b"\0")
-        self._incoming[number % INCOMING_SIZE] = int.from_bytes(head, "big") << 32 | (us & 0xFFFFFFFF)
+        at = 2 * (number % INCOMING_SIZE)
+        self._incoming[at], self._incoming[at + 1] = received(number, message, us)
         facts[Fact.RECEIVED] = plus(number)
         os.eventfd_write(self._wake_fd, 1)
 

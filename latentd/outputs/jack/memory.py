@@ -1,8 +1,8 @@
 """The memory that the engine and its JACK port share: what is where, and which side writes it.
 
-Every field has one writer (while no child runs, the engine resets what is the child's) and is a single byte, word or
-double word, stored in one instruction: no locks, and nothing depends on the order in which two fields become visible.
-Both sides may die and come back at any time.
+Every field has one writer (while no child runs, the engine resets what is the child's) and is a byte or a word of 32
+bits, stored in one instruction: no locks, and nothing depends on the order in which two fields become visible, which an
+ARM processor does not keep. Both sides may die and come back at any time.
 
     offset        size       writer   what
     WANTED        128        engine   wanted value of each CC, 0..127; UNSET where we want none
@@ -14,10 +14,12 @@ Both sides may die and come back at any time.
     ORDER         128        engine   the CCs we may write, most audible first, then UNSET; fixed from the start
     FACTS         16 x u32   both     see `Fact`
     NOTES         256 x u32  engine   ring of messages to play: lap, status, data 1, data 2
-    INCOMING      512 x u64  child    ring of messages received: lap, status, data 1, data 2, microseconds modulo 2^32
+    INCOMING      512 x u32  child    ring of messages received: lap, status, data 1, data 2; each followed by
+                  512 x u32           lap, microseconds modulo 2^24 (17 s)
 
-A ring's writer never asks the reader whether there is something; each entry says in its lap byte (1..254, from the
-entry's running number) whether it is the one that the reader waits for.
+A ring's writer never asks the reader whether there is something; each word says in its lap byte (1..254, from the
+entry's running number) whether it is the one that the reader waits for. A count that is visible before its entry, or an
+entry of which one word is, has the reader wait for the rest.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ FACTS = slice(392, 456)
 NOTES_SIZE = 256
 NOTES = slice(512, 512 + 4 * NOTES_SIZE)
 INCOMING_SIZE = 512
+TIME_MASK = 0xFFFFFF
 INCOMING = slice(1536, 1536 + 8 * INCOMING_SIZE)
 SIZE = INCOMING.stop
 NOT_DONE = bytes([254]) * (DONE.stop - DONE.start)
@@ -72,7 +75,7 @@ class Memory:
         self._view = memoryview(self.bytes)
         self.facts = self._view[FACTS].cast("I")
         self.notes = self._view[NOTES].cast("I")
-        self.incoming = self._view[INCOMING].cast("Q")
+        self.incoming = self._view[INCOMING].cast("I")
 
     def close(self) -> None:
         """Let go of the memory; the other side keeps it."""
@@ -93,3 +96,9 @@ def lap(number: int, size: int) -> int:
 def plus(number: int, more: int = 1) -> int:
     """Add to a counter that wraps at 2^32."""
     return (number + more) & 0xFFFFFFFF
+
+
+def received(number: int, message: bytes, us: int) -> tuple[int, int]:
+    """The two words of an entry of INCOMING: a message of at most three bytes, and its time in microseconds."""
+    head = lap(number, INCOMING_SIZE) << 24
+    return head | int.from_bytes(message.ljust(3, b"\0"), "big"), head | us & TIME_MASK

@@ -8,12 +8,23 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from latentd.outputs.jack.memory import INCOMING_SIZE, NOTES_SIZE, PUSHED, Fact, Memory, lap, plus
+from latentd.outputs.jack.memory import (
+    INCOMING_SIZE,
+    NOTES_SIZE,
+    PUSHED,
+    TIME_MASK,
+    Fact,
+    Memory,
+    lap,
+    plus,
+)
 from latentd.outputs.notes import ChannelMessage, Notes, is_release
 
 # One less than the ring, so that the low byte of the count distinguishes full from empty.
 NOTES_ROOM = NOTES_SIZE - 1
 MIDI_IN_ROOM = 4096
+# An entry that is counted is visible within a microsecond; one that is not after so many looks counts as lost.
+MAX_LOOKS = 1000
 
 
 class NotesOut:
@@ -88,6 +99,7 @@ class MidiIn:
         self._memory = memory
         self.wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._messages: deque[tuple[bytes, float]] = deque(maxlen=MIDI_IN_ROOM)
+        self._looks = 0  # in vain, at the entry that is next
         self.lost = 0
 
     def take(self) -> list[tuple[bytes, float]]:
@@ -109,20 +121,35 @@ class MidiIn:
             number = plus(number, waiting - INCOMING_SIZE)
         now_us = time.monotonic_ns() // 1000
         for _ in range(min(waiting, INCOMING_SIZE)):
-            self._read(memory.incoming[number % INCOMING_SIZE], number, now_us)
+            if not self._read(number, now_us):
+                os.eventfd_write(self.wake_fd, 1)  # look again at once
+                break
             number = plus(number)
         memory.facts[Fact.RECEIVED_TAKEN] = number
 
-    def _read(self, entry: int, number: int, now_us: int) -> None:
-        if entry >> 56 != lap(number, INCOMING_SIZE):  # overwritten while we read
-            self.lost += 1
-            return
+    def _read(self, number: int, now_us: int) -> bool:
+        """Take one entry. False: it is counted already, but all of it is not visible yet."""
+        at, wanted = 2 * (number % INCOMING_SIZE), lap(number, INCOMING_SIZE)
+        first, second = self._memory.incoming[at], self._memory.incoming[at + 1]
+        if first >> 24 == second >> 24 == wanted:
+            self._looks = 0
+            self._keep(first, second, now_us)
+            return True
+        older = (wanted, lap(plus(number, -INCOMING_SIZE), INCOMING_SIZE), 0)
+        if first >> 24 in older and second >> 24 in older and self._looks < MAX_LOOKS:
+            self._looks += 1
+            return False
+        self._looks = 0
+        self.lost += 1  # overwritten while we read
+        return True
+
+    def _keep(self, first: int, second: int, now_us: int) -> None:
         if len(self._messages) == MIDI_IN_ROOM:
             self.lost += 1
-        message = (entry >> 32 & 0xFFFFFF).to_bytes(3, "big")
-        ago_us = (now_us - entry) & 0xFFFFFFFF
+        message = (first & 0xFFFFFF).to_bytes(3, "big")
+        ago_us = (now_us - second) & TIME_MASK
         # A message later than `now_us` was received while we were reading.
-        at_us = now_us - ago_us if ago_us < 1 << 31 else now_us
+        at_us = now_us - ago_us if ago_us <= TIME_MASK // 2 else now_us
         self._messages.append((message[: _length(message[0])], at_us * 1e-6))
 
     def close(self) -> None:
