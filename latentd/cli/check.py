@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from latentd.config import references
 from latentd.config.config import Config, default_file, found_file
+from latentd.daemon import landmark_file
 from latentd.inputs.mapping import load_mapping, schema, shipped_mappings
 from latentd.schema.documents import parse_document, read_text
+from latentd.schema.messages import Keys
 
 
 @click.command(epilog="Example:  latentd check my-pad.yaml --config ~/.config/latentd/config.yaml")
@@ -49,8 +54,26 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, de
 def _config_mistakes(path: Path) -> list[str]:
     """The mistakes of the file and of the files that it refers to, in the order of its lines."""
     folder = path.absolute().parent.resolve()
-    look = partial(references.mistakes, folder=folder)
+
+    def look(data: Any) -> Iterator[tuple[Keys, str]]:
+        yield from references.mistakes(data, folder)
+        yield from _home_mistakes(data, folder)
+
     return references.mistakes_of(lambda: parse_document(read_text(path), str(path), Config, look))
+
+
+def _home_mistakes(data: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
+    """A home that is no landmark. `run` starts all the same, because landmarks are saved while it runs."""
+    given: dict[str, Any] = data if isinstance(data, dict) else {}
+    home, state = given.get("home"), given.get("state")
+    if not isinstance(home, str) or not home.strip():
+        return
+    place = folder / Path(state).expanduser() if isinstance(state, str) and state else Config().state_folder
+    known = landmark_file.names(place / landmark_file.FILE)
+    if home not in known:
+        near = difflib.get_close_matches(home, known, n=1)
+        step = f"did you mean {near[0]}?" if near else f"save it: `latentd send /latentd/landmark/save {home}`"
+        yield ("home",), f"found {home!r}; no landmark in {place / landmark_file.FILE}; {step}"
 
 
 def _report(path: Path, mistakes: list[str], as_json: bool) -> None:

@@ -42,6 +42,8 @@ def page(facts: dict[str, Any]) -> str:
         _line("mappings", ", ".join(Path(name).name if "/" in name else name for name in facts["mappings"])),
         _line("output", f"{facts['output']}: {facts['why']}"),
         _line("point", _point(facts)),
+        _line("motion", facts["motion"] + (", because nobody plays" if facts["idle"] == "moving" else "")),
+        _line("notes", f"{facts['notes']['plays']}: {facts['notes']['state']}" if facts["notes"]["plays"] else ""),
         _line("frozen", "all input is ignored until /latentd/freeze 0" if facts["frozen"] else ""),
         _line("held", ", ".join(_own(name, patch.get(name)) for name in facts["own"])),
         _line("limits", ", ".join(_limit(name, *ends) for name, ends in facts["limits"].items())),

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, WrapValidator, field_validator
 
 from latentd.errors import UserError
+from latentd.instrument.note_player import NotesSettings
 from latentd.instrument.shaping import LimitSettings, ShapingSettings
 from latentd.osc.address import split_address
 from latentd.schema import scalars
 from latentd.schema.documents import DocumentErrors, Strict, check_document, parse_document, read_text
-from latentd.schema.messages import Keys
+from latentd.schema.messages import Clash, Keys
 from latentd.system.resources import is_name
 
 OutputName = Literal["auto", "osc", "jack", "alsa", "print"]
@@ -82,6 +83,24 @@ class AlsaSettings(Strict):
     channel: MidiChannel | None = Field(default=None, description=_CHANNEL)
 
 
+def _home(value: object) -> object:
+    if value is None or (isinstance(value, str) and value.strip()):
+        return value
+    if isinstance(value, list) and len(value) == 2 and all(type(v) in (int, float) and 0 <= v <= 1 for v in value):
+        return [float(v) for v in value]
+    raise ValueError("must be a landmark's name, or a point from [0, 0] to [1, 1]")
+
+
+Home = Annotated[str | list[float] | None, WrapValidator(lambda value, _: _home(value))]
+
+
+class IdleSettings(Strict):
+    """The `idle:` section."""
+
+    after_s: float = Field(default=60.0, gt=0.0, le=1e6, description="seconds without any input")
+    then: Literal["stay", "home", "wander"] = Field(default="stay", description="what the point does then")
+
+
 class Config(Strict):
     """Every setting. latentd/config/defaults.yaml explains each key."""
 
@@ -97,6 +116,14 @@ class Config(Strict):
     alsa: AlsaSettings = Field(default_factory=AlsaSettings)
     shaping: ShapingSettings = Field(default_factory=ShapingSettings)
     limits: LimitSettings = Field(default_factory=dict)
+    home: Home = None
+    idle: IdleSettings = Field(default_factory=IdleSettings)
+    notes: NotesSettings = Field(default_factory=NotesSettings)
+
+    def clashes(self) -> Iterator[Clash]:
+        """Going home needs one."""
+        if self.idle.then == "home" and self.home is None:
+            yield Clash("`idle: {then: home}` needs `home:`, a landmark or [x, y]", ("idle.then", "home"))
 
     @field_validator("listen")
     @classmethod
@@ -194,7 +221,10 @@ def _from_file(path: Path, look: LookIn) -> tuple[Config, dict[str, Any]]:
     config = _anchored(parse_document(text, str(path), Config, lambda data: look(data, folder)), folder)
     node = scalars.compose(text)
     data: dict[str, Any] = (node and scalars.construct(node)) or {}
-    return config, data | {key: getattr(config, key) for key in _PATHS if key in data}
+    absolute = {key: getattr(config, key) for key in _PATHS if key in data}
+    if isinstance(notes := data.get("notes"), dict) and "file" in notes:
+        absolute["notes"] = notes | {"file": config.notes.file}
+    return config, data | absolute
 
 
 _PATHS = ("mappings", "model", "controllers", "state")
@@ -206,8 +236,10 @@ def _anchored(config: Config, folder: Path) -> Config:
     def absolute(path: str) -> str:
         return str(folder / Path(path).expanduser())
 
+    notes = config.notes
     return config.model_copy(
         update={
+            "notes": notes.model_copy(update={"file": notes.file and absolute(notes.file)}),
             "mappings": [mapping_at(name, folder) for name in config.mappings],
             "model": model_at(config.model, folder),
             "controllers": config.controllers and absolute(config.controllers),
@@ -229,6 +261,8 @@ def model_at(text: str, folder: Path) -> str:
 def _as_option(line: str, options: Mapping[str, Any]) -> str:
     """`options:3: listen: …` as the user typed it: `--listen: …`, otherwise `--set KEY: …`."""
     what = line.split(": ", 1)[1]
+    if what.startswith("the file: "):  # about several keys
+        return what.removeprefix("the file: ")
     key = re.split(r"[.\[:]", what, maxsplit=1)[0]
     if key not in options:
         return f"--set {what}"

@@ -10,6 +10,7 @@ from typing import Any
 from latentd.config.config import Config, mapping_at, model_at
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import alike, load_mapping
+from latentd.instrument import midi_file
 from latentd.model import bundle
 from latentd.schema.documents import DocumentErrors
 from latentd.schema.messages import Keys
@@ -31,6 +32,10 @@ def mistakes(data: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
     if (controllers := settings["controllers"]) and isinstance(controllers, str):
         path = folder / Path(controllers).expanduser()
         yield from ((("controllers",), what) for what in mistakes_of(partial(midimap.read_required, path)))
+    notes = settings["notes"]
+    if isinstance(notes, dict) and (song := notes.get("file")) and isinstance(song, str):
+        path = folder / Path(song).expanduser()
+        yield from ((("notes", "file"), what) for what in mistakes_of(partial(midi_file.load, path)))
     alsa = settings["alsa"]
     if settings["output"] == "alsa" and isinstance(alsa, dict) and alsa.get("out", "") == "":
         yield ("alsa", "out"), "is empty, and `output: alsa` needs it. `latentd ports` lists the ports"

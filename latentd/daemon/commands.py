@@ -87,21 +87,25 @@ COMMANDS = (
     ),
     Command("model", (_NAME,), model.model, "play another model", undo=True, answers="loaded s", work=2),
     Command("wander", (_ON,), performance.wander, "walk over the pad by itself until a hand moves the point"),
+    Command("notes", (_ON,), performance.notes, "play the notes of the configuration, or end them"),
     Command("record", (_ON,), performance.record, "remember the gesture from 1 to 0", limits=f"{MAX_RECORDED} points"),
     Command("play", (_ON,), performance.play, "play the recorded gesture in a loop"),
     Command(
         "subscribe", (_ON,), clients.subscribe, "send the point as it moves to this host, at the feedback port",
-        limits=f"{MAX_PER_S} a second, {MAX_HOSTS} hosts, {LASTS_DAYS} days after the host's last message",
+        plays=False, limits=f"{MAX_PER_S} a second, {MAX_HOSTS} hosts, {LASTS_DAYS} days after the host's last message",
         sends="xy ff",
     ),
     Command(
         "monitor", (_ON,), clients.monitor,
-        "send copies of what arrives: kind, source, bytes or nil, copies withheld",
+        "send copies of what arrives: kind, source, bytes or nil, copies withheld", plays=False,
         limits=f"{MAX_COPIES_PER_S} a second, {MAX_MONITORS} clients, {LASTS_S:g} s unless asked again",
         sends="monitor ssbi",
     ),
-    Command("status", (), clients.status, "answer with the status as JSON", after_points=False, answers="status s"),
-    Command("ping", (), clients.ping, "answer at once", after_points=False, answers="pong"),
+    Command(
+        "status", (), clients.status, "answer with the status as JSON", after_points=False, plays=False,
+        answers="status s",
+    ),
+    Command("ping", (), clients.ping, "answer at once", after_points=False, plays=False, answers="pong"),
 )  # fmt: skip
 
 # Address -> row; and the same for addresses that end in a name, without it.
@@ -206,6 +210,8 @@ class Control:
             values = command.read(message, name)
             if values is not None:
                 command.handler(call, *values)
+                if command.plays:
+                    self._context.host.idle.input(now)
         except WrongValueError as error:
             self._work.left -= MISTAKE
             self._context.refuse(command.refusal(message, name, error), sender, now)

@@ -11,9 +11,11 @@ from typing import Any, Protocol
 from latentd.daemon.background import Background
 from latentd.daemon.engine import Engine
 from latentd.daemon.history import History
+from latentd.daemon.idle import IdleMotion
 from latentd.daemon.message_spec import Command, UsageError
 from latentd.daemon.mistakes import Mistakes
 from latentd.daemon.monitor import Monitors
+from latentd.daemon.own_notes import OwnNotes
 from latentd.daemon.sender import Sender
 from latentd.daemon.subscribers import Feedback
 from latentd.errors import LatentdError
@@ -31,6 +33,8 @@ class Host(Protocol):
     background: Background
     feedback: Feedback
     monitors: Monitors
+    idle: IdleMotion
+    notes: OwnNotes
 
     def reply(self, sender: Sender, address: str, *args: str | float) -> None:
         """Answer a client."""

@@ -45,6 +45,14 @@ def load(path: Path) -> dict[str, XY]:
         return {}
 
 
+def names(path: Path) -> set[str]:
+    """The names in the file; none where it cannot be read. Changes nothing."""
+    try:
+        return set(_read(path))
+    except (OSError, ValueError):
+        return set()
+
+
 def _restored(path: Path) -> dict[str, XY]:
     """Put a damaged file aside and the content before in its place."""
     path.replace(path.with_name(f"{path.name}.damaged"))

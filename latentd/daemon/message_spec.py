@@ -42,6 +42,7 @@ class Command:
         does: one line of documentation, beginning with a verb.
         limits: what bounds it, besides the limits of its arguments.
         after_points: it is about the point where the messages before it left it, so those are followed first.
+        plays: it comes from somebody who plays, so the rig is not idle.
         undo: `/latentd/undo` takes it back.
         answers: address below `/latentd/` and type tags of the answer that every request gets; empty for none.
         sends: the same of a message that may come besides.
@@ -54,6 +55,7 @@ class Command:
     does: str
     limits: str = ""
     after_points: bool = True
+    plays: bool = True
     undo: bool = False
     answers: str = ""
     sends: str = ""

@@ -16,7 +16,9 @@ from latentd.daemon.collector import Collector
 from latentd.daemon.commands import Control
 from latentd.daemon.datagrams import Datagrams
 from latentd.daemon.engine import Engine
+from latentd.daemon.idle import IdleMotion
 from latentd.daemon.intervals import AtMostEvery
+from latentd.daemon.own_notes import OwnNotes
 from latentd.daemon.poller import Poller
 from latentd.daemon.sender import Sender
 from latentd.daemon.session import Session
@@ -26,12 +28,13 @@ from latentd.daemon.status_report import StatusReport
 from latentd.daemon.subscribers import Feedback
 from latentd.daemon.synth_link import OutputChoice, SynthLink
 from latentd.daemon.tick_clock import TickClock, TickState
-from latentd.errors import LatentdError
+from latentd.errors import LatentdError, UserError
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.pad_range import warn_clipped
 from latentd.inputs.receiver import JACK_PORT, Inputs
 from latentd.instrument.gesture import Gesture
 from latentd.instrument.gesture_settings import GestureSettings
+from latentd.instrument.pad import CENTRE, XY
 from latentd.instrument.shaping import limits_of
 from latentd.model.playable import Playable
 from latentd.osc.address import join_address
@@ -70,6 +73,7 @@ class Service:
         self._logged_choice: OutputChoice | None = None
         self._summed_up = (0, 0)  # received and sent, at the last summary
         self._deadlines: tuple[float | None, ...] = ()
+        self._homeless = False  # `home:` names no landmark, which is in the log
         with contextlib.ExitStack() as stack:
             self._open(stack, model)
             self._stack = stack.pop_all()
@@ -97,16 +101,28 @@ class Service:
         self.engine.shaping.take_limits(limits_of(config.limits))
         self.feedback = Feedback(self._datagrams.send, config.feedback_port)
         self.monitors = self._datagrams.monitors
+        self.notes = OwnNotes(config.notes, self.link, self._own_note)
         self._control = Control(self, config.state_folder)
-        self._report = StatusReport(
-            config, self._datagrams, self.engine, self.link, self._control.landmarks, self._alsa_in
-        )
         file = session_file(config.state_folder, config.address[1])
+        now = time.monotonic()
         if self._restored is not None:
-            restore(self._restored, self.engine, time.monotonic())
+            restore(self._restored, self.engine, now)
+        if self.engine.xy is None and config.home is not None:
+            self.engine.place(self._home(), now)
+        self.idle = IdleMotion(config.idle, self.engine, self._home, self._tick_clock.input_arrived, now)
         limits = limits_of(config.limits)
         self._session = SessionKeeper(file, config.model, self._loaded, self.engine, self.background, limits)
         self.background.submit(lambda: state_folder.sweep(config.state_folder, config.address[1]), lambda _: None)
+        self._report = StatusReport(
+            config,
+            self._datagrams,
+            self.engine,
+            self.link,
+            self._control.landmarks,
+            self._alsa_in,
+            self.idle,
+            self.notes,
+        )
         self._poller = stack.enter_context(Poller())
 
     def run(self) -> None:
@@ -170,9 +186,10 @@ class Service:
             self._log_output()
         feedback = self.feedback.step(self.engine.xy, now)
         alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
+        idle, notes = self.idle.step(now), self.notes.step(now)
         session = self._session.step(self.engine, now)
         others = (self._datagrams.poll(now), self._watchdog.poll(now), self._keep_warm.due(now))
-        self._deadlines = (tick, link, alsa, feedback, session, *others)
+        self._deadlines = (tick, link, idle, notes, alsa, feedback, session, *others)
         if self._report.asked:
             self._report.answer(now, tick is None)
         if self.engine.inputs.clipped:
@@ -254,6 +271,25 @@ class Service:
         if len(data) == 3 and data[0] & 0xF0 == 0x90 and data[2]:
             self.engine.shaping.note_on()
 
+    # -- what the rig does by itself --------------------------------------------------------------
+
+    def _home(self) -> XY:
+        """Where `home:` is now; the middle of the pad where it names no landmark, which is logged once."""
+        home = self.config.home
+        if isinstance(home, list):
+            return home[0], home[1]
+        try:
+            return self._control.landmarks.find(home) if home is not None else CENTRE
+        except UserError as error:
+            if not self._homeless:
+                log.warning("home: %s. Until then home is the middle of the pad", error)
+            self._homeless = True
+            return CENTRE
+
+    def _own_note(self) -> None:
+        self.engine.shaping.note_on()
+        self._tick_clock.input_arrived()
+
     # -- what commands ask for --------------------------------------------------------------------
 
     def reply(self, sender: Sender, address: str, *args: str | float) -> None:
@@ -270,6 +306,7 @@ class Service:
         Raises:
             LatentdError: no output that carries notes reaches the synth now.
         """
+        self.notes.switch(False, now)
         if not self.link.carries_notes:
             raise LatentdError("notes can only be ended through MIDI, and no MIDI output reaches the synth")
         for channel in range(16):

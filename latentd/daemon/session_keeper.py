@@ -109,9 +109,8 @@ class SessionKeeper:
         if self._kept is not None and self._kept.xy is not None and not engine.frozen and not at_the_end:
             # What moves by itself for months need not wear out a memory card: its first point will do.
             xy = self._kept.xy if isinstance(motion, Wander | Playback) else xy
-        return Session(
-            self._configured, model, xy, held, engine.frozen, isinstance(motion, Wander), self._changed_limits(engine)
-        )
+        wanders = isinstance(motion, Wander) and not motion.idle
+        return Session(self._configured, model, xy, held, engine.frozen, wanders, self._changed_limits(engine))
 
     def _changed_limits(self, engine: Engine) -> dict[str, Range | None]:
         now, before = engine.shaping.limits, self._limits

@@ -11,6 +11,8 @@ from latentd import __version__
 from latentd.config.config import Config
 from latentd.daemon.datagrams import Datagrams
 from latentd.daemon.engine import Engine
+from latentd.daemon.idle import IdleMotion
+from latentd.daemon.own_notes import OwnNotes
 from latentd.daemon.sender import Sender
 from latentd.daemon.synth_link import SynthLink
 from latentd.errors import LatentdError
@@ -40,6 +42,8 @@ class StatusReport:
         link: SynthLink,
         landmarks: UserLandmarks,
         alsa_in: AlsaIn | None,
+        idle: IdleMotion,
+        notes: OwnNotes,
     ) -> None:
         self._config = config
         self._datagrams = datagrams
@@ -47,6 +51,7 @@ class StatusReport:
         self._link = link
         self._landmarks = landmarks
         self._alsa_in = alsa_in
+        self._idle, self._notes = idle, notes
         self._started = time.monotonic()
         self._askers: dict[Sender, None] = {}
         self.asked = False
@@ -90,6 +95,9 @@ class StatusReport:
             "touch": engine.gesture.touched,
             "frozen": engine.frozen,
             "recording": None if engine.recording is None else len(engine.recording.points),
+            "motion": type(engine.motion).__name__.lower() if engine.motion is not None else "",
+            "idle": self._idle.state.value,
+            "notes": self._notes.facts(),
             "nearest": engine.pad.nearest(engine.xy) if engine.xy else "",
             "landmarks": sorted(self._landmarks.points),
             "own": engine.shaping.own,

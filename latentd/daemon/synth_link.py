@@ -116,6 +116,7 @@ class SynthLink:
 
     Attributes:
         output: the one that plays now.
+        channel: the MIDI channel of the controllers, 1..16.
     """
 
     def __init__(self, config: Config, send: Callable[[bytes, Sender], None], submit: Submit) -> None:
@@ -126,7 +127,7 @@ class SynthLink:
         self._asking: Sender | None = None  # who sent the last message that may be the synth's
         self._submit = submit
         synth = _amsynth_config(config)
-        channel = midi_channel(config, synth)
+        self.channel = channel = midi_channel(config, synth)
         alsa = _alsa_out(config, reached, channel)
         # With `osc` the JACK port still carries MIDI from controllers, and notes to the synth.
         self.jack = (
@@ -250,6 +251,21 @@ class SynthLink:
     def carries_notes(self) -> bool:
         """An output that carries notes is connected to the synth."""
         return any(output.facts().get("connected") for output in self._outputs if output is not self.osc)
+
+    @property
+    def notes_connection(self) -> int | None:
+        """Which connection carries notes to the synth, counted anew after each restart; None: none does."""
+        midi = self._midi
+        if midi is None:
+            return 0  # printed
+        if not midi.connected or (midi is self.jack and self.jack.stalled):
+            return None
+        return midi.connections
+
+    @property
+    def notes_problem(self) -> str:
+        """Why notes do not reach the synth; empty if that is unknown."""
+        return "" if self._midi is None else str(self._midi.facts()["problem"])
 
     def note(self, status: int, data1: int, data2: int) -> bool:
         """Send a note or channel message through the first output that carries any."""

@@ -61,6 +61,11 @@ class Gesture:
         """The leader's touch; None when it has none or nobody leads."""
         return self._leader.touch.value if self._leader else None
 
+    def held(self, now: float) -> bool:
+        """A finger is on the leading source, which has not lapsed."""
+        leader = self._leader
+        return leader is not None and bool(leader.touch.value) and leader.active(now)
+
     def step(self, points: Sequence[Point], now: float) -> bool:
         """Take the new points; move `xy` and `still`. Returns True when the point moved."""
         used = False

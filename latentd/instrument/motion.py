@@ -48,10 +48,15 @@ class PointMotion(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wander:
-    """An endless slow walk over the whole pad from `start` on: a sine for each axis, with periods that never align."""
+    """An endless slow walk over the whole pad from `start` on: a sine for each axis, with periods that never align.
+
+    Attributes:
+        idle: it began because nobody played, so it is not what somebody plays.
+    """
 
     start: XY
     start_s: float
+    idle: bool = False
     periods_s: XY = (31.0, 47.3)
     reach: float = 0.5
 

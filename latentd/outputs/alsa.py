@@ -146,6 +146,11 @@ class AlsaOut:
         return bool(self._connected) and self._written == self._wanted
 
     @property
+    def connected(self) -> bool:
+        """A port is connected."""
+        return bool(self._connected)
+
+    @property
     def connections(self) -> int:
         """How often a port has been connected so far."""
         return self._counts["connections"]

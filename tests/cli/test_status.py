@@ -30,7 +30,7 @@ def shown(**changes: Any) -> str:
         "own": {}, "limits": {},
         "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)), "latency": TIMES, "lateness": TIMES,
         "counters": {"received": 61, "used": 40, "superseded": 0, "unmapped": 2, "sent": 0, "withheld": 0},
-        "ways": {"osc": OSC, "jack": JACK},
+        "ways": {"osc": OSC, "jack": JACK}, "motion": "", "idle": "waiting", "notes": {"plays": "", "state": "off"},
     } | changes  # fmt: skip
     return page(facts)
 
@@ -47,6 +47,15 @@ def test_frozen_held_and_landmarks_are_shown_only_when_there_are_any() -> None:
     assert "\nfrozen    all input is ignored" in text
     assert "\nheld      filter_cutoff 1.5, osc1_waveform " in text
     assert "\nlandmarks intro, storm" in text
+
+
+def test_what_the_rig_does_by_itself_is_shown_only_when_it_does() -> None:
+    text = shown()
+    assert not any(f"\n{key} " in text for key in ("motion", "notes"))
+    text = shown(motion="wander", idle="moving", notes={"plays": "night.mid", "state": "waiting for the synth"})
+    assert "\nmotion    wander, because nobody plays\n" in text
+    assert "\nnotes     night.mid: waiting for the synth\n" in text
+    assert "\nmotion    playback\n" in shown(motion="playback")
 
 
 def test_zero_counters_are_left_out_and_problems_are_shown() -> None:

@@ -116,17 +116,19 @@ def test_relative_paths_of_a_file_start_from_its_folder_and_others_from_here(
 ) -> None:
     path = tmp_path / "rig" / "c.yaml"
     path.parent.mkdir()
-    path.write_text("mappings: [xy, mine.yaml]\nmodel: ./mine\nstate: kept\ncontrollers: ~/c\n")
+    path.write_text("mappings: [xy, mine.yaml]\nmodel: ./mine\nstate: kept\ncontrollers: ~/c\nnotes: {file: a.mid}\n")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("HOME", "/home/me")
     rig, here = f"{tmp_path}/rig", f"{tmp_path}/here"
-    for config in (load_config(Path("../rig/c.yaml")), load_config(path, ["jack.client=x"])):
+    for config in (load_config(Path("../rig/c.yaml")), load_config(path, ["notes.level=0.5"])):
+        assert Path(config.notes.file).resolve() == Path(f"{rig}/a.mid")
         assert [Path(name).resolve() for name in config.mappings[1:]] == [Path(f"{rig}/mine.yaml")]
         assert config.mappings[0] == "xy"
         assert Path(config.model).resolve() == Path(f"{rig}/mine")
         assert config.state_folder.resolve() == Path(f"{rig}/kept")
         assert config.controllers == "/home/me/c"
+    assert load_config(path, ["notes.file=b.mid"]).notes.file == f"{here}/b.mid"
     config = load_config(path, ["state=mine"], mappings=["./my.yaml", "tuio"], model=None)
     assert config.mappings == [f"{here}/my.yaml", "tuio"]
     assert (config.state, config.model) == (f"{here}/mine", f"{rig}/mine")
@@ -184,6 +186,14 @@ def test_all_mistakes_of_the_file_and_of_all_settings_come_at_once(tmp_path: Pat
     [
         ("jack: {playback: '('}", "jack.playback: found '('; not a regular expression (missing ), unterminated"),
         ("jack: {sources: [a, 'b[']}", "jack.sources[1]: found 'b['; not a regular expression (unterminated"),
+        ("home: [0.2, 1.5]", "home: found [0.2, 1.5]; must be a landmark's name, or a point from [0, 0] to [1, 1]"),
+        ("home: [true, 1]", "home: found [True, 1]; must be a landmark's name, or a point from [0, 0] to [1, 1]"),
+        ("home: ' '", "home: found ' '; must be a landmark's name, or a point from [0, 0] to [1, 1]"),
+        ("idle: {then: home}", "the file: `idle: {then: home}` needs `home:`, a landmark or [x, y]"),
+        ("idle: {after_s: 0}", "idle.after_s: found 0; must be above 0.0"),
+        ("notes: {chord: [C4, H3]}", "notes.chord[1]: found 'H3'; must be a note such as C4 (middle C)"),
+        ("notes: {chord: [C4], file: x.mid}", "notes: holds a chord and a file; remove one"),
+        ("notes: {level: 0}", "notes.level: found 0; must be above 0.0"),
         ("jack: {keyboards: [a, 'b[']}", "jack.keyboards[1]: found 'b['; not a regular expression (unterminated"),
         ("alsa: {inputs: [a, '(']}", "alsa.inputs[1]: found '('; not a regular expression (missing ), unterminated"),
         ("alsa: {inputs: [' ']}", "alsa.inputs[0]: found ' '; is empty; `latentd ports` lists the ports"),

@@ -63,7 +63,7 @@ class Player:
 
     def reset(self) -> None:
         """The point in the middle, and nothing that moves or holds it; nothing locked, no landmark."""
-        for name in ("wander", "play", "freeze", "touch", "record", "monitor", "subscribe"):
+        for name in ("notes", "wander", "play", "freeze", "touch", "record", "monitor", "subscribe"):
             self.send(f"/latentd/{name}", 0)
         self.send("/latentd/xy", *CENTRE)
         wait_for(lambda: self.daemon.status()["xy"] == CENTRE, "the point")
@@ -90,7 +90,7 @@ def playing() -> Iterator[Player]:
         feedback.bind(("127.0.0.1", port))
         for listening in (client, feedback):
             listening.setblocking(False)
-        with running("--output", "print", "--set", f"feedback_port={port}") as daemon:
+        with running("--output", "print", "--set", f"feedback_port={port}", "--set", "notes.chord=[C4]") as daemon:
             yield Player(daemon, client, feedback)
 
 
@@ -227,6 +227,7 @@ CASES = {
     "panic": Case(seen=lambda player: player.daemon.log_text().count(ENDED_NOTES), becomes=lambda before: before + 1),
     "model": Case(name="paper", seen=status("model"), becomes=lambda _: "paper"),
     "wander": Case((1,), seen=moved, becomes=lambda _: True),
+    "notes": Case((1,), seen=lambda player: player.status()["notes"]["state"], becomes=lambda _: "playing"),
     "record": Case((1,), seen=recording, becomes=lambda _: True, prepare=record_one_point),
     "play": Case((1,), seen=moved, becomes=lambda _: True, prepare=recorded),
     "subscribe": Case((1,), seen=is_fed, becomes=lambda _: True),
@@ -418,7 +419,7 @@ def test_a_wrong_address_is_answered_with_the_nearest_row(address: str, usage: s
     assert str(caught.value) == f"'{PREFIX}{address}': no such message. Did you mean {PREFIX}{usage}?"
 
 
-@pytest.mark.parametrize("address", ["nonsense", "", "/", "x" * 60000, "\udcff"])
+@pytest.mark.parametrize("address", ["gibberish", "", "/", "x" * 60000, "\udcff"])
 def test_an_address_that_is_like_none_is_answered_with_where_all_are(address: str) -> None:
     with pytest.raises(UserError) as caught:
         find(PREFIX + address)

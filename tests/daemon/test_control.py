@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from latentd.config.config import IdleSettings
 from latentd.daemon.commands import COMMANDS, Control
 from latentd.daemon.handlers.landmarks import MAX_UNWRITTEN
 from latentd.daemon.handlers.patch import MAX_BANKS
+from latentd.daemon.idle import IdleMotion
 from latentd.daemon.message_spec import Command
 from latentd.daemon.sender import Sender
 from latentd.instrument import motion
@@ -56,6 +58,8 @@ class Host:
         self.background: Any = Background()
         self.feedback: Any = None
         self.monitors: Any = None
+        self.notes: Any = None
+        self.idle = IdleMotion(IdleSettings(), self.engine, lambda: (0.5, 0.5), lambda: None, 0.0)
         self.answers: list[tuple[str | float, ...]] = []
         self.control = Control(self, folder)
         self.now = 0.0

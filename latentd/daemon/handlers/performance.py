@@ -16,6 +16,14 @@ def wander(call: Call, on: bool) -> None:
         engine.motion = None
 
 
+def notes(call: Call, on: bool) -> None:
+    """Play the configured notes, or end them."""
+    own = call.context.host.notes
+    if not own.what:
+        raise UserError("no notes are configured", "Set `notes:` in the configuration, then restart latentd")
+    own.switch(on, call.now)
+
+
 def record(call: Call, on: bool) -> None:
     """Begin or end recording the gesture."""
     engine = call.engine

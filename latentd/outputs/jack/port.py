@@ -127,6 +127,11 @@ class JackPort:
         """How often `midi_out` has been connected to a port so far."""
         return self._memory.facts[Fact.CONNECTIONS]
 
+    @property
+    def stalled(self) -> bool:
+        """The server has stopped for a moment: what is sent now may be played much later."""
+        return self._stalled
+
     def release(self) -> None:
         """Want nothing any more: another output plays now."""
         self._memory.bytes[:CC_COUNT] = bytes([UNSET]) * CC_COUNT
