@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,13 +39,14 @@ EPILOG = """Examples:
   latentd train ~/banks --name mine           a model of your own presets
   latentd train                               a model of the banks that amSynth installs: half an hour
   latentd train --recipe paper                the paper's model, which keeps little timbre: 2 minutes
+  latentd train --family bass                 a pad of basses: the share of the banks that are
   latentd train --weight step=20 --name calm  a model whose parameters change less from point to point
   latentd run --model mine                    play it"""
 
 
 @click.command(epilog=EPILOG)
 @click.argument("sources", metavar="[BANKS…]", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--name", help="The model's name.  [default: the recipe's name, or `mine` with BANKS]")
+@click.option("--name", help="The model's name.  [default: that of the family or recipe, or `mine` with BANKS]")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to write it to.  [default: your own models]")
 @click.option(
     "--hold-out",
@@ -61,6 +62,11 @@ EPILOG = """Examples:
     show_default=True,
     help="timbre: a surface trained on the sound of rendered patches; vae: an auto-encoder with an audio loss; "
     "paper: the published auto-encoder, trained on parameters alone.",
+)
+@click.option(
+    "--family",
+    type=click.Choice(["keys", "pads", "bass", "leads", "noise"]),
+    help="Train on one family of sounds only: a pad of the recipe timbre.",
 )
 @click.option("--jobs", type=click.IntRange(1, 256), help="Rendering processes.  [default: one per core]")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of the clip cache.  [default: the user's]")
@@ -123,8 +129,10 @@ def command(
     chosen = _recipe(recipe, changes)
     from latentd.offline.publish.export import check_place
 
-    model_name, parent = _name(name or ("mine" if sources else chosen.name)), out or bundle.user_folder()
-    rows, held_out = _corpora(sources, excluded, chosen.seed)
+    family = changes["family"]
+    model_name = _name(name or ("mine" if sources else family or chosen.name))
+    parent = out or bundle.user_folder()
+    rows, held_out = _corpora(sources, excluded, chosen.seed, family)
     _check_size(rows, held_out, chosen)
     check_place(parent, model_name)
     if grid or chosen.name != "paper":
@@ -161,16 +169,23 @@ def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:
     return replace(chosen, **given)
 
 
-def _corpora(sources: tuple[Path, ...], excluded: tuple[Path, ...], seed: int) -> tuple[Corpus, Corpus]:
-    """Rows to train on and held-out rows to measure on."""
+def _corpora(
+    sources: tuple[Path, ...], excluded: tuple[Path, ...], seed: int, family: str | None
+) -> tuple[Corpus, Corpus]:
+    """Rows to train on and held-out rows to measure on, of all sounds or of one family."""
     from latentd.offline.corpus import corpus
+    from latentd.offline.corpus.pad_families import share
+
+    def read(paths: Iterable[Path]) -> Corpus:
+        rows = corpus.read(paths)
+        return share(rows, family) if family else rows
 
     if sources and not excluded:
-        return corpus.split(corpus.read(sources), seed)
+        return corpus.split(read(sources), seed)
     system = banks.system_folder()
     files = corpus.without(sources or [system / name for name in corpus.PAPER_BANKS], excluded)
     unseen = [] if excluded else [system / name for name in corpus.UNSEEN_BANKS]
-    return corpus.read(files), corpus.read([*excluded, *unseen])
+    return read(files), read([*excluded, *unseen])
 
 
 def _check_size(rows: Corpus, held_out: Corpus, recipe: Recipe | TimbreRecipe) -> None:

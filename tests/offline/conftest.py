@@ -13,6 +13,7 @@ _NEEDS = {
     "test_progress.py": (),
     "test_refusals.py": (*_MEASURING, "torch", "numba", "matplotlib", "distributed"),
     "corpus/test_corpus.py": (),
+    "corpus/test_pad_families.py": (),
     "corpus/test_families.py": (),
     "evaluation/test_metrics.py": (),
     "evaluation/test_evaluate.py": (*_MEASURING, "swift_f0", "torch", "matplotlib"),

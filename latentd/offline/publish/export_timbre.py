@@ -29,13 +29,14 @@ def export(pad: TrainedPad, recipe: TimbreRecipe, rows: Corpus, held_out: Corpus
         bundle.SOUNDS_FILE: _sounds(pad.sounds),
         bundle.LANDMARKS_FILE: landmarks(rows, 2 * pad.points - 1, _BOX),
     }
-    decoder = Decoder(LAYOUT, pad.decoder, np.zeros(amsynth.COUNT), MARGIN, limits.ranges(limits.PLAYABLE))
+    playing = limits.of(recipe.family)
+    decoder = Decoder(LAYOUT, pad.decoder, np.zeros(amsynth.COUNT), MARGIN, limits.ranges(playing))
     encoder = SoundEncoder(LAYOUT, pad.encoder, pad.sounds, _BOX)
     unseen = reconstruction(decoder, encoder, held_out.params) if held_out.rows else None
     parts = Parts(
         layout=LAYOUT,
         constants={},
-        ranges=limits.patch_ranges(limits.PLAYABLE),
+        ranges=limits.patch_ranges(playing),
         network=bundle.Net(kind="waves", encoder="sound", slope=SLOPE),
         margin=MARGIN,
         box=bundle.Box(low=(-1.0, -1.0), high=(1.0, 1.0), how="all that was trained"),

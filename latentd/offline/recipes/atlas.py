@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentd.errors import UserError
-from latentd.offline.corpus import traits
+from latentd.offline.corpus import families
 from latentd.offline.recipes import annealing, relevance
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array, Kind
@@ -92,7 +92,7 @@ def _kinds(params: Array, descriptors: Array, side: int) -> tuple[Array, Array]:
     """Kinds (n, kinds) of presets that must not be left out, and the number of nodes (kinds,) that each should have."""
     low, high = np.percentile(descriptors, _EXTREMES, axis=0)
     extreme = np.concatenate([descriptors <= low, descriptors >= high], axis=1)
-    family = traits.of(params)
+    family = np.stack(list(families.members(amsynth.to_patch(params)).values()), axis=1)
     wanted = np.concatenate([np.full(extreme.shape[1], _SHARE), np.full(family.shape[1], _FAMILY_SHARE)]) * side**2
     kinds = np.concatenate([extreme, family], axis=1).astype(np.float64)
     return kinds, np.minimum(wanted, kinds.sum(axis=0))

@@ -49,7 +49,7 @@ _RATIO = Unit(":1", lambda ratio: 1 - 1 / ratio)  # amSynth raises the signal to
 _SHARE = Unit("of the range", lambda share: share)
 
 # Held notes must be in tune, alive and about equally loud, and a melody must not slide.
-PLAYABLE: Mapping[str, Limit] = {
+PLAYABLE: dict[str, Limit] = {
     "amp_attack": Limit(0.0, 1.2, _seconds("amp_attack")),
     "amp_sustain": Limit(-26.0, 0.0, _SUSTAIN),
     "amp_release": Limit(0.0, 4.0, _seconds("amp_release")),
@@ -63,9 +63,21 @@ PLAYABLE: Mapping[str, Limit] = {
     "amp_vel_sens": Limit(3.0, 8.0, _DEPTH),
 }
 
+_PADS = PLAYABLE | {
+    "amp_attack": Limit(0.0, 2.5, _seconds("amp_attack")),
+    "amp_release": Limit(0.0, 6.0, _seconds("amp_release")),
+}
+# Percussion dies, and effects have no pitch: they keep only to the limits of level.
+_NOISE = {name: PLAYABLE[name] for name in ("amp_release", "distortion_crunch", "filter_resonance", "amp_vel_sens")}
+
 # Where oscillator 2 plays another pitch class, oscillator 1 is louder by 3.5 dB, so that the note keeps its pitch.
 _OTHER_PITCH_MIX = -0.2
 _OCTAVES = (-12.0, 0.0, 12.0)
+
+
+def of(family: str) -> Mapping[str, Limit]:
+    """The limits of a pad of a family of sounds, or of all."""
+    return {"pads": _PADS, "noise": _NOISE}.get(family, PLAYABLE)
 
 
 def patch_ranges(limits: Mapping[str, Limit]) -> dict[str, tuple[float, float]]:

@@ -72,6 +72,7 @@ class Surface(nn.Module):
         torch.manual_seed(seed)
         whole = np.tile([[0.0], [1.0]], amsynth.COUNT)
         low, high = (whole if ranges is None else ranges)[:, list(LAYOUT.continuous)]
+        self.ranges = ranges
         self.register_buffer("low", torch.from_numpy(low).float())
         self.register_buffer("span", torch.from_numpy(high - low).float())
         self.register_buffer("waves", math.pi * cycles * torch.randn(waves, 2))

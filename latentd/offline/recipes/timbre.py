@@ -9,7 +9,7 @@ surface -> measured               the sound of the pad, in which any patch, or a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -32,6 +32,7 @@ from latentd.offline.recipes.audible import (
     measure_audible,
     measure_presets,
 )
+from latentd.offline.recipes.limits import Limit
 from latentd.offline.recipes.loss_weights import TimbreWeights
 from latentd.offline.recipes.surface import GRID, Surface, Teacher, imitate, mend, refine
 from latentd.offline.recipes.surrogate import LAYOUT, NOTES, VELOCITIES, Surrogate
@@ -53,6 +54,7 @@ class TimbreRecipe:
     MIN_PRESETS: ClassVar[int] = MIN_PRESETS  # distinct, to train on
 
     name: str = "timbre"
+    family: str = "all"  # of sounds, see `corpus/pad_families.py`
     side: int = 14  # nodes per side of the atlas
     smoothness: float = 15.0  # of the atlas, against its coverage
     orientation: float = 2.0  # of the atlas, against its coverage
@@ -96,7 +98,8 @@ def train(rows: Corpus, recipe: TimbreRecipe, measure: MeasureNote, report: OnPr
     torch.set_num_threads(1)
     seed = recipe.seed
     presets = measure_presets(rows, measure)
-    candidates = playable(presets, measure)
+    playing = limits.of(recipe.family)
+    candidates = playable(presets, playing, measure)
     others = [measure_audible(some, measure, spec) for some, spec in _other_notes(candidates.params, 8, seed)]
     measured = [presets, candidates, *others]
     surrogate = Surrogate(examples(measured, []), seed)
@@ -109,7 +112,7 @@ def train(rows: Corpus, recipe: TimbreRecipe, measure: MeasureNote, report: OnPr
     )  # fmt: skip
     report("arranging the atlas", 1, 1)
     teacher = Teacher(nodes.params)
-    surface = Surface(recipe.waves, recipe.cycles, recipe.hidden, seed, limits.ranges(limits.PLAYABLE))
+    surface = Surface(recipe.waves, recipe.cycles, recipe.hidden, seed, limits.ranges(playing))
     imitate(surface, teacher, recipe.imitate_steps, seed, _part(report, "copying the atlas"))
     pads: list[AudiblePatches] = []
     errors: list[float] = []
@@ -139,10 +142,10 @@ def train(rows: Corpus, recipe: TimbreRecipe, measure: MeasureNote, report: OnPr
     return TrainedPad(surface.network(), encoder, sounds, _landmarks(rows, measure, sounds), errors)
 
 
-def playable(presets: AudiblePatches, measure: MeasureNote) -> AudiblePatches:
+def playable(presets: AudiblePatches, within: Mapping[str, Limit], measure: MeasureNote) -> AudiblePatches:
     """Presets moved into the limits and to the target level, measured."""
-    within = limits.within(presets.params, limits.PLAYABLE)
-    moved = measure_audible(levels.changed(within, levels.TARGET_LUFS - presets.lufs), measure)
+    inside = limits.within(presets.params, within)
+    moved = measure_audible(levels.changed(inside, levels.TARGET_LUFS - presets.lufs), measure)
     for _ in range(_LEVEL_ROUNDS):  # amSynth's limiter takes a part of a change
         louder = levels.changed(moved.params, levels.TARGET_LUFS - moved.lufs)
         off = np.abs(levels.gained(moved.params, louder)) > _LEVEL_OFF
@@ -174,8 +177,8 @@ def level(surface: Surface, measure: MeasureNote, recipe: TimbreRecipe, report: 
 
 def decode(surface: Surface, points: Array) -> Array:
     """Params (n, 41) at pad points (n, 2) of 0..1."""
-    ranges = limits.ranges(limits.PLAYABLE)
-    return Decoder(LAYOUT, surface.network(), np.zeros(amsynth.COUNT), MARGIN, ranges).decode_many(2 * points - 1)
+    decoder = Decoder(LAYOUT, surface.network(), np.zeros(amsynth.COUNT), MARGIN, surface.ranges)
+    return decoder.decode_many(2 * points - 1)
 
 
 def grid_points(size: int) -> Array:

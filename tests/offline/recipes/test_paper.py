@@ -189,6 +189,8 @@ def test_the_command_measures_on_banks_held_out(tmp_path: Path) -> None:
         (["--recipe", "paper", "--weight", "step=0"], "--weight is not an option of the recipe paper. Remove it"),
         (["--recipe", "paper", "--beta", "nan"], "--beta: found nan, a finite number is needed"),
         (["--out", "/proc/nowhere"], "/proc/nowhere: No such file or directory. Choose another --out"),
+        (["--recipe", "paper", "--family", "bass"], "--family is not an option of the recipe paper. Remove it"),
+        (["--family", "drums"], "'drums' is not one of 'keys', 'pads', 'bass', 'leads', 'noise'"),
         (["--latent", "3"], "--latent is not an option of the recipe timbre. Remove it"),
     ],
 )

@@ -210,7 +210,7 @@ def test_presets_become_playable_and_equally_loud_where_the_volume_reaches(rows:
         return synthetic.measure(some, spec)._replace(lufs=-20 + gain)
 
     presets = measure_presets(rows, measure)
-    moved = timbre.playable(presets, measure)
+    moved = timbre.playable(presets, limits.PLAYABLE, measure)
     np.testing.assert_array_equal(moved.params, limits.within(moved.params, limits.PLAYABLE))
     full = moved.params[:, amsynth.INDEX["master_vol"]] == 1.0
     assert (~full).sum() > 40
