@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import importlib
+import io
 import os
 import sys
 
@@ -59,10 +60,19 @@ def cli() -> None:
     """Play amSynth's whole sound from one point on a pad."""
 
 
+def _buffer_output() -> None:
+    """With PYTHONUNBUFFERED, Python drops what a full disk does not take of a write, and reports nothing."""
+    raw = getattr(sys.stdout, "buffer", None)
+    if isinstance(raw, io.RawIOBase):
+        encoding, errors = sys.stdout.encoding, sys.stdout.errors
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, line_buffering=True)
+
+
 def main() -> None:
     """Entry point: an error that a user can meet becomes one line and an exit code; tracebacks are for bugs."""
     # numpy reads this when it is imported. The matrices here are small: threads would only make every start slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _buffer_output()
     try:
         code = cli.main(prog_name="latentd", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -84,8 +94,13 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        from latentd.system import files  # seldom needed, and importing it takes a tenth of a start
+
+        # The output is a full file, or on a disk that is gone.
+        step = "Free some space, then try again" if files.is_full(error) else "Write the output elsewhere"
+        if not files.is_full(error) and (error.errno != errno.EIO or error.filename):
             raise
-        click.echo(f"latentd: {error.strerror}. Free some space, then try again", err=True)
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"latentd: {where}{error.strerror}. {step}", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left in the buffer
         sys.exit(1)

@@ -19,6 +19,7 @@ from latentd.model import bundle
 from latentd.model.bundle import Model
 from latentd.synth import amsynth, banks
 from latentd.synth.amsynth import Array
+from latentd.system import files
 
 EPILOG = """Examples:
 
@@ -102,7 +103,7 @@ def _write_banks(model: Model, points: Iterable[XY], folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder}: {error.strerror or error}", "Choose another folder for --banks") from error
+        raise files.cannot_write(folder, error, "Choose another folder for --banks") from error
     for number, start in enumerate(range(0, len(presets), banks.BANK_SIZE), 1):
         path = folder / f"{model.name}-{number:02}.bank"
         banks.write(path, banks.Bank(tuple(presets[start : start + banks.BANK_SIZE])))

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import click
 
-from latentd.errors import LatentdError
 from latentd.synth import amsynth, midimap
 from latentd.synth.midimap import Midimap
 from latentd.system import files
@@ -98,8 +97,8 @@ def _install(plan: Plan) -> Path | None:
         backup = _back_up(path) if path.exists() else None
         files.replace(path, plan.complete.text().encode("ascii"))
     except OSError as error:
-        where = error.filename or path
-        raise LatentdError(f"{where}: {error.strerror or error}", "Check the folder and its permissions") from error
+        where = Path(error.filename or path)
+        raise files.cannot_write(where, error, "Check the folder and its permissions") from error
     return backup
 
 

@@ -7,6 +7,7 @@ import functools
 import math
 import re
 import sys
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,7 +33,7 @@ def nearest(text: str, known: tuple[str, ...]) -> str:
 
 
 @dataclass(frozen=True)
-class Argument:
+class Argument(ABC):
     """One argument of a message.
 
     Attributes:
@@ -50,22 +51,22 @@ class Argument:
     is_name: ClassVar[bool] = False
 
     @property
+    @abstractmethod
     def legal(self) -> str:
         """What it takes, as in `0 to 1`."""
-        raise NotImplementedError
 
     @property
     def limits(self) -> str:
         """The same where that is less than its type says; empty where it is not."""
         return ""
 
+    @abstractmethod
     def read(self, value: object) -> object:
         """The value for the handler.
 
         Raises:
             WrongValueError: the argument does not take it.
         """
-        raise NotImplementedError
 
     def facts(self) -> dict[str, object]:
         """The argument for programs."""

@@ -143,7 +143,7 @@ def write(path: Path, content: Bank | Preset) -> None:
     """Write a bank or single-preset file, whole or not at all. A link stays a link; a pipe or device gets the text.
 
     Raises:
-        BankError: the file cannot be written.
+        LatentdError: the file cannot be written; see `files.cannot_write`.
     """
     data = content.to_text().encode("utf-8", "surrogateescape")
     path = Path(os.path.realpath(path))
@@ -153,7 +153,7 @@ def write(path: Path, content: Bank | Preset) -> None:
         else:
             files.replace(path, data)
     except OSError as error:
-        raise BankError(f"{path}: {error.strerror or error}", "Name a file in a folder you may write to") from error
+        raise files.cannot_write(path, error, "Name a file in a folder you may write to") from error
 
 
 def system_folder() -> Path:

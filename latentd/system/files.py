@@ -14,7 +14,12 @@ from latentd.errors import LatentdError, UserError
 
 # A temporary file of this age is a leftover: writing one takes milliseconds, or a second or two on an SD card.
 _LEFTOVER_S = 600.0
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the quota, the longest file allowed
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room for what was to be written."""
+    return error.errno in _FULL
 
 
 def cannot_write(path: Path, error: OSError, hint: str) -> LatentdError:
@@ -22,7 +27,7 @@ def cannot_write(path: Path, error: OSError, hint: str) -> LatentdError:
 
     A full disk is a failure (exit code 1). Anything else is the user's mistake (2), and `hint` is the next step.
     """
-    if error.errno in _FULL:
+    if is_full(error):
         return LatentdError(f"{path}: {error.strerror}", "Free some space, then run the command again")
     return UserError(f"{path}: {error.strerror or error}", hint)
 

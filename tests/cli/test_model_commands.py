@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from latentd.model import bundle
 from latentd.synth import amsynth, banks
 from latentd.synth.banks import Bank, Preset
 from latentd.system import resources
-from tests.support.limits import NO_PRIVILEGES
+from tests.support.limits import NO_PRIVILEGES, full_disk
 
 
 def _run(*arguments: str, stdin: str = "", before: str = "") -> subprocess.CompletedProcess[str]:
@@ -218,6 +219,71 @@ def test_a_full_disk_behind_the_output_is_a_failure_in_one_line(tmp_path: Path) 
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
     assert done.returncode == 1
     assert done.stderr == "latentd: No space left on device. Free some space, then try again\n"
+
+
+BANKS = ["decode", "--grid", "4", "--banks"]
+INSTALL = ["midimap", "--install"]
+
+
+@pytest.mark.parametrize(("command", "names_folder"), [(BANKS, True), (INSTALL, False)], ids=["banks", "midimap"])
+@pytest.mark.parametrize("inside", ["", "new"])
+def test_a_full_disk_is_a_failure_and_a_folder_that_may_not_be_written_a_mistake(
+    command: list[str], names_folder: bool, inside: str, tmp_path: Path
+) -> None:
+    """Exit codes 1 and 2, whether the folder or a file in it is what cannot be made."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "locked").mkdir(mode=0o500)
+    for place, before, code, why in (
+        ("open", full_disk(100), 1, "File too large. Free some space, then run the command again"),
+        ("locked", NO_PRIVILEGES, 2, "Permission denied. "),
+    ):
+        folder = tmp_path / place / inside
+        home = f"\nimport os; os.environ['XDG_CONFIG_HOME'] = {str(folder)!r}"
+        done = _run(*command, *[str(folder)] * names_folder, before=before + home)
+        assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
+        assert done.stderr.startswith(f"latentd: {tmp_path / place}")
+        assert why in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_file_that_may_grow_no_further_is_a_failure_in_one_line(tmp_path: Path, unbuffered: str) -> None:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with (tmp_path / "out").open("w") as out, (tmp_path / "errors").open("w+") as errors:
+        code = f"{full_disk(200)}\nfrom latentd.cli import main\nmain()"
+        command = [sys.executable, "-c", code, "decode", "0.5", "0.5"]
+        done = subprocess.run(command, stdout=out, stderr=errors, env=environment, check=False, timeout=120)
+        errors.seek(0)
+        assert (done.returncode, errors.read()) == (1, "latentd: File too large. Free some space, then try again\n")
+
+
+OUTPUT_FAILS = """
+import sys
+import latentd.cli
+def fail(**_):
+    raise OSError(int(sys.argv[1]), "it is so", *sys.argv[2:])
+latentd.cli.cli.main = fail
+latentd.cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "file", "line"),
+    [
+        (errno.ENOSPC, [], "latentd: it is so. Free some space, then try again"),
+        (errno.EDQUOT, [], "latentd: it is so. Free some space, then try again"),
+        (errno.EFBIG, ["/tmp/x"], "latentd: /tmp/x: it is so. Free some space, then try again"),
+        (errno.EIO, [], "latentd: it is so. Write the output elsewhere"),
+        (errno.EIO, ["/tmp/x"], "Traceback (most recent call last):"),
+        (errno.EBADF, [], "Traceback (most recent call last):"),
+    ],
+)
+def test_whatever_keeps_the_output_from_being_written_is_a_failure_in_one_line_and_bugs_are_not(
+    number: int, file: list[str], line: str
+) -> None:
+    command = [sys.executable, "-c", OUTPUT_FAILS, str(number), *file]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (1, line)
+    assert line.startswith("Traceback") or done.stderr.count("\n") == 1
 
 
 def test_names_of_files_need_not_be_text(tmp_path: Path) -> None:

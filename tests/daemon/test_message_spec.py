@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentd.daemon.arguments import Choice, Flag, Name, Number, WrongValueError, is_name
+from latentd.daemon.arguments import Argument, Choice, Flag, Name, Number, WrongValueError, is_name
 from latentd.daemon.message_spec import Args, Command, UsageError
 from latentd.osc.packets import IMPULSE, Message
 
@@ -242,3 +242,12 @@ def test_the_addresses_that_are_known_beforehand_hold_the_choices() -> None:
     assert list(LOCK.addresses()) == ["/latentd/lock", "/latentd/lock/volume", "/latentd/lock/cutoff"]
     assert list(PARAM.addresses()) == ["/latentd/param/volume", "/latentd/param/cutoff"]
     assert list(GOTO.addresses()) == ["/latentd/goto"]
+
+
+def test_an_argument_without_a_rule_cannot_be_made() -> None:
+    class Forgetful(Argument):
+        tag = "s"
+        kind = "forgetful"
+
+    with pytest.raises(TypeError, match=r"legal.*read"):
+        Forgetful("NAME")  # type: ignore[abstract]  # which mypy finds, too

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from latentd.errors import UserError
 from latentd.synth import amsynth, banks
 from latentd.synth.banks import Bank, BankError, Preset
 
@@ -198,7 +199,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         Preset.from_patch("a\nb", amsynth.DEFAULT)
     with pytest.raises(BankError, match="41 finite numbers"):
         Preset.from_patch("a", amsynth.DEFAULT * np.nan)
-    with pytest.raises(BankError, match="missing/x"):
+    with pytest.raises(UserError, match="missing/x"):
         banks.write(tmp_path / "missing" / "x", preset)
     assert list(tmp_path.iterdir()) == []
 
