@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 # No UDP datagram is larger than this; the other limits keep hostile packets cheap.
 MAX_PACKET = 65_507
 MAX_STRING = 60_000  # the longest string in use is our own status
-MAX_ARGUMENTS = 1_024
+MAX_ARGUMENTS = 1_024  # of one message
+MAX_VALUES = 2_048  # arguments of all messages in one packet; a tracker's bundle of 64 cursors has 700
 MAX_DEPTH = 16  # of bundles in bundles
 MAX_MESSAGES = 128  # in one packet; a tracker's bundle holds a few dozen
+MAX_ELEMENTS = 256  # in one packet: messages, bundles in it, and what is neither
 
 # Heads (address and type tags) whose layout is known. Cleared when full: random addresses cannot make it grow.
 MAX_HEADS = 1_024
@@ -96,9 +98,9 @@ def read(datagram: bytes, counters: Counters | None = None) -> list[Message]:
         raise Malformed(f"{len(datagram)} bytes in one packet")
     if not datagram.startswith(b"#bundle\0"):
         return [_message(datagram)]
-    found: list[Message] = []
+    found = _Found()
     _bundle(datagram, found, counters, 1)
-    return found
+    return found.messages
 
 
 def _known(data: bytes) -> Message | None:
@@ -110,7 +112,17 @@ def _known(data: bytes) -> Message | None:
     return _make((head[0], head[1].unpack_from(data, end), None))
 
 
-def _bundle(data: bytes, found: list[Message], counters: Counters | None, depth: int) -> None:
+class _Found:
+    """What a packet has contained so far: its messages, and how many elements and arguments."""
+
+    __slots__ = ("elements", "messages", "values")
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.elements = self.values = 0
+
+
+def _bundle(data: bytes, found: _Found, counters: Counters | None, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise Malformed("bundles nested too deeply")
     if len(data) < 16:
@@ -125,17 +137,25 @@ def _bundle(data: bytes, found: list[Message], counters: Counters | None, depth:
             raise Malformed(f"bundle element of {size} bytes")
         element = data[at : at + size]
         at += size
+        found.elements += 1
+        if found.elements > MAX_ELEMENTS:
+            raise Malformed(f"more than {MAX_ELEMENTS} elements in one packet")
         if element.startswith(b"#bundle\0"):
             _bundle(element, found, counters, depth + 1)
             continue
-        if len(found) >= MAX_MESSAGES:
+        if len(found.messages) >= MAX_MESSAGES:
             raise Malformed(f"more than {MAX_MESSAGES} messages in one packet")
         try:
-            found.append(_known(element) or _message(element))
+            message = _known(element) or _message(element)
         except Malformed:
             if counters is None:
                 raise
             counters.malformed += 1
+            continue
+        found.values += len(message.args)
+        if found.values > MAX_VALUES:
+            raise Malformed(f"more than {MAX_VALUES} arguments in one packet")
+        found.messages.append(message)
 
 
 def _message(data: bytes) -> Message:

@@ -388,6 +388,50 @@ def test_a_pattern_longer_than_any_address_matches_nothing() -> None:
     assert not matches("/" + "*" * 100_000, "/a")
 
 
+def element(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+def padded(text: bytes) -> bytes:
+    return text + b"\0" * (4 - len(text) % 4)
+
+
+HEAD = b"#bundle\0" + bytes(8)
+LARGE = {
+    "empty bundles": HEAD + 3000 * element(HEAD),
+    "what is no message": HEAD + 8000 * element(b"abc\0"),
+    "messages of an unknown type": HEAD + 5000 * element(padded(b"/a") + padded(b",!")),
+    "arguments without data": HEAD
+    + b"".join(element(padded(b"/%d" % n) + padded(b"," + b"T" * 480)) for n in range(128)),
+    "texts": HEAD
+    + b"".join(element(padded(b"/%d" % n) + padded(b"," + b"s" * 90) + 90 * b"abc\0") for n in range(128)),
+}
+
+
+@pytest.mark.parametrize("packet", LARGE.values(), ids=LARGE.keys())
+def test_p12_reading_a_packet_takes_little_whatever_fills_it(packet: bytes) -> None:
+    def read_it() -> None:
+        with pytest.raises(Malformed, match="more than"):
+            read(packet, Counters())
+
+    assert len(packet) <= packets.MAX_PACKET
+    assert lines_run(read_it, 1_000_000) < 50_000  # about 1 ms
+
+
+def test_a_packet_with_as_many_elements_and_arguments_as_can_be_is_read() -> None:
+    whole = [element(padded(b"/a") + padded(b"," + b"T" * 16)) for _ in range(packets.MAX_MESSAGES)]
+    rest = element(HEAD) * (packets.MAX_ELEMENTS - packets.MAX_MESSAGES)
+    counters = Counters()
+    messages = read(HEAD + b"".join(whole) + rest, counters)
+    assert len(messages) == packets.MAX_MESSAGES
+    assert sum(len(message.args) for message in messages) == packets.MAX_VALUES
+    assert counters.malformed == 0
+    with pytest.raises(Malformed, match="more than 256 elements"):
+        read(HEAD + b"".join(whole) + rest + element(HEAD), counters)
+    with pytest.raises(Malformed, match="more than 2048 arguments"):
+        read(HEAD + b"".join(whole[1:]) + element(padded(b"/a") + padded(b"," + b"T" * 17)), counters)
+
+
 def test_a_packet_of_more_messages_than_anybody_sends_is_malformed() -> None:
     one = packets.write("/a", 1.0)
     element = len(one).to_bytes(4, "big") + one
