@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Render MODEL's pad and unseen presets, and print the quality table, each row with its protocol.
 
-    A grid of 50 x 50 takes about five minutes on two cores. Rendered clips are cached: an interrupted run continues
-    where it stopped.
+    The last lines are a verdict in words. A grid of 50 x 50 takes about ten minutes on two cores. Rendered clips are
+    cached: an interrupted run continues where it stopped. A grid below 20 also has fewer cells, walks and presets.
     """
     need("Measuring", "scipy", "pyloudnorm", "swift_f0", *(("matplotlib",) if save or figures else ()))
     from latentd.offline.evaluation.full import full
@@ -96,6 +96,7 @@ def _held_out(sources: tuple[Path, ...]) -> tuple[Corpus, Corpus | None]:
 
 
 def _table(result: Evaluation) -> str:
+    from latentd.offline.evaluation import verdict
     from latentd.offline.evaluation.criteria import GOALS, protocol
 
     facts = result.held_out
@@ -116,4 +117,5 @@ def _table(result: Evaluation) -> str:
     lines += ["", "also: " + ", ".join(f"{name} {value:.4g}" for name, value in result.extra.items())]
     lines += ["", "How each row is measured:"]
     lines += [f"  {name}: {GOALS[name].title}: {protocol(name, result.sizes)}" for name in result.rows]
+    lines += ["", "Verdict:", *(f"  {line}" for line in verdict.lines(result))]
     return "\n".join(lines)

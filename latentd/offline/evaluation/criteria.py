@@ -44,39 +44,39 @@ GOALS: Mapping[str, Goal] = {
         f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = of a {{grid}} x {{grid}} grid "
         "of decoded pad points the one with the smallest sum over the 7 of |difference| / 13.5 + 0.25 x log-mel "
         "distance in dB",
-        3.3,
-        1.5,
+        3.0,
+        2.5,
     ),
     "timbre_by_parameters": Goal(
         "timbre error, encoded from parameters alone",
         f"{_PATCHES} and the 7 descriptors (clipped to 0..100) of |real - made|; made = the patch decoded at the pad "
         "point that the encoder gives, moved to the pad's edge if it is outside",
-        6.5,
-        3.0,
+        6.3,
+        5.5,
     ),
     "log_mel_db": Goal(
         "log-mel distance, encoded by sound, dB",
         f"{_PATCHES} of the log-mel distance to the clip chosen for timbre_by_sound",
-        6.2,
-        4.0,
+        5.8,
+        5.0,
     ),
     "flips_per_crossing": Goal(
         "category flips per crossing",
         f"mean over {_CROSSED} of the changes of all 8 categories, in steps of 1/1000, each point decoded by itself",
-        3.0,
-        1.0,
+        3.5,
+        2.0,
     ),
     "mean_step": Goal(
         "mean step per 1/50 crossing",
         f"mean over {_CROSSED}, their 50 parts and the paper's 27 continuous parameters of |change| of params 0..1",
-        0.020,
+        0.0175,
         0.015,
     ),
     "p95_jump": Goal(
         "95 % jump of the worst descriptor",
         f"95th percentile of the greatest of the 7 |differences| between {_GRID}",
-        15.0,
-        8.0,
+        13.5,
+        10.0,
     ),
     "range_kept": Goal(
         "5..95 % range of descriptors kept",
@@ -88,8 +88,8 @@ GOALS: Mapping[str, Goal] = {
     "p95_patch_error": Goal(
         "95th percentile of the patches' timbre errors",
         "95th percentile over the held-out patches of a patch's timbre_by_sound",
-        7.0,
-        3.0,
+        6.6,
+        5.0,
     ),
     "silent_area": Goal(
         "pad area silent or below -45 LUFS",
@@ -100,8 +100,8 @@ GOALS: Mapping[str, Goal] = {
     "evenness_cv": Goal(
         "evenness (coefficient of variation)",
         f"standard deviation / mean of the timbral change (mean of the 7 |differences|) between {_GRID}",
-        1.1,
-        0.3,
+        0.72,
+        0.4,
     ),
     "in_tune": Goal(
         "pitched notes in tune",
@@ -181,6 +181,22 @@ GOALS: Mapping[str, Goal] = {
         f"{_IN_CELLS}; {_PICTURE}",
         6.2,
         5.0,
+    ),
+    "morph": Goal(
+        "ways between presets, against a straight line",
+        "roughness of the way over the pad (straight, between the points that the encoder gives, 7 steps), as a share "
+        "of that of the straight line through the parameters: mean of two ratios, of the root mean square second "
+        "differences and deviations from linear between the presets' own values; 7 descriptors scaled by their "
+        "standard deviation, {pairs} random pairs of held-out presets",
+        0.85,
+        0.7,
+    ),
+    "notes": Goal(
+        "timbre error over the keyboard",
+        "timbre_by_sound as a mean over C2, C4 and C6 at velocities 40 and 100, each looked up by itself among the "
+        "centres of {cells} x {cells} cells of the pad; {presets} random held-out presets",
+        3.6,
+        2.5,
     ),
     "axes": Goal(
         "axes that the ear follows",

@@ -30,7 +30,8 @@ MIN_PRESETS = 2  # that can be heard: one for each half
 _SILENCE_LUFS = -70.0  # the absolute gate of ITU-R BS.1770: what is quieter has no loudness
 _HALVES = "n1 is the first half of the distinct patches in a fixed random order, n2 the rest"
 _INTERVALS = (
-    "bootstrap 90 %: 1,000 samples with replacement, of the patches, else of the grid's lines or of the crossings"
+    "bootstrap 90 %: 1,000 samples with replacement, of the patches, else of the grid's lines, the crossings, the "
+    "cells, the walks or the pairs; none for silent_area, nor for distinct, of which such a sample has fewer"
 )
 
 

@@ -7,14 +7,15 @@ from typing import Protocol
 
 from latentd.model.bundle import Model
 from latentd.offline.corpus.corpus import Corpus
-from latentd.offline.evaluation import evaluate, metrics, playing, variety, walks
+from latentd.offline.evaluation import evaluate, metrics, morph, notes, playing, variety, walks
 from latentd.offline.evaluation.criteria import GOALS
 from latentd.offline.evaluation.evaluate import Evaluation
-from latentd.offline.timbre.measure import Measure
+from latentd.offline.timbre.measure import Measured
 from latentd.offline.timbre.perform import Perform
 from latentd.offline.timbre.picture import Draw
-from latentd.offline.timbre.play import Play
+from latentd.offline.timbre.play import Note, Play
 from latentd.synth import amsynth
+from latentd.synth.amsynth import Array
 
 CELLS = 20  # per side, in the protocol
 
@@ -22,9 +23,8 @@ CELLS = 20  # per side, in the protocol
 class Renderer(Protocol):
     """What the rows are measured with; `timbre.renderer.Renderer` is one."""
 
-    @property
-    def measure(self) -> Measure:
-        """Describes patches."""
+    def measure(self, patches: Array, note: Note | None = None) -> Measured:
+        """Describe patches (n, 41) in the synth's units, with C4 at velocity 100 or another note."""
         ...
 
     @property
@@ -62,21 +62,24 @@ def full(
     presets = amsynth.to_patch(evaluate.distinct(held_out, *([known] if known else [])))
     pad = renderer.draw(patches)
     axes, correlations = variety.axes(points, evaluate.clip_sounds(renderer.measure(patches)).descriptors, pad.rise_s)
+    unseen = evaluate.distinct(held_out)
+    heard, by_note = notes.row(patches, unseen, renderer.measure, 5 * cells)
+    morphed, parts = morph.row(model, unseen, renderer.measure, 2 * cells)
     rows = (
         timbre.rows
         | playing.rows(playing.notes(patches, renderer.play))
         | variety.rows(pad.mel, patches, renderer.draw(presets).mel, presets)
-        | {"axes": axes}
+        | {"axes": axes, "morph": morphed, "notes": heard}
     )
     count = min(walks.WALKS, size)
     if renderer.performs:
         courses = [amsynth.to_patch(evaluate.decoded(model, path)) for path in walks.paths(count)]
         rows |= walks.rows(courses, renderer.perform)
-    extra = timbre.extra | {"presets_drawn": len(presets)} | correlations
+    extra = timbre.extra | {"presets_drawn": len(presets)} | correlations | parts | by_note
     return replace(
         timbre,
         rows={name: rows[name] for name in GOALS if name in rows},
         families=variety.family_shares(patches),
         extra=extra,
-        sizes=timbre.sizes | {"cells": cells, "walks": count},
+        sizes=timbre.sizes | {"cells": cells, "walks": count, "presets": 5 * cells, "pairs": 2 * cells},
     )

@@ -21,7 +21,9 @@ PITCHES = (48, 60, 72)  # C3, C4, C5
 VELOCITY = 100
 C4 = Note(60, VELOCITY)
 LEVELS = tuple(Note(number, velocity) for number in (36, 60, 84) for velocity in (40, 100, 127))  # C2, C4, C6
-NOTES = tuple(dict.fromkeys((*LEVELS, *(Note(number, VELOCITY) for number in PITCHES))))
+_PITCHED = tuple(Note(number, VELOCITY) for number in PITCHES)
+_OTHERS = tuple(note for note in LEVELS if note not in _PITCHED)
+NOTES = (*_PITCHED, *_OTHERS)
 
 IN_TUNE_CENTS = 25.0
 OTHER_PITCH_CENTS = 60.0
@@ -40,7 +42,8 @@ class Tuning(NamedTuple):
 
 def notes(patches: Array, play: Play) -> dict[Note, Played]:
     """All notes of the rows, played on patches (n, 41) in the synth's units."""
-    return dict(zip(NOTES, play(patches, NOTES), strict=True))
+    found = [*play(patches, _PITCHED, pitch=True), *play(patches, _OTHERS, pitch=False)]
+    return dict(zip(NOTES, found, strict=True))
 
 
 def rows(played: Mapping[Note, Played]) -> dict[str, QualityRow]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,12 @@ class Played(NamedTuple):
     hz: Array
 
 
-Play = Callable[[Array, Sequence[Note]], list[Played]]  # patches (n, 41) in the synth's units
+class Play(Protocol):
+    """`play` with its settings: a pool, a cache, a progress bar."""
+
+    def __call__(self, patches: Array, notes: Sequence[Note], *, pitch: bool) -> list[Played]:
+        """See `play`."""
+        ...
 
 
 def play(
@@ -55,19 +60,22 @@ def play(
     cache: Path | None = None,
     progress: Callable[[int], object] | None = None,
     dask: str | None = None,
+    pitch: bool = True,
 ) -> list[Played]:
     """Play each note, 3 s long, on each patch (n, 41) in the synth's units; one result for each note.
 
     Args:
         jobs, cache, dask: see `cached.results`.
         progress: called with the number of finished clips, each time it changes.
+        pitch: False leaves the pitch out, which is NaN then, and takes half of the time.
 
     Raises:
         LatentdError: a clip could not be rendered.
     """
     params = [synths.to_params(patch) for patch in patches]
     tasks = [(row, ClipSpec(*note, LENGTH_S)) for note in notes for row in params]
-    rows = checked(cached.results(listener, tasks, _key, jobs, cache, progress, dask))
+    make, key = (listener, _key) if pitch else (level_meter, _level_key)
+    rows = checked(cached.results(make, tasks, key, jobs, cache, progress, dask))
     facts = np.array([np.frombuffer(row, "<f8", _FACTS) for row in rows]).reshape(len(notes), len(params), _FACTS)
     return [Played(*of_note.T) for of_note in facts]
 
@@ -86,6 +94,15 @@ def checked(rows: Sequence[bytes | workers.Failed]) -> list[bytes]:
 
 def listener() -> workers.Work:
     """The work of a worker: (params, spec) to the clip's measurements as bytes."""
+    return _meter(with_pitch=True)
+
+
+def level_meter() -> workers.Work:
+    """The same without pitch."""
+    return _meter(with_pitch=False)
+
+
+def _meter(with_pitch: bool) -> workers.Work:
     # The synth first: its process is a copy of this one, which is still small.
     synth = synths.open_synth()
     workers.at_end.callback(synth.close)
@@ -95,7 +112,7 @@ def listener() -> workers.Work:
     def work(task: tuple[NDArray[np.float32], ClipSpec]) -> bytes:
         audio = synth.play(*task).astype(np.float64)
         lufs = loudness.integrated(loudness.weighted(np.ascontiguousarray(audio.T), RATE), RATE)
-        hz = pitch.steady_hz(pitch.track(audio.sum(axis=1), RATE))
+        hz = pitch.steady_hz(pitch.track(audio.sum(axis=1), RATE)) if with_pitch else np.nan
         return np.array([lufs, end_db(audio), hz], "<f8").tobytes()
 
     return work
@@ -109,3 +126,7 @@ def end_db(audio: Array) -> float:
 
 def _key(task: tuple[NDArray[np.float32], ClipSpec], synth: str) -> bytes:
     return clip_cache.key(*task, f"{synth} played {_RECIPE}")
+
+
+def _level_key(task: tuple[NDArray[np.float32], ClipSpec], synth: str) -> bytes:
+    return clip_cache.key(*task, f"{synth} level {_RECIPE}")

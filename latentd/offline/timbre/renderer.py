@@ -9,6 +9,7 @@ from pathlib import Path
 
 from latentd.offline import progress
 from latentd.offline.render import clip_cache, synths
+from latentd.offline.render.clip_spec import ClipSpec
 from latentd.offline.timbre import measure, perform, picture, play
 from latentd.offline.timbre.measure import Measured
 from latentd.offline.timbre.perform import Performance, Performed
@@ -30,15 +31,16 @@ class Renderer:
     cache: Path | None = None
     dask: str | None = None
 
-    def measure(self, patches: Array) -> Measured:
-        """See `measure.measure`."""
+    def measure(self, patches: Array, note: Note | None = None) -> Measured:
+        """See `measure.measure`; `note` instead of C4 at velocity 100."""
+        spec = ClipSpec(*note) if note else None
         with _bar("rendering", len(patches)) as report:
-            return measure.measure(patches, None, self.jobs, self._cache, report, self.dask)
+            return measure.measure(patches, spec, self.jobs, self._cache, report, self.dask)
 
-    def play(self, patches: Array, notes: Sequence[Note]) -> list[Played]:
+    def play(self, patches: Array, notes: Sequence[Note], *, pitch: bool) -> list[Played]:
         """See `play.play`."""
         with _bar("playing notes", len(patches) * len(notes)) as report:
-            return play.play(patches, notes, self.jobs, self._cache, report, self.dask)
+            return play.play(patches, notes, self.jobs, self._cache, report, self.dask, pitch)
 
     def draw(self, patches: Array) -> Pictures:
         """See `picture.draw`."""

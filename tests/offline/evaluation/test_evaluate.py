@@ -87,7 +87,7 @@ def test_too_few_presets_to_measure_on_are_the_user_s_mistake(place: Path) -> No
 
 def test_every_row_is_measured_with_its_protocol(result: dict[str, Any]) -> None:
     assert list(result["rows"]) == list(GOALS)
-    assert result["sizes"] == {"grid": 4, "cells": 4, "walks": 4}
+    assert result["sizes"] == {"grid": 4, "cells": 4, "walks": 4, "presets": 20, "pairs": 8}
     for name, row in result["rows"].items():
         assert np.isfinite(row["value"]), name
         assert row["protocol"] == protocol(name, result["sizes"])
@@ -106,6 +106,7 @@ def test_banks_that_the_model_was_trained_on_are_named(place: Path) -> None:
 
 def test_a_second_run_gives_the_same_and_saves_it_in_bundle_and_card(place: Path, result: dict[str, Any]) -> None:
     text = _evaluate(place, "--save")
+    assert "tiny meets " in text.splitlines()[-1]
     for name in GOALS:
         assert f"{name:22}{result['rows'][name]['value']:9.4g}" in text
         assert protocol(name, result["sizes"]) in text

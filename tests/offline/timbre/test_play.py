@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from latentd.errors import LatentdError
-from latentd.offline.render import workers
+from latentd.model import bundle
+from latentd.offline.render import pool, workers
+from latentd.offline.render.clip_spec import ClipSpec
 from latentd.offline.timbre import pitch, play
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
+from tests.offline import yin
 
 RATE = 48000
 
@@ -35,6 +38,34 @@ def _patch(**values: float) -> Array:
     for name, value in values.items():
         patch[amsynth.INDEX[name]] = value
     return patch
+
+
+@pytest.mark.offline
+def test_two_pitch_trackers_agree_on_notes_of_the_shipped_pad() -> None:
+    """Two that work differently: a network, and periods in the waveform."""
+    model = bundle.load("timbre")
+    ticks = (np.arange(6) + 0.5) / 6
+    points = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    params = model.decoder.decode_many(model.box[0] + points * (model.box[1] - model.box[0]))
+    clips = pool.render(amsynth.to_patch(params), ClipSpec(60, 100, 1.6), jobs=1)
+    monos = [clip.sum(axis=1).astype(np.float64) for clip in clips]
+    one = pitch.cents_off(np.array([pitch.steady_hz(pitch.track(mono, RATE)) for mono in monos]), 60)
+    other = pitch.cents_off(np.array([yin.steady_hz(mono, RATE) for mono in monos]), 60)
+    both = ~np.isnan(one) & ~np.isnan(other)
+    assert both.mean() > 0.7
+    assert np.mean((np.abs(one) <= 25.0)[both] == (np.abs(other) <= 25.0)[both]) > 0.85
+
+
+@pytest.mark.offline
+def test_notes_without_pitch_have_the_same_levels(tmp_path: Path) -> None:
+    patches = np.stack([_patch(), _patch(master_vol=0.3)])
+    notes = [play.Note(60, 100)]
+    (found,) = play.play(patches, notes, jobs=1, cache=tmp_path)
+    (levels,) = play.play(patches, notes, jobs=1, cache=tmp_path, pitch=False)
+    np.testing.assert_array_equal(levels.lufs, found.lufs)
+    np.testing.assert_array_equal(levels.end_db, found.end_db)
+    assert np.isnan(levels.hz).all()
+    assert not np.isnan(found.hz).any()
 
 
 @pytest.mark.offline
