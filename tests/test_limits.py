@@ -18,7 +18,6 @@ LIVE = ("daemon", "inputs", "instrument", "osc", "outputs", "midi", "system")
 IS_LIMIT = re.compile(r"_?(MAX|MOST|LARGEST)_\w+|\w*_?(ROOM|CAPACITY)")
 # Named like limits of what grows, but they are not.
 OTHERS = {
-    "daemon/sender.py: ROOM": "bytes that the kernel adds to one datagram",
     "osc/packets.py: _MAX_HEAD_BYTES": "of one head: see MAX_HEADS",
     "inputs/mpe.py: _MAX_BEND_SEMITONES": "a value's range",
     "inputs/trace.py: _MAX_ADVICE": "of `latentd monitor`, which a user ends",

@@ -57,10 +57,16 @@ def page(facts: dict[str, Any]) -> str:
             if latency["count"]
             else "",
         ),
+        _line("turns", _turns(facts["turns"])),
     ]
     outputs = facts["ways"].items()
     lines += [_line(name, _output(output)) for name, output in outputs if name == facts["output"] or _in_use(output)]
     return "\n".join(line for line in lines if line)
+
+
+def _turns(turns: dict[str, Any]) -> str:
+    """What held up the loop; nothing without a long turn."""
+    return f"{turns['long']} took 20 ms or more, longest {turns['longest']}" if turns["long"] else ""
 
 
 def _line(key: str, text: str) -> str:

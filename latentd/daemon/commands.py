@@ -173,14 +173,17 @@ class Control:
             self._context.refuse(UserError(_TOO_MUCH, _LESS), sender, now)
         return refused
 
-    def receive(self, message: Message, sender: Sender, now: float) -> bool:
-        """Carry out one message; False when the address is not of this interface. Mistakes are answered."""
+    def receive(self, message: Message, sender: Sender, now: float, arrived: float) -> bool:
+        """Carry out one message, which `arrived` before `now`; False when the address is not of this interface.
+
+        Mistakes are answered.
+        """
         address = message.address
         command = BY_ADDRESS.get(address)
         if command is not None:
             if command.own_tags and command.is_answer(message):
                 return False
-            self._carry_out(command, None, message, sender, now)
+            self._carry_out(command, None, message, sender, now, arrived)
             return True
         if is_pattern(address):
             found = self._matching(address)
@@ -188,7 +191,7 @@ class Control:
                 if self._work.left < 0:
                     self._work.refused += len(found) - done
                     break
-                self._carry_out(*find(one), message, sender, now)
+                self._carry_out(*find(one), message, sender, now, arrived)
             return bool(found)
         if not address.startswith(PREFIX) or address in _ANSWERS:
             return False
@@ -198,13 +201,15 @@ class Control:
             self._work.left -= MISTAKE
             self._context.refuse(error, sender, now)
         else:
-            self._carry_out(command, name, message, sender, now)
+            self._carry_out(command, name, message, sender, now, arrived)
         return True
 
-    def _carry_out(self, command: Command, name: str | None, message: Message, sender: Sender, now: float) -> None:
+    def _carry_out(
+        self, command: Command, name: str | None, message: Message, sender: Sender, now: float, arrived: float
+    ) -> None:
         if command.after_points:
             self._engine.catch_up(now)
-        call = Call(self._context, self._engine, command, sender, now)
+        call = Call(self._context, self._engine, command, sender, now, arrived)
         self._work.left -= command.work
         try:
             values = command.read(message, name)

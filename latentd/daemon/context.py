@@ -81,6 +81,7 @@ class Call:
     command: Command
     sender: Sender
     now: float
+    arrived: float  # in the kernel
 
     def reply(self, address: str, *args: str | float) -> None:
         """Answer the client."""

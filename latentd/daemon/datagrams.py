@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import math
+import socket
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from latentd.daemon import multicast
+from latentd.daemon.arrival import STAMP_BYTES, Arrivals, ask_for_stamps, seconds
 from latentd.daemon.monitor import Monitors
 from latentd.daemon.network import Allowed, listen, overrun
-from latentd.daemon.sender import ROOM, Sender, Senders
+from latentd.daemon.sender import INFO_BYTES, Sender, Senders
 from latentd.osc import packets
 from latentd.osc.address import Address, bound, is_any, is_multicast
 from latentd.status import Counters
@@ -25,7 +27,8 @@ _JOIN_S = 5.0
 _LARGEST = 65536
 _USUAL = 1024
 
-Dispatch = Callable[[list[packets.Message], Sender, float], object]  # the messages of one datagram, sender, arrival
+# The messages of one datagram, who sent it, when it is read, and when it arrived in the kernel.
+Dispatch = Callable[[list[packets.Message], Sender, float, float], object]
 
 
 class Datagrams:
@@ -53,11 +56,13 @@ class Datagrams:
         self._rooms = [self._room]
         self._last = b""  # the last readable one of the usual size
         self.monitors = Monitors(self.send)
+        self._arrivals = Arrivals(time.monotonic())
         self._socket = listen(address)
+        ask_for_stamps(self._socket)
         self._senders = Senders(self._socket.family)
         self._group = address[0] if is_multicast(address[0]) else None
         self._join_at = -math.inf
-        self._ancillary_room = ROOM if is_any(bound(address[0])) else 0
+        self._ancillary_room = STAMP_BYTES + (INFO_BYTES if is_any(bound(address[0])) else 0)
 
     def __enter__(self) -> Self:
         return self
@@ -71,35 +76,51 @@ class Datagrams:
 
     def read(self, now: float) -> None:
         """Read what waits, up to the limits of a turn, and dispatch the messages."""
-        receive, rooms, counters = self._socket.recvmsg_into, self._rooms, self._counters
-        find, ancillary_room = self._senders.find, self._ancillary_room
-        enough = now + _READING_S
+        receive, rooms, ancillary_room = self._socket.recvmsg_into, self._rooms, self._ancillary_room
+        arrivals = self._arrivals
+        arrivals.begin()
+        enough, latest = now + _READING_S, now
         for _ in range(MAX_DATAGRAMS):
             try:
                 size, ancillary, _, address = receive(rooms, ancillary_room)
             except BlockingIOError:
+                arrivals.emptied(latest)
                 return
             except OSError:
                 continue  # an ICMP answer to something we sent: the next datagram is behind it
-            sender = find(address, ancillary[0][2] if ancillary else b"")
-            datagram = bytes(self._room[:size])
-            counters.received += 1
-            if self.monitors.any:
-                self.monitors.datagram(datagram, sender, sender.host in self._allowed, now)
-            if sender.host not in self._allowed:
-                counters.refused += 1
-                self._allowed.log_refused(sender.host, now)
+            arrived, info = latest, b""
+            for level, _, data in ancillary:
+                if level == socket.SOL_SOCKET:
+                    arrived = arrivals.find(seconds(data), latest)
+                else:
+                    info = data
+            sender = self._senders.find(address, info)
+            messages = self._messages(size, sender, now)
+            if messages is None:
                 continue
-            try:
-                messages = packets.read(datagram, counters)
-            except packets.Malformed:
-                counters.malformed += 1
-                continue
-            if size <= _USUAL:
-                self._last = datagram
-            self._dispatch(messages, sender, now)
-            if time.monotonic() > enough:
+            self._dispatch(messages, sender, now, arrived)
+            latest = time.monotonic()
+            if latest > enough:
                 return  # what waits is read in the next turn, after the tick
+
+    def _messages(self, size: int, sender: Sender, now: float) -> list[packets.Message] | None:
+        """The messages of the datagram that was received; None: it is not accepted, or cannot be read."""
+        datagram, counters = bytes(self._room[:size]), self._counters
+        counters.received += 1
+        if self.monitors.any:
+            self.monitors.datagram(datagram, sender, sender.host in self._allowed, now)
+        if sender.host not in self._allowed:
+            counters.refused += 1
+            self._allowed.log_refused(sender.host, now)
+            return None
+        try:
+            messages = packets.read(datagram, counters)
+        except packets.Malformed:
+            counters.malformed += 1
+            return None
+        if size <= _USUAL:
+            self._last = datagram
+        return messages
 
     def poll(self, now: float) -> float | None:
         """Join the group on interfaces that were plugged in since. Returns when to call again; None without a group."""

@@ -87,7 +87,7 @@ class Engine:
             self._still = True
             return
         if points:
-            self.point_t = points[0].t if len(points) == 1 else max(point.t for point in points)
+            self.point_t = _arrival(points[0]) if len(points) == 1 else max(map(_arrival, points))
         moved = self.gesture.step(points, now)
         if moved:
             self.motion = None
@@ -188,3 +188,7 @@ class Engine:
             return None
         sent = self.shaping.params
         return to_patch(np.where(np.isnan(sent), value, sent))
+
+
+def _arrival(point: Point) -> float:
+    return point.t if point.arrived is None else point.arrived

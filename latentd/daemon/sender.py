@@ -22,7 +22,7 @@ IPV6_PKTINFO = socket.IPV6_PKTINFO
 _INFO4 = struct.Struct("@i4s4s")  # struct in_pktinfo: interface, our address to answer from, destination
 _INFO6 = struct.Struct("@16sI")  # struct in6_pktinfo: destination, interface
 # Room for what the kernel adds to one datagram.
-ROOM = socket.CMSG_SPACE(_INFO6.size)
+INFO_BYTES = socket.CMSG_SPACE(_INFO6.size)
 
 Ancillary = tuple[tuple[int, int, bytes], ...]
 

@@ -28,6 +28,7 @@ from latentd.daemon.status_report import StatusReport
 from latentd.daemon.subscribers import Feedback
 from latentd.daemon.synth_link import OutputChoice, SynthLink
 from latentd.daemon.tick_clock import TickClock, TickState
+from latentd.daemon.turns import Turns
 from latentd.errors import LatentdError, UserError
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.pad_range import warn_clipped
@@ -68,6 +69,7 @@ class Service:
         self.status = Status()
         self._stopping = False
         self._tick_clock, self._keep_warm, self._collector = TickClock(), KeepWarm(), Collector()
+        self._turns = Turns()
         self._watchdog = systemd.Watchdog()
         self._fault_log, self._summary_log = AtMostEvery(1.0), AtMostEvery(1.0)
         self._logged_choice: OutputChoice | None = None
@@ -122,6 +124,7 @@ class Service:
             self._alsa_in,
             self.idle,
             self.notes,
+            self._turns,
         )
         self._poller = stack.enter_context(Poller())
 
@@ -138,7 +141,7 @@ class Service:
 
     def _start(self, wakeup: socket.socket) -> None:
         self._poller.watch(wakeup.fileno(), lambda _now: wakeup.recv(64))
-        self._poller.watch(self._datagrams.fileno(), self._datagrams.read)
+        self._poller.watch(self._datagrams.fileno(), self._on_datagrams)
         self._poller.watch(self.background.fileno(), self._on_background)
         if self._alsa_in is not None:
             self._poller.watch(self._alsa_in.fileno(), self._on_alsa)
@@ -154,6 +157,7 @@ class Service:
         now = time.monotonic()
         if not handlers:
             self.status.lateness.add(now - deadline)
+        self._turns.begin(now)
         try:
             for handler in handlers:
                 handler(now)
@@ -164,6 +168,8 @@ class Service:
             self._deadlines = (now + _AFTER_FAULT_S,)
             if self._fault_log.allows(now):
                 log.exception("fault in the loop (%d so far)", self.status.counters.faults)
+        if long := self._turns.end(time.monotonic()):
+            log.warning("%s", long)
 
     def _stop(self) -> None:
         self._stopping = True
@@ -176,7 +182,9 @@ class Service:
 
     def _answer(self, now: float) -> None:
         """Let every part do what is due at `now`, and collect when each wants to be called again."""
+        did = self._turns.did
         tick = self._tick(now)  # before all else: nothing stands between a point and the synth
+        did("the tick", time.monotonic())
         link = self.link.poll(now)
         if self.link.output is not self.engine.output:
             self.engine.use_output(self.link.output)
@@ -184,17 +192,23 @@ class Service:
             tick = self._tick(now)
         if self.link.choice is not self._logged_choice:
             self._log_output()
+        did("the outputs", time.monotonic())
         feedback = self.feedback.step(self.engine.xy, now)
-        alsa = self._alsa_in.poll(now) if self._alsa_in is not None else None
+        did("the subscribers", time.monotonic())
+        alsa = self._poll_alsa(now) if self._alsa_in is not None else None
         idle, notes = self.idle.step(now), self.notes.step(now)
+        did("the idle motion and the notes", time.monotonic())
         session = self._session.step(self.engine, now)
         others = (self._datagrams.poll(now), self._watchdog.poll(now), self._keep_warm.due(now))
         self._deadlines = (tick, link, idle, notes, alsa, feedback, session, *others)
+        did("the session and the watchdog", time.monotonic())
         if self._report.asked:
             self._report.answer(now, tick is None)
+            did("the status", time.monotonic())
         if self.engine.inputs.clipped:
             warn_clipped(self.engine.inputs.clipped)
         self._collector.collect(now, tick is None)
+        did("collecting garbage", time.monotonic())
         if self.status.counters.received != self._summed_up[0]:
             self._log_summary(now)
 
@@ -230,43 +244,58 @@ class Service:
 
     # -- what arrives ----------------------------------------------------------------------------
 
-    def _dispatch(self, messages: list[Message], sender: Sender, now: float) -> None:
+    def _dispatch(self, messages: list[Message], sender: Sender, now: float, arrived: float) -> None:
+        did = self._turns.did
         self.feedback.heard(sender.host, now)
         self._control.begin_datagram()
         for message in messages:
             if not self._control.refuses(message):
-                self._message(message, sender, now)
+                self._message(message, sender, now, arrived)
+                did(message, time.monotonic(), sender)
         self.status.counters.excess += self._control.end_datagram(sender, now)
 
-    def _message(self, message: Message, sender: Sender, now: float) -> None:
-        wanted = self.engine.inputs.osc(message, now)
-        if self._control.receive(message, sender, now):
+    def _message(self, message: Message, sender: Sender, now: float, arrived: float) -> None:
+        wanted = self.engine.inputs.osc(message, now, arrived)
+        if self._control.receive(message, sender, now, arrived):
             wanted = True
         if wanted:
             self._tick_clock.input_arrived()
         elif not self.link.receive(message, sender, now):
             self.status.counters.unmapped += 1
 
+    def _on_datagrams(self, now: float) -> None:
+        self._datagrams.read(now)
+        self._turns.did("reading datagrams", time.monotonic())
+
     def _on_background(self, now: float) -> None:
         self.background.collect()
+        self._turns.did("the results of the background", time.monotonic())
         self._tick_clock.input_arrived()
 
     def _on_link(self, now: float) -> None:
         self.link.wake()
-        for data, _arrived in self.link.take_midi():
-            self._midi(data, JACK_PORT, now)
+        for data, arrived in self.link.take_midi():
+            self._midi(data, JACK_PORT, now, arrived)
+        self._turns.did("MIDI from JACK", time.monotonic())
 
     def _on_alsa(self, now: float) -> None:
         assert self._alsa_in is not None
-        for data, port, _arrived in self._alsa_in.take_midi():
-            self._midi(data, port, now)
+        for data, port, arrived in self._alsa_in.take_midi():
+            self._midi(data, port, now, arrived)
+        self._turns.did("MIDI from ALSA", time.monotonic())
 
-    def _midi(self, data: bytes, port: str, now: float) -> None:
+    def _poll_alsa(self, now: float) -> float:
+        assert self._alsa_in is not None
+        due = self._alsa_in.poll(now)
+        self._turns.did("looking for ALSA ports", time.monotonic())
+        return due
+
+    def _midi(self, data: bytes, port: str, now: float, arrived: float) -> None:
         self.status.counters.received += 1
         self._tick_clock.input_arrived()
         if self.monitors.any:
             self.monitors.midi(data, port, now)
-        if not self.engine.inputs.midi(data, port, now):
+        if not self.engine.inputs.midi(data, port, now, arrived):
             self.status.counters.unmapped += 1
         if len(data) == 3 and data[0] & 0xF0 == 0x90 and data[2]:
             self.engine.shaping.note_on()

@@ -15,6 +15,7 @@ from latentd.daemon.idle import IdleMotion
 from latentd.daemon.own_notes import OwnNotes
 from latentd.daemon.sender import Sender
 from latentd.daemon.synth_link import SynthLink
+from latentd.daemon.turns import Turns
 from latentd.errors import LatentdError
 from latentd.instrument.landmarks import UserLandmarks
 from latentd.osc import packets
@@ -44,6 +45,7 @@ class StatusReport:
         alsa_in: AlsaIn | None,
         idle: IdleMotion,
         notes: OwnNotes,
+        turns: Turns,
     ) -> None:
         self._config = config
         self._datagrams = datagrams
@@ -51,7 +53,7 @@ class StatusReport:
         self._link = link
         self._landmarks = landmarks
         self._alsa_in = alsa_in
-        self._idle, self._notes = idle, notes
+        self._idle, self._notes, self._turns = idle, notes, turns
         self._started = time.monotonic()
         self._askers: dict[Sender, None] = {}
         self.asked = False
@@ -109,6 +111,7 @@ class StatusReport:
             | {"overrun": self._datagrams.overrun()},
             "latency": status.latency.facts(),
             "lateness": status.lateness.facts(),
+            "turns": self._turns.facts(),
             "ways": self._link.facts(),
             "alsa_in": self._alsa_in.facts() if self._alsa_in is not None else None,
         }

@@ -55,32 +55,34 @@ class Inputs:
         self.clipped: list[tuple[str, str]] = []
         self._counters = counters
         self._sources: list[Source] = []
-        self._routes: list[tuple[str, _Read]] = []  # the mapping's address, with its wildcards
-        self._known: dict[str, tuple[_Read, ...]] = {}
-        self._midi: list[tuple[str | None, _MidiReader]] = []  # part of the port's name in lower case; None: any port
+        self._routes: list[tuple[str, _Read, Source]] = []  # the mapping's address, with its wildcards
+        self._known: dict[str, tuple[tuple[_Read, Source], ...]] = {}
+        # part of the port's name in lower case; None: any port
+        self._midi: list[tuple[str | None, _MidiReader, Source]] = []
         self._midi_readers: list[MidiReader] = []
         self._splitter = Splitter()
         for mapping in mappings:
             self._add(mapping)
 
-    def osc(self, message: Message, now: float) -> bool:
-        """Use one OSC message that arrived at `now` (monotonic s). False if no mapping uses it."""
+    def osc(self, message: Message, now: float, arrived: float | None = None) -> bool:
+        """Use one OSC message that is read at `now` (monotonic s) and `arrived` before. False if no mapping uses it."""
         readers = self._known.get(message.address)
         if readers is None:
             readers = self._find(message.address)
         used = False
-        for read in readers:
+        for read, source in readers:
             if read(message, now):
                 used = True
+                source.arrived = arrived
         return used
 
-    def midi(self, data: bytes, port: str, now: float) -> bool:
+    def midi(self, data: bytes, port: str, now: float, arrived: float | None = None) -> bool:
         """Use the MIDI messages of one event of `port`. False if no mapping uses them.
 
         True also for system exclusive and malformed ones, which have counters of their own.
         """
         mixed, port = port == JACK_PORT, port.lower()
-        readers = [reader for part, reader in self._midi if mixed or part is None or part in port]
+        readers = [(reader, source) for part, reader, source in self._midi if mixed or part is None or part in port]
         used = False
         splitter, malformed = self._splitter, self._splitter.malformed
         for whole in splitter.split(data):
@@ -90,8 +92,10 @@ class Inputs:
                     self._counters.sysex += 1
                     used = True
                 continue
-            for reader in readers:
-                used = reader.read(message, now) or used
+            for reader, source in readers:
+                if reader.read(message, now):
+                    used = True
+                    source.arrived = arrived
         if splitter.malformed != malformed:
             self._counters.malformed += 1
             used = True
@@ -112,10 +116,10 @@ class Inputs:
         waits = [since for reader in self._midi_readers if (since := reader.waits_since) is not None]
         return min(waits) + PAIR_WAIT_S if waits else None
 
-    def _find(self, address: str) -> tuple[_Read, ...]:
+    def _find(self, address: str) -> tuple[tuple[_Read, Source], ...]:
         """The readers of an address: a mapping's wildcards match addresses, and incoming patterns match mappings."""
         matches = _overlap if packets.is_pattern(address) else _matches
-        readers = tuple(read for mine, read in self._routes if matches(mine, address))
+        readers = tuple((read, source) for mine, read, source in self._routes if matches(mine, address))
         if len(self._known) >= MAX_KNOWN:
             self._known.clear()
         self._known[address] = readers
@@ -132,21 +136,21 @@ class Inputs:
             fingers = Fingers(source, newest=file.osc.lead == "newest")
             for message in file.osc.messages:
                 osc_reader = OscReader(file.osc, message, source, fingers, self._counters)
-                self._routes.append((message.address, osc_reader.read))
+                self._routes.append((message.address, osc_reader.read, source))
         if file.tuio:
             tuio = (Tuio11 if file.tuio.version == 1 else Tuio20)(source, self._counters)
-            self._routes += tuio.routes().items()
+            self._routes += [(address, read, source) for address, read in tuio.routes().items()]
         if file.midi:
             reader = MidiReader(file.midi, source)
             self._midi_readers.append(reader)
-            self._add_midi(file.midi.port, reader)
+            self._add_midi(file.midi.port, reader, source)
         if file.mpe:
-            self._add_midi(file.mpe.port, MpeReader(file.mpe, source))
+            self._add_midi(file.mpe.port, MpeReader(file.mpe, source), source)
         if file.linnstrument:
-            self._add_midi(file.linnstrument.port, LinnStrumentReader(file.linnstrument, source))
+            self._add_midi(file.linnstrument.port, LinnStrumentReader(file.linnstrument, source), source)
 
-    def _add_midi(self, port: str | None, reader: _MidiReader) -> None:
-        self._midi.append((port.lower() if port else None, reader))
+    def _add_midi(self, port: str | None, reader: _MidiReader, source: Source) -> None:
+        self._midi.append((port.lower() if port else None, reader, source))
 
 
 def _matches(mine: str, address: str) -> bool:

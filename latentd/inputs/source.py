@@ -21,7 +21,19 @@ _point = functools.partial(tuple.__new__, Point)  # a third of what Point(...) c
 class Source:
     """The state of one mapping. Holds one point, not a queue: the newest replaces the last, and the loss is counted."""
 
-    __slots__ = ("_clipped", "_counters", "_fresh", "_range", "_relative", "_t", "_touch", "_x", "_y", "name")
+    __slots__ = (
+        "_clipped",
+        "_counters",
+        "_fresh",
+        "_range",
+        "_relative",
+        "_t",
+        "_touch",
+        "_x",
+        "_y",
+        "arrived",
+        "name",
+    )
 
     def __init__(self, name: str, counters: Counters, relative: bool = False) -> None:
         self.name = name
@@ -33,6 +45,7 @@ class Source:
         self._y: float | None = None
         self._touch: bool | None = None
         self._t = 0.0
+        self.arrived: float | None = None  # see `Point`; set by who passes the message on
         self._fresh = 0  # which of x, y and touch changed since the last `take`
 
     def watch(self, pad_range: PadRange, clipped: list[tuple[str, str]]) -> None:
@@ -62,7 +75,7 @@ class Source:
         if not self._fresh:
             return None
         x, y, pad_range = self._x, self._y, self._range
-        point = _point((x, y, self._touch, self.name, self._t, self._relative))
+        point = _point((x, y, self._touch, self.name, self._t, self._relative, self.arrived))
         self._fresh = 0
         # With touch off, many devices send a meaningless position.
         if (pad_range is not None and self._touch is not False) and (

@@ -13,8 +13,9 @@ class Point(NamedTuple):
             movements since the point was last taken.
         touch: True on, False off, None when the source has no touch.
         source: the name of the mapping that understood the message.
-        t: monotonic seconds at which the last datagram or MIDI message of it arrived.
+        t: monotonic seconds at which the last datagram or MIDI message of it was read.
         relative: x and y are movements, not positions.
+        arrived: monotonic seconds at which that arrived in the kernel or at JACK, for the latency; None: at `t`.
     """
 
     x: float | None
@@ -23,6 +24,7 @@ class Point(NamedTuple):
     source: str
     t: float
     relative: bool = False
+    arrived: float | None = None
 
 
 class Change(NamedTuple):

@@ -29,6 +29,7 @@ def shown(**changes: Any) -> str:
         "xy": [0.25, 0.75], "source": "xy", "touch": True, "frozen": False, "nearest": "Sweet Bass", "landmarks": [],
         "own": {}, "limits": {},
         "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)), "latency": TIMES, "lateness": TIMES,
+        "turns": TIMES | {"long": 0, "longest": ""},
         "counters": {"received": 61, "used": 40, "superseded": 0, "unmapped": 2, "sent": 0, "withheld": 0},
         "ways": {"osc": OSC, "jack": JACK}, "motion": "", "idle": "waiting", "notes": {"plays": "", "state": "off"},
     } | changes  # fmt: skip
@@ -70,6 +71,13 @@ def test_an_unused_output_is_left_out() -> None:
     text = shown(output="jack", ways={"osc": OSC | {"connected": False}, "jack": JACK | {"problem": "no server"}})
     assert "\nosc " not in text
     assert "\njack      not connected, 128 frames at 48000 Hz, no server" in text
+
+
+def test_long_turns_are_shown_with_what_they_did() -> None:
+    assert "\nturns" not in shown()
+    longest = "46 ms, 40 ms of it for /latentd/save from 10.0.0.2:5000"
+    text = shown(turns=TIMES | {"long": 3, "longest": longest})
+    assert "\nturns     3 took 20 ms or more, longest 46 ms, 40 ms of it for /latentd/save" in text
 
 
 def test_every_line_fits_80_columns_also_before_the_first_point() -> None:

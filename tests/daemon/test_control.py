@@ -73,7 +73,7 @@ class Host:
     def panic(self, now: float) -> None: ...
 
     def send(self, address: str, *args: object) -> None:
-        assert self.control.receive(Message(f"/latentd/{address}", args), CLIENT, self.now)
+        assert self.control.receive(Message(f"/latentd/{address}", args), CLIENT, self.now, self.now)
 
 
 @pytest.fixture

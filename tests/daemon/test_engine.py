@@ -374,6 +374,20 @@ def test_p11_the_latency_counts_from_the_newest_of_the_points_that_are_answered(
     assert play.point_t == 2.25
 
 
+def test_p11_the_latency_counts_from_the_arrival_of_the_message_not_from_its_reading() -> None:
+    play = engine(Recorder(), "xy", "nanokontrol2")
+    play.inputs.osc(packets.Message("/xy", (0.2, 0.2)), 1.0, 0.721)
+    play.tick(1.0)
+    assert play.point_t == 0.721
+    play.inputs.midi(bytes((0xB0, 0, 64)), "port", 2.0, 1.9)
+    play.tick(2.0)
+    assert play.point_t == 1.9
+    play.inputs.midi(bytes((0xB0, 0, 65)), "port", 3.0, 2.9)
+    play.inputs.osc(packets.Message("/xy", (0.3, 0.3)), 3.0, 2.6)
+    play.tick(3.0)
+    assert play.point_t == 2.9
+
+
 def test_p11_only_points_that_move_something_count_as_used() -> None:
     play = engine(Recorder())
     counters = play.status.counters

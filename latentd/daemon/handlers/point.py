@@ -11,7 +11,7 @@ SOURCE = "latentd"  # the control interface as a source of points
 
 def xy(call: Call, x: float | None, y: float | None) -> None:
     """Move to a pad point; None leaves an axis where it is."""
-    call.engine.receive(Point(x, y, None, SOURCE, call.now))
+    call.engine.receive(Point(x, y, None, SOURCE, call.now, arrived=call.arrived))
 
 
 def z(call: Call, z0: float, z1: float) -> None:
@@ -26,7 +26,7 @@ def touch(call: Call, on: bool) -> None:
         call.engine.gesture.release(SOURCE)
         return
     x, y = call.engine.xy or call.engine.gesture.xy
-    call.engine.receive(Point(x, y, True, SOURCE, call.now))
+    call.engine.receive(Point(x, y, True, SOURCE, call.now, arrived=call.arrived))
 
 
 def freeze(call: Call, on: bool) -> None:

@@ -227,7 +227,14 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     midi_out = client.midi_outports.register("midi_out")
     facts[Fact.RATE] = client.samplerate
     facts[Fact.PERIOD] = client.blocksize
-    callback = ProcessCallback(memory, midi_in, MidiOut(jack, midi_out), client.samplerate, int(arguments[1]))
+    callback = ProcessCallback(
+        memory,
+        midi_in,
+        MidiOut(jack, midi_out),
+        client.samplerate,
+        int(arguments[1]),
+        lambda: int(client.frames_since_cycle_start),
+    )
     client.set_process_callback(callback)
     client.set_xrun_callback(lambda _us: count(facts, Fact.XRUNS))
     client.set_shutdown_callback(lambda _status, _reason: on_shutdown(gone, ending))

@@ -37,6 +37,8 @@ FRAMES_PER_GROUP = 128
 # What every cycle and message needs, without the cost of an Enum's attribute (0.1 us on Python 3.11).
 _CYCLES, _XRUNS, _EVENTS = int(Fact.CYCLES), int(Fact.XRUNS), int(Fact.EVENTS)
 _PERIOD, _NOTES_TAKEN = int(Fact.PERIOD), int(Fact.NOTES_TAKEN)
+# A callback that is later than this has misread the server's clock.
+_LATEST_S = 60
 _TAILS = [bytes((value,)) for value in range(CC_COUNT)]
 
 
@@ -44,7 +46,16 @@ class ProcessCallback:
     """The process callback: compares wanted with written, and writes the difference.
 
     Runs in JACK's real-time thread: no waiting, no libjack beyond the port buffers, and no exception ever leaves it
-    (one would end the callback for good). An idle cycle is one comparison of 132 bytes. `clock` is monotonic, in s.
+    (one would end the callback for good). An idle cycle is one comparison of 132 bytes.
+
+    Args:
+        memory: shared with the engine.
+        midi_in: JACK's port, or one like it.
+        midi_out: see `child.MidiOut`.
+        rate: frames a second.
+        wake_fd: the engine's eventfd.
+        frames_since: frames since the server began this cycle: our thread may run late.
+        clock: monotonic, in s.
     """
 
     def __init__(
@@ -54,6 +65,7 @@ class ProcessCallback:
         midi_out: Any,
         rate: int,
         wake_fd: int,
+        frames_since: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # Whether to read `midi_in` at all: half the cost of an idle cycle, so only while something is connected.
@@ -65,6 +77,8 @@ class ProcessCallback:
         self._in = midi_in
         self._out = midi_out
         self._us_per_frame = 1e6 / rate
+        self._latest = rate * _LATEST_S
+        self._frames_since = frames_since
         self._wake_fd = wake_fd
         self._splitter = Splitter()
         self._clock = clock
@@ -120,11 +134,16 @@ class ProcessCallback:
     def _listen(self, frames: int) -> None:
         start_us = 0
         for offset, data in self._in.incoming_midi_events():
-            start_us = start_us or time.monotonic_ns() // 1000
+            start_us = start_us or self._cycle_start_us()
             us = start_us - int((frames - offset) * self._us_per_frame)
             for message in self._splitter.split(bytes(data)):
                 self._hand_over(message, us)
             self._facts[Fact.MALFORMED] = self._splitter.malformed & 0xFFFFFFFF
+
+    def _cycle_start_us(self) -> int:
+        """When the server began this cycle; an event of it arrived in the one before, at the same frame."""
+        since = self._frames_since()  # wraps to a huge number if the server's clock is ahead
+        return time.monotonic_ns() // 1000 - int((since if since < self._latest else 0) * self._us_per_frame)
 
     def _hand_over(self, message: bytes, us: int) -> None:
         """Hand one message to the engine, with the time at which JACK received it."""

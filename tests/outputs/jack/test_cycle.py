@@ -68,12 +68,15 @@ class Rig:
         self.memory = self.port._memory
         self.memory.facts[Fact.CONNECTED] = 1
         self.now = 0.0
+        self.since = 0  # frames from the start of the server's cycle until the callback runs
         self.cycle = self.new_cycle()
         self.held: dict[int, int] = {}  # what a synth at the other end holds: CC -> value
 
     def new_cycle(self) -> ProcessCallback:
         wake_fd = self.port._midi_in.wake_fd
-        return ProcessCallback(self.memory, self.midi_in, self.midi_out, RATE, wake_fd, clock=lambda: self.now)
+        return ProcessCallback(
+            self.memory, self.midi_in, self.midi_out, RATE, wake_fd, lambda: self.since, clock=lambda: self.now
+        )
 
     def send(self, patch: dict[int, float]) -> None:
         self.port.send([Change(i, value) for i, value in patch.items()], 0.0)
@@ -299,6 +302,25 @@ def test_incoming_midi_is_handed_over_with_the_time_of_its_arrival(rig: Rig) -> 
     assert received[1][1] - received[0][1] == pytest.approx(32 / 48000, abs=2e-6)
     assert now - 20.0 < received[0][1] < received[1][1] < now
     assert rig.port.take_midi() == []
+
+
+@pytest.mark.parametrize(
+    ("since", "late_s"),
+    [(0, 0.0), (48000, 1.0), (13392, 0.279), (0xFFFFFFFF, 0.0), (2**31, 0.0)],
+    ids=["at once", "after a second", "after 279 ms", "the cycle is yet to come", "no such number"],
+)
+def test_p11_incoming_midi_arrived_at_its_frame_of_the_cycle_before_however_late_the_callback_runs(
+    rig: Rig, since: int, late_s: float
+) -> None:
+    rig.since = since
+    rig.midi_in.events = [(0, b"\xb0\x10\x7f"), (63, b"\xb0\x10\x70")]
+    before = time.monotonic()
+    rig.run()
+    after = time.monotonic()
+    (_, first), (_, last) = rig.port.take_midi()
+    for arrived, offset in ((first, 0), (last, 63)):
+        ago_s = late_s + (64 - offset) / RATE
+        assert before - ago_s - 3e-6 <= arrived <= after - ago_s + 3e-6
 
 
 def test_incoming_midi_wakes_the_engine_until_it_is_taken(rig: Rig) -> None:
