@@ -1,4 +1,4 @@
-"""A JACK client in a process of its own that plays a note on amSynth and measures how loud it sounds."""
+"""A JACK client in a process of its own that measures how loud amSynth sounds, and plays a note on it if asked to."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _PERIODS = 100
 
 
 class Meter(HelperProcess):
-    """The test's end of that process."""
+    """The test's end of that process; without `plays` it only listens."""
 
-    def __init__(self, server: Server, synth: str = "amsynth") -> None:
-        super().__init__("tests.support.meter", synth, env=server.env)
+    def __init__(self, server: Server, synth: str = "amsynth", plays: bool = True) -> None:
+        super().__init__("tests.support.meter", synth, "plays" if plays else "listens", env=server.env)
         assert self.read() == "ready\n"
 
     def level(self) -> float:
-        """Start the note (again), and return the greatest sample of the next _PERIODS periods; 1.0 is full scale."""
+        """Start the note (again) if it plays; the greatest sample of the next _PERIODS periods, 1.0 at full scale."""
         self.write("")
         return float(self.read())
 
 
-def main(synth: str) -> None:
+def main(synth: str, plays: bool) -> None:
     """The process: each line on standard input asks for one measurement on standard output."""
     import threading
 
@@ -38,7 +38,7 @@ def main(synth: str) -> None:
 
     def process(_frames: int) -> None:
         midi_out.clear_buffer()
-        if play.is_set():
+        if plays and play.is_set():
             play.clear()
             midi_out.write_midi_event(0, _NOTE)
         if len(peaks) < _PERIODS:
@@ -60,4 +60,4 @@ def main(synth: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2] == "plays")
