@@ -65,7 +65,8 @@ def command(
     """See and hear it at once: JACK, an amSynth, the daemon, slow notes and a moving point.
 
     Uses the running JACK server, or starts a private one that ends with the demo. Any other input (a phone, a mouse, a
-    MIDI pad) takes over the point; three seconds after its last movement the demo goes on. q or Ctrl-C ends it.
+    MIDI pad) and every message takes over the point; three seconds after the last one it wanders again. q or Ctrl-C
+    ends it.
     """
     config = load_config(None)
     if record is not None:
@@ -114,6 +115,7 @@ def _play(
             with _shown(lines, as_json) as show:
                 loop.run(show, 1.0 if lines else _PICTURES_S, keys)
         finally:
+            client.send("/latentd/notes", 0)  # the recording's last notes fade away
             audio.end()
             loop.read_audio()
             if options.record is not None:

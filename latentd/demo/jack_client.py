@@ -1,9 +1,9 @@
-"""The demo's JACK client, a process of its own (`python -m latentd.demo.jack_client`): notes out, audio in, recording.
+"""The demo's JACK client, a process of its own (`python -m latentd.demo.jack_client`): audio in, recording.
 
 It is a process of its own for the reason the daemon's JACK port is one: Python in a real-time callback may not share
 its interpreter lock with busy code. It writes one JSON line to standard output every `REPORT_S`: `peak` since the last
 line (1.0 is full scale), `seconds` received, `lost` frames, `xruns`, `clipped` samples. SIGTERM or the end of standard
-input ends it in order: notes off, file closed, a last line with `done`.
+input ends it in order: file closed, a last line with `done`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 
-from latentd.demo import phrase
 from latentd.synth.amsynth import Array
 
 REPORT_S = 0.1
@@ -37,68 +36,22 @@ _FULL_24 = 2**23 - 1
 
 
 class DemoCallback:
-    """JACK's process callback, called once a period: due notes out, the synth's sound into two ring buffers."""
+    """JACK's process callback, called once a period: the synth's sound into two ring buffers."""
 
-    def __init__(self, client: Any, jack: Any, plays: bool) -> None:
+    def __init__(self, client: Any, jack: Any) -> None:
         self._client = client
-        self._out = client.midi_outports.register("midi_out")
         self._in = [client.inports.register(f"in_{i}") for i in (1, 2)]
         size = int(client.samplerate * _BUFFER_S) * 4
         self.rings = [jack.RingBuffer(size) for _ in self._in]
-        self._length = phrase.length_frames(client.samplerate)
-        self._events = phrase.events(client.samplerate) if plays else []
-        self._held: set[int] = set()
-        self._frame = 0  # within the phrase
-        self._next = 0  # index of the next event
         self._expected: int | None = None  # the server's frame count of the next period
-        self.playing = False
-        self.ending = False
-        self.silent = threading.Event()  # set once all notes have ended
         self.xruns = self.lost = self.faults = 0
 
     def __call__(self, frames: int) -> None:
         """Do one period of `frames` frames."""
         try:
-            self._out.clear_buffer()
-            if self.ending:
-                self._end_notes()
-            elif self.playing:
-                self._play(frames)
             self._capture(frames)
         except Exception:  # JACK never calls a callback again that has raised
             self.faults += 1
-
-    def _play(self, frames: int) -> None:
-        """Write the events of this period; the phrase starts again after its end."""
-        end = self._frame + frames
-        while self._events:
-            if self._next == len(self._events):
-                if end < self._length:
-                    break
-                end -= self._length
-                self._frame -= self._length
-                self._next = 0
-            at, message = self._events[self._next]
-            if at >= end:
-                break
-            self._write(max(at - self._frame, 0), message)
-            self._next += 1
-        self._frame = end
-
-    def _write(self, offset: int, message: bytes) -> None:
-        self._out.write_midi_event(offset, message)
-        if message[0] == phrase.NOTE_ON:
-            self._held.add(message[1])
-        else:
-            self._held.discard(message[1])
-
-    def _end_notes(self) -> None:
-        if self.silent.is_set():
-            return
-        for key in sorted(self._held):
-            self._out.write_midi_event(0, bytes((phrase.NOTE_OFF, key, 0)))
-        self._held.clear()
-        self.silent.set()
 
     def _capture(self, frames: int) -> None:
         now = self._client.last_frame_time
@@ -182,18 +135,16 @@ class AutoConnect:
         self._synth = synth
         self.connected = False
 
-    def poll(self) -> bool:
-        """Connect if the synth's ports exist; True once everything is connected."""
+    def poll(self) -> None:
+        """Connect if the synth's ports exist."""
         if not self.connected:
             names = {port.name for port in self._client.get_ports(f"{self._synth}:.*")}
-            wanted = [f"{self._synth}:{end}" for end in ("midi_in", "L out", "R out")]
+            wanted = [f"{self._synth}:{end}" for end in ("L out", "R out")]
             if all(name in names for name in wanted):
-                self._connect(self._client.midi_outports[0].name, wanted[0])
-                for source, port in zip(wanted[1:], self._client.inports, strict=True):
+                for source, port in zip(wanted, self._client.inports, strict=True):
                     self._connect(source, port.name)
-                self._to_loudspeakers(wanted[1:])
+                self._to_loudspeakers(wanted)
                 self.connected = True
-        return self.connected
 
     def _to_loudspeakers(self, sources: Sequence[str]) -> None:
         speakers = self._client.get_ports(is_audio=True, is_input=True, is_physical=True)[:2]
@@ -212,10 +163,10 @@ def report(**facts: object) -> None:
         os.write(1, json.dumps(facts).encode() + b"\n")
 
 
-def run(jack: Any, name: str, synth: str, plays: bool, record: str, ending: threading.Event) -> int:
+def run(jack: Any, name: str, synth: str, record: str, ending: threading.Event) -> int:
     """Run the client until `ending`; returns the exit code."""
     client = jack.Client(name, no_start_server=True)
-    callback = DemoCallback(client, jack, plays)
+    callback = DemoCallback(client, jack)
     recorder = Recorder(Path(record) if record else None, client.samplerate)
     gone = threading.Event()
     client.set_process_callback(callback)
@@ -232,18 +183,16 @@ def run(jack: Any, name: str, synth: str, plays: bool, record: str, ending: thre
         nonlocal polled
         while not gone.is_set() and (time.monotonic() < until if until else not ending.is_set()):
             now = time.monotonic()
-            if not callback.playing and now - polled >= _CONNECT_EVERY_S:
+            if not connections.connected and now - polled >= _CONNECT_EVERY_S:
                 polled = now
-                callback.playing = connections.poll()
+                connections.poll()
             time.sleep(REPORT_S) if until else ending.wait(REPORT_S)
             recorder.take(callback.rings)
             report(**recorder.facts(), xruns=callback.xruns, lost=callback.lost, faults=callback.faults)
 
     try:
         capture()
-        callback.ending = True
         if not gone.is_set():
-            callback.silent.wait(0.3)
             capture(time.monotonic() + (_RING_OUT_S if record else 0.02))
             client.deactivate()
         recorder.take(callback.rings)
@@ -261,7 +210,7 @@ def run(jack: Any, name: str, synth: str, plays: bool, record: str, ending: thre
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Arguments: client name, synth's client name, `notes` or `silent`, file to record into or an empty string."""
+    """Arguments: client name, synth's client name, file to record into or an empty string."""
     ending = threading.Event()
     terminated, terminate = os.pipe()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -276,9 +225,9 @@ def main(arguments: Sequence[str]) -> int:
         return 4
     jack.set_error_function(lambda _text: None)
     jack.set_info_function(lambda _text: None)
-    name, synth, notes, record = arguments
+    name, synth, record = arguments
     try:
-        return run(jack, name, synth, notes == "notes", record, ending)
+        return run(jack, name, synth, record, ending)
     except jack.JackOpenError as error:
         sys.stderr.write(f"the JACK server does not answer: {error}\n")
     except OSError as error:

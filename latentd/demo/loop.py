@@ -1,4 +1,4 @@
-"""The demo while it plays: moves the point, asks the daemon for its status, shows it. One thread, one loop."""
+"""The demo while it plays: asks the daemon for its status, shows it. One thread, one loop."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from latentd.demo.view import Picture, Setting
-from latentd.demo.walk import ADDRESS, Walk
 from latentd.instrument.pad import XY
 from latentd.osc.client import Client
 from latentd.system.processes import Program, Programs
 from latentd.system.terminal import end_requested
 
-_MOVE_S = 1.0 / 60.0
 _ASK_S = 1.0 / 20.0
 _CHECK_S = 0.25
 _TRAIL = 120  # points: six seconds
@@ -46,7 +44,6 @@ class Loop:
         self._setting = setting
         self._seconds = seconds
         self._start_s = time.monotonic()
-        self._walk = Walk(self._start_s)
         self._status: dict[str, Any] | None = None
         self._trail: deque[XY] = deque(maxlen=_TRAIL)
         self._asked = 0  # requests of this loop, which the daemon counts as received
@@ -72,7 +69,7 @@ class Loop:
             if self._status is not None:
                 show(self._picture(self._status, now), now - self._start_s)
 
-        every = {self._move: _MOVE_S, self._ask: _ASK_S, self._check: _CHECK_S, picture: show_every_s}
+        every = {self._ask: _ASK_S, self._check: _CHECK_S, picture: show_every_s}
         due = dict.fromkeys(every, self._start_s)
         while self._seconds is None or time.monotonic() < self._start_s + self._seconds:
             wait_s = max(min(due.values()) - time.monotonic(), 0.0)
@@ -89,10 +86,6 @@ class Loop:
 
     # -- what is due -------------------------------------------------------------------------------
 
-    def _move(self, now: float) -> None:
-        if (message := self._walk.message(now)) is not None:
-            self._client.send(ADDRESS, *message)
-
     def _ask(self, now: float) -> None:
         self._asked += 1
         self._client.send("/latentd/status")
@@ -105,9 +98,7 @@ class Loop:
         peak, self._peak = self._peak, float(self.audio_facts.get("peak", 0.0))
         level_db = 20.0 * math.log10(peak) if peak > 0.0 else -math.inf
         recorded_s = float(self.audio_facts.get("seconds", 0.0)) if self._setting.records else None
-        return Picture(
-            self._setting, status, self._trail, self._rate.per_second, level_db, self._walk.paused(now), recorded_s
-        )
+        return Picture(self._setting, status, self._trail, self._rate.per_second, level_db, recorded_s)
 
     # -- what arrives ------------------------------------------------------------------------------
 
@@ -118,7 +109,6 @@ class Loop:
             status: dict[str, Any] = json.loads(str(message.args[0]))
             self._status = status
             xy = None if status["xy"] is None else (status["xy"][0], status["xy"][1])
-            self._walk.observe(status["source"], xy, status["touch"], now)
             answers = status["ways"].get("osc", {}).get("acknowledged", 0)
             self._rate.count(status["counters"]["received"] - answers - self._asked, now)
             if xy is not None and (not self._trail or self._trail[-1] != xy):

@@ -1,12 +1,13 @@
-"""The notes of the demo: sixteen slow beats with four chords, repeated. Pure."""
+"""The notes of the demo: sixteen slow beats with four chords, repeated."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 BEATS_PER_MINUTE = 66.0
 BEATS = 16
-NOTE_OFF, NOTE_ON = 0x80, 0x90
+_TICKS_PER_BEAT = 480
 
 
 class Note(NamedTuple):
@@ -35,16 +36,17 @@ PHRASE: tuple[Note, ...] = (
 )
 
 
-def length_frames(rate_hz: int) -> int:
-    """Length of the phrase in frames."""
-    return round(BEATS * 60.0 / BEATS_PER_MINUTE * rate_hz)
+def write(path: Path) -> None:
+    """Write the phrase as a Standard MIDI File, for the daemon to play in a loop."""
+    import mido
 
-
-def events(rate_hz: int) -> list[tuple[int, bytes]]:
-    """The MIDI messages of the phrase with their frames, in order; at one frame a note off precedes a note on."""
-    beat = 60.0 / BEATS_PER_MINUTE * rate_hz
-    found = []
-    for note in PHRASE:
-        found.append((round(note.start * beat), bytes((NOTE_ON, note.key, note.velocity))))
-        found.append((round((note.start + note.length) * beat), bytes((NOTE_OFF, note.key, 0))))
-    return sorted(found)
+    changes = [(note.start, note.key, note.velocity) for note in PHRASE]
+    changes += [(note.start + note.length, note.key, 0) for note in PHRASE]
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(BEATS_PER_MINUTE))])
+    before = 0
+    for beat, key, velocity in sorted(changes, key=lambda change: (change[0], change[2])):  # ends come first
+        tick = round(beat * _TICKS_PER_BEAT)
+        track.append(mido.Message("note_on", note=key, velocity=velocity, time=tick - before))
+        before = tick
+    track.append(mido.MetaMessage("end_of_track", time=BEATS * _TICKS_PER_BEAT - before))
+    mido.MidiFile(tracks=[track], ticks_per_beat=_TICKS_PER_BEAT).save(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from latentd.config.config import Config, found_file
-from latentd.demo import walk
+from latentd.demo import phrase
 from latentd.errors import LatentdError
 from latentd.osc.address import bound, join_address, resolve
 from latentd.osc.client import Client
@@ -34,6 +35,8 @@ _RATE_HZ = 48000
 # machine without real-time scheduling has missed: so they are long, and the server waits for its clients (-S).
 _CARD_OPTIONS = ("-p", "128", "-n", "2")
 _DUMMY_FRAMES = "512"
+# The point wanders once nobody has played for so long.
+IDLE_AFTER_S = 3
 
 Say = Callable[[str], None]
 
@@ -191,10 +194,15 @@ def _start_server(
 def _start_daemon(
     programs: Programs, folder: Path, options: DemoOptions, server: JackServer, synth: str, name: str
 ) -> Program:
-    """`latentd run` with the user's configuration, the demo's synth and its walk. What it saves is kept."""
-    mapping = folder / f"{walk.SOURCE}.yaml"
-    mapping.write_text(walk.MAPPING, encoding="utf-8")
+    """`latentd run` with the user's configuration, the demo's synth, and as a rig that sounds by itself."""
+    notes: dict[str, str] = {}
+    if options.notes:
+        notes["file"] = str(folder / "phrase.mid")
+        phrase.write(folder / "phrase.mid")
     settings = {
+        "home": "[0.5, 0.5]",
+        "idle": f"{{after_s: {IDLE_AFTER_S}, then: wander}}",
+        "notes": json.dumps(notes),
         "allow": f"[{', '.join(options.allow)}]",
         "jack.client": name,
         "jack.playback": f"{synth}:midi_in",
@@ -203,8 +211,6 @@ def _start_daemon(
     argv += ["--listen", join_address(options.host, options.port)]
     if (own := found_file()) is not None:
         argv += ["--config", str(own)]
-    for file in (*options.config.mappings, mapping):
-        argv += ["--mapping", str(file)]
     for key, value in settings.items():
         argv += ["--set", f"{key}={value}"]
     if options.model is not None:
@@ -229,9 +235,8 @@ def _start_synth(programs: Programs, folder: Path, options: DemoOptions, server:
 
 def _start_jack_client(programs: Programs, options: DemoOptions, server: JackServer, synth: str) -> Program:
     record = str(options.record.resolve()) if options.record is not None else ""
-    notes = "notes" if options.notes else "silent"
-    argv = [sys.executable, "-m", "latentd.demo.jack_client", "latentd-notes", synth, notes, record]
-    return programs.start("notes", argv, python_environment(server.env), pipes=True)
+    argv = [sys.executable, "-m", "latentd.demo.jack_client", "latentd-audio", synth, record]
+    return programs.start("audio", argv, python_environment(server.env), pipes=True)
 
 
 def _answers(client: Client) -> bool:

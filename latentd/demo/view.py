@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.text import Text
@@ -63,7 +63,6 @@ class Picture(NamedTuple):
     trail: Sequence[XY]  # the last points, the newest last
     messages_per_s: float
     level_db: float  # peak since the last picture; 0 is full scale
-    paused: bool  # another source moves the point
     recorded_s: float | None = None  # None: nothing is recorded
 
 
@@ -179,14 +178,24 @@ def _facts(picture: Picture) -> list[Text]:
     status, xy = picture.status, picture.status["xy"]
     latency = status["latency"]
     point = f"x {xy[0]:.3f}  y {xy[1]:.3f}" if xy else "no point yet"
-    source = "you play, demo paused" if picture.paused else f"source {status['source'] or '-'}"
     return [
         Text("near ", style=DIM).append(status["nearest"] or "-", style=STRONG),
         Text(point),
-        Text(source),
+        Text(_played_by(status)),
         Text(f"{picture.messages_per_s:.0f} msg/s  ").append_text(_level(picture.level_db)),
         Text(f"latency {latency['p50_ms']:.2f} ms, p99 {latency['p99_ms']:.2f} ms"),
     ]
+
+
+def _played_by(status: Mapping[str, Any]) -> str:
+    """Who has the point."""
+    if status["frozen"]:
+        return "frozen"
+    if status["idle"] == "moving":
+        return "wanders until you play"
+    if status["source"] or status["motion"]:
+        return "you play, demo paused"
+    return "source -"
 
 
 def _level(level_db: float) -> Text:
@@ -253,7 +262,7 @@ def status_line(picture: Picture, elapsed_s: float) -> str:
     level = "silent" if picture.level_db <= _LEVEL_FLOOR_DB else f"{picture.level_db:.0f} dB"
     recording = "" if picture.recorded_s is None else f", recorded {picture.recorded_s:.1f} s"
     return (
-        f"{elapsed_s:5.1f} s  {point}, source {status['source'] or '-'}, near {status['nearest'] or '-'}; "
+        f"{elapsed_s:5.1f} s  {point}, {_played_by(status)}, near {status['nearest'] or '-'}; "
         f"{picture.messages_per_s:.0f} messages/s, latency p50 {latency['p50_ms']:.2f} p99 {latency['p99_ms']:.2f} ms, "
         f"output {status['output']} ({status['why']}), {level}{recording}"
     )

@@ -1,8 +1,7 @@
-"""The pure parts of the demo: walk, phrase, picture, recording."""
+"""The pure parts of the demo: phrase, picture, recording."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import wave
 from pathlib import Path
@@ -20,16 +19,8 @@ from latentd.demo import phrase
 from latentd.demo.jack_client import Recorder, to_24_bit
 from latentd.demo.loop import Rate
 from latentd.demo.view import NAME_WIDTH, ORDER, Picture, Setting, bar, braille, screen, short_name, status_line
-from latentd.demo.walk import ADDRESS, MAPPING, PAUSE_S, RETURN_S, SOURCE, Walk, path
 from latentd.errors import UserError
-from latentd.inputs.mapping import DeviceMapping, MappingFile
-from latentd.inputs.receiver import Inputs
-from latentd.instrument.gesture import Gesture
-from latentd.instrument.gesture_settings import GestureSettings
-from latentd.instrument.point import Point
-from latentd.osc import packets
-from latentd.schema.documents import parse_document
-from latentd.status import Counters
+from latentd.instrument import midi_file
 from latentd.synth.amsynth import DEFAULT, MAXIMUM, NAMES, PARAMETERS
 
 NO_PID = 2**22 + 1  # the kernel gives numbers up to 2**22 (PID_MAX_LIMIT)
@@ -39,93 +30,31 @@ LATENCY = {"p50_ms": 0.4, "p99_ms": 1.2}
 def picture(**changes: Any) -> Picture:
     status = {
         "model": "timbre", "output": "osc", "why": "amSynth answers on its own OSC interface", "xy": [0.25, 0.75],
-        "source": SOURCE, "nearest": "Sweet Bass", "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)),
+        "source": "", "motion": "wander", "idle": "moving", "frozen": False,
+        "nearest": "Sweet Bass", "patch": dict(zip(NAMES, DEFAULT.tolist(), strict=True)),
         "latency": LATENCY,
     } | changes  # fmt: skip
     setting = Setting([(0.5, 0.5)], "Play it from a phone: send OSC to 192.168.1.20:8000", "No sound card")
-    return Picture(setting, status, [(0.1, 0.1), (0.25, 0.75)], 60.0, -12.0, False)
+    return Picture(setting, status, [(0.1, 0.1), (0.25, 0.75)], 60.0, -12.0)
 
 
 def text(shown: Picture, width: int = 80, height: int = 24) -> str:
     return "\n".join(line.plain for line in screen(shown, width, height))
 
 
-# -- the walk --------------------------------------------------------------------------------------
-
-
-@given(st.floats(0.0, 1e6))
-def test_the_walk_stays_on_the_pad(t: float) -> None:
-    assert all(0.0 <= value <= 1.0 for value in path(t))
-
-
-@given(st.floats(0.0, 1e4))
-def test_the_walk_never_jumps(t: float) -> None:
-    assert np.hypot(*np.subtract(path(t + 1.0 / 60.0), path(t))) < 0.03
-
-
-def test_the_walk_pauses_while_another_source_moves_and_returns_smoothly() -> None:
-    walk = Walk(0.0)
-    assert walk.at(1.0) == path(1.0)
-    walk.observe(SOURCE, (0.5, 0.5), None, 1.0)
-    walk.observe("xy", (0.9, 0.1), None, 2.0)
-    assert walk.at(2.0) is None
-    walk.observe("xy", (0.9, 0.1), None, 2.5)  # the same point: it has stopped
-    assert walk.at(2.0 + PAUSE_S - 0.1) is None
-    assert walk.at(2.0 + PAUSE_S) == (0.9, 0.1)
-    assert walk.at(2.0 + PAUSE_S + RETURN_S) == path(2.0 + PAUSE_S + RETURN_S)
-
-
-def test_a_finger_that_rests_on_the_pad_keeps_the_point() -> None:
-    walk = Walk(0.0)
-    for i in range(100):
-        walk.observe("touchosc-mk2", (0.9, 0.1), True, float(i))
-        assert walk.at(float(i)) is None
-
-
-def test_any_other_source_takes_the_lead_from_the_walk() -> None:
-    mapping = parse_document(MAPPING, "demo", MappingFile)
-    gesture = Gesture({SOURCE: mapping.gesture, "xy": GestureSettings()})
-    gesture.step([Point(0.2, 0.2, None, SOURCE, 1.0)], 1.0)
-    assert gesture.leader == SOURCE
-    gesture.step([Point(0.2, 0.2, None, SOURCE, 1.1), Point(0.8, 0.8, None, "xy", 1.1)], 1.1)
-    assert gesture.leader == "xy"
-
-
-def test_a_single_point_of_another_source_stays_for_the_whole_pause_and_the_return_is_smooth() -> None:
-    mapping = parse_document(MAPPING, "demo", MappingFile)
-    gesture = Gesture({SOURCE: mapping.gesture, "xy": GestureSettings()})
-    inputs = Inputs([DeviceMapping(SOURCE, Path("demo.yaml"), mapping)], Counters())
-    walk, step_s, points_at = Walk(0.0), 1.0 / 60.0, list[tuple[float, float]]()
-    for i in range(600):
-        now = i * step_s
-        message = walk.message(now)
-        if message is not None:
-            inputs.osc(packets.read(packets.write(ADDRESS, *message))[0], now)
-        points = inputs.take(now)
-        if i == 120:
-            points.append(Point(0.9, 0.1, None, "xy", now))
-        gesture.step(points, now)
-        points_at.append(gesture.xy)
-        if i % 3 == 0:
-            walk.observe(gesture.leader, gesture.xy, gesture.touched, now)
-    alone = [place for i, place in enumerate(points_at) if 120 <= i < 120 + PAUSE_S / step_s]
-    assert alone == [(0.9, 0.1)] * len(alone)
-    assert max(np.hypot(*np.subtract(a, b)) for a, b in itertools.pairwise(points_at[120:])) < 0.03
-    assert gesture.leader == SOURCE
-
-
 # -- the phrase ------------------------------------------------------------------------------------
 
 
-def test_every_note_of_the_phrase_ends_within_it() -> None:
+def test_the_phrase_is_a_midi_file_of_sixteen_beats_in_which_every_note_ends(tmp_path: Path) -> None:
+    phrase.write(tmp_path / "phrase.mid")
+    song = midi_file.load(tmp_path / "phrase.mid")
+    assert song.length_s == pytest.approx(16 * 60 / 66, abs=1e-3)
+    notes = {(round(note.start * 60 / 66, 2), note.key, note.velocity) for note in phrase.PHRASE}
+    assert {(round(event.at_s, 2), event.key, event.velocity) for event in song.events if event.on} == notes
     held: set[int] = set()
-    for at, message in phrase.events(48000):
-        assert 0 <= at < phrase.length_frames(48000)
-        if message[0] == phrase.NOTE_ON:
-            assert message[1] not in held
-            held.add(message[1])
-        else:
-            held.remove(message[1])
+    for event in song.events:
+        assert event.on == (event.key not in held)
+        (held.add if event.on else held.remove)(event.key)
     assert not held
 
 
@@ -152,7 +81,7 @@ def test_at_80_by_24_all_parameters_have_their_full_names_and_the_rest_is_shown(
     "nearest", ["Sweet Bass", "A preset with an uncommonly long name of its own, longer than a column"]
 )
 def test_the_pad_and_its_facts_never_overlap_the_parameters(width: int, nearest: str) -> None:
-    shown = picture(xy=[0.824, 0.553], source="touchosc-mk2", nearest=nearest)._replace(paused=True)
+    shown = picture(xy=[0.824, 0.553], source="touchosc-mk2", nearest=nearest, idle="waiting", motion="")
     body = text(shown, width).split("\n")[1:22]
     start = next(line.index(short_name(ORDER[0])) for line in body if short_name(ORDER[0]) in line)
     for line, name in zip(body, ORDER, strict=False):
@@ -160,6 +89,21 @@ def test_the_pad_and_its_facts_never_overlap_the_parameters(width: int, nearest:
         assert line[start - 1] == " "
     assert "you play, demo paused " in text(shown, width)
     assert "x 0.824  y 0.553 " in text(shown, width)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, "wanders until you play"),
+        ({"idle": "waiting", "motion": "", "source": "xy"}, "you play, demo paused"),
+        ({"idle": "waiting", "motion": "glide"}, "you play, demo paused"),
+        ({"idle": "waiting", "motion": ""}, "source -"),
+        ({"idle": "waiting", "motion": "", "source": "xy", "frozen": True}, "frozen"),
+    ],
+)
+def test_the_picture_and_the_line_show_who_has_the_point(facts: dict[str, Any], words: str) -> None:
+    assert words in text(picture(**facts))
+    assert words in status_line(picture(**facts), 1.0)
 
 
 @pytest.mark.parametrize(("width", "waveform"), [(80, "sq/pulse"), (140, "square / pulse")])
@@ -199,7 +143,7 @@ def test_the_picture_shows_every_parameter_once() -> None:
 
 
 def test_the_picture_before_the_first_point() -> None:
-    empty = picture(xy=None, patch=None, source="", nearest="")
+    empty = picture(xy=None, patch=None, source="", nearest="", idle="waiting", motion="")
     assert "no point yet" in text(empty)
     assert "no point yet" in status_line(empty, 1.0)
 

@@ -117,7 +117,7 @@ def test_it_records_a_changing_sound_removes_its_files_and_keeps_the_users(tmp_p
         synth = next(pid for pid, name in running.programs().items() if name == "amsynth")
         first = read_beside(udp_port(synth))
         line = running.line()
-        assert line["source"] == "demo"
+        assert line["notes"]["state"] == "playing"
         assert line["counters"]["faults"] == 0
 
         def changed() -> int:
@@ -162,12 +162,41 @@ def test_a_killed_demo_leaves_no_program_running(tmp_path: Path) -> None:
 
 def test_another_source_takes_over_and_the_demo_goes_on_after_it(tmp_path: Path) -> None:
     with demo(tmp_path, "--seconds", "60", "--no-notes") as running, socket.socket(type=socket.SOCK_DGRAM) as phone:
-        running.until(source="demo")
+        assert running.until(idle="moving")["notes"]["state"] == "off"
         for i in range(20):
             phone.sendto(packets.write("/xy", 0.9, 0.1 + 0.01 * i), ("127.0.0.1", running.port))
             time.sleep(0.02)
-        running.until(source="xy", xy=pytest.approx([0.9, 0.29], abs=0.02))
-        running.until(source="demo")
+        running.until(idle="waiting", source="xy", xy=pytest.approx([0.9, 0.29], abs=0.02))
+        running.until(idle="moving")
+        running.process.terminate()
+        assert running.end()[0] == 0
+
+
+def test_a_landmark_a_walk_and_a_freeze_take_the_point_from_the_demo(tmp_path: Path) -> None:
+    there = pytest.approx([0.875, 0.125])
+    with demo(tmp_path, "--seconds", "120") as running, socket.socket(type=socket.SOCK_DGRAM) as phone:
+
+        def send(address: str, *args: float | str) -> None:
+            phone.sendto(packets.write(f"/latentd/{address}", *args), ("127.0.0.1", running.port))
+
+        running.until(output="osc")
+        send("xy", 0.875, 0.125)
+        send("landmark/save", "there")
+        running.until(landmarks=["there"])
+        running.until(idle="moving")
+        send("landmark/goto", "there")
+        running.until(idle="waiting", xy=there)
+        running.until(idle="moving")
+        send("wander", 1)
+        running.until(idle="waiting", motion="wander")
+        for _ in range(5):  # each second
+            line = running.line()
+            assert (line["idle"], line["motion"]) == ("waiting", "wander"), "the demo's own motion must not take over"
+        send("freeze", 1)
+        frozen = running.until(frozen=True)
+        for _ in range(5):
+            line = running.line()
+            assert (line["xy"], line["idle"]) == (frozen["xy"], "waiting")
         running.process.terminate()
         assert running.end()[0] == 0
 
@@ -182,6 +211,7 @@ def test_it_keeps_the_session_of_a_rig_on_its_port_and_the_landmarks_that_are_sa
     with demo(tmp_path, "--seconds", "60", port=port) as running:
         running.until(output="osc")
         with socket.socket(type=socket.SOCK_DGRAM) as phone:
+            phone.sendto(packets.write("/latentd/xy", 0.25, 0.75), ("127.0.0.1", port))
             phone.sendto(packets.write("/latentd/landmark/save", "here"), ("127.0.0.1", port))
         running.until(landmarks=["here"])
         wait_for(lambda: (state / f"session-{port}.json").read_bytes() != b'{"rig": 1}', "its own session")
