@@ -103,7 +103,10 @@ class OwnNotes:
             return self._missing_since + _MISSING_S
         self._warned = True
         why = self._link.notes_problem
-        log.warning("the configured notes cannot sound, as no MIDI output reaches the synth%s", why and f": {why}")
+        log.warning(
+            "the configured notes cannot sound, as no MIDI output reaches the synth%s. `latentd doctor` checks why",
+            why and f": {why}",
+        )
         return None
 
     def _send(self, messages: Sequence[Message]) -> None:

@@ -159,7 +159,8 @@ def test_p11_notes_that_cannot_sound_are_logged_once_with_the_reason(caplog: pyt
     assert not caplog.messages
     rig.wait(1000.0)
     assert caplog.messages == [
-        "the configured notes cannot sound, as no MIDI output reaches the synth: no JACK server"
+        "the configured notes cannot sound, as no MIDI output reaches the synth: no JACK server. "
+        "`latentd doctor` checks why"
     ]  # fmt: skip
     rig.reach(1)
     rig.reach(None)

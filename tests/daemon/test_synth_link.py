@@ -193,6 +193,7 @@ class FakeJack:
         self.reachable = cc_map.reachable
         self.sent: list[Change] = []
         self.running = self.connected = True
+        self.stalled = False
         self.released = 0
         self.polled = 0
         self.closed = False
@@ -272,6 +273,29 @@ def rig(config: Config) -> Iterator[Rig]:
     yield found
     found.link.close()
     assert found.jack.closed
+
+
+@pytest.mark.parametrize("output", ["auto", "osc", "jack"])
+def test_notes_reach_the_synth_through_jack_whatever_plays(config: Config, output: OutputName) -> None:
+    rig = Rig(config.model_copy(update={"output": output}))
+    if output != "jack":
+        rig.announce()
+    rig.poll()
+    rig.jack.connections = 7
+    assert rig.link.notes_connection == 7
+    assert rig.link.note(0x90, 60, 100)
+    rig.jack.stalled = True
+    assert rig.link.notes_connection is None, "what a stopped server gets would be played when it goes on"
+    rig.jack.stalled = False
+    rig.jack.connected = False
+    assert rig.link.notes_connection is None
+    rig.link.close()
+
+
+def test_printed_notes_need_no_synth() -> None:
+    link = SynthLink(Config(output="print"), lambda _data, _to: None, run_now)
+    assert (link.notes_connection, link.notes_problem, link.channel) == (0, "", 1)
+    link.close()
 
 
 def test_auto_plays_midi_until_amsynth_answers_and_again_when_it_is_gone(rig: Rig) -> None:

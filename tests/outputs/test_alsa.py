@@ -391,3 +391,17 @@ def test_the_list_of_ports_is_looked_at_no_more_often_than_it_has_to() -> None:
     assert not output.facts()["connected"]
     assert output.poll(10.0 + alsa.LOOK_S) == 10.0 + 2 * alsa.LOOK_S
     assert output.facts()["connected"]
+
+
+def test_notes_know_whether_and_how_often_a_port_was_connected() -> None:
+    sequencer = Sequencer()
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    assert (output.connected, output.connections) == (False, 0)
+    for times in (1, 2):
+        sequencer.names.append(SYNTH)
+        output.poll(times * 10.0)
+        assert (output.connected, output.connections) == (True, times)
+        sequencer.names.remove(SYNTH)
+        output.poll(times * 10.0 + 5.0)
+        assert not output.connected
