@@ -142,35 +142,33 @@ def find(address: str) -> tuple[Command, str | None]:
 
 
 class Control:
-    """Carries out `/latentd/...` messages. Runs on the engine's thread."""
+    """Carries out `/latentd/...` messages. Runs on the engine's thread.
+
+    Attributes:
+        landmarks: the performer's own.
+        work: what is left of the work that the present datagram may cause.
+    """
 
     def __init__(self, host: Host, folder: Path) -> None:
         self.landmarks = UserLandmarks(landmark_file.load(folder / landmark_file.FILE))
         self._context = Context(host, folder, self.landmarks)
         self._engine = host.engine
         self._patterns: dict[str, list[str]] = {}  # address pattern -> the addresses that it matches
-        self._work = DatagramWork()
-
-    def begin_datagram(self) -> None:
-        """The messages that follow came in one datagram, whose work has a limit."""
-        self._work.begin()
+        self.work = DatagramWork()
 
     def refuses(self, message: Message) -> bool:
-        """True for a message that is ignored, because its datagram has caused enough work; no point is."""
-        if self._work.left >= 0:
-            return False
+        """Whether a message is ignored once its datagram has caused enough work; no point is."""
         address = message.address
         command = BY_ADDRESS.get(address)
         if not (command.after_points if command else address.startswith(PREFIX) or is_pattern(address)):
             return False
-        self._work.refused += 1
+        self.work.refused += 1
         return True
 
-    def end_datagram(self, sender: Sender, now: float) -> int:
-        """Answer what was ignored; returns how much that is."""
-        refused = self._work.refused
-        if refused:
-            self._context.refuse(UserError(_TOO_MUCH, _LESS), sender, now)
+    def report_refused(self, sender: Sender, now: float) -> int:
+        """Answer that a part of a datagram was ignored; returns how many messages or addresses."""
+        refused, self.work.refused = self.work.refused, 0
+        self._context.refuse(UserError(_TOO_MUCH, _LESS), sender, now)
         return refused
 
     def receive(self, message: Message, sender: Sender, now: float, arrived: float) -> bool:
@@ -188,8 +186,8 @@ class Control:
         if is_pattern(address):
             found = self._matching(address)
             for done, one in enumerate(found):
-                if self._work.left < 0:
-                    self._work.refused += len(found) - done
+                if self.work.left < 0:
+                    self.work.refused += len(found) - done
                     break
                 self._carry_out(*find(one), message, sender, now, arrived)
             return bool(found)
@@ -198,7 +196,7 @@ class Control:
         try:
             command, name = find(address)
         except UserError as error:
-            self._work.left -= MISTAKE
+            self.work.left -= MISTAKE
             self._context.refuse(error, sender, now)
         else:
             self._carry_out(command, name, message, sender, now, arrived)
@@ -210,7 +208,7 @@ class Control:
         if command.after_points:
             self._engine.catch_up(now)
         call = Call(self._context, self._engine, command, sender, now, arrived)
-        self._work.left -= command.work
+        self.work.left -= command.work
         try:
             values = command.read(message, name)
             if values is not None:
@@ -218,10 +216,10 @@ class Control:
                 if command.plays:
                     self._context.host.idle.input(now)
         except WrongValueError as error:
-            self._work.left -= MISTAKE
+            self.work.left -= MISTAKE
             self._context.refuse(command.refusal(message, name, error), sender, now)
         except LatentdError as error:
-            self._work.left -= MISTAKE
+            self.work.left -= MISTAKE
             call.refuse(error)
 
     def _matching(self, pattern: str) -> list[str]:
@@ -229,6 +227,6 @@ class Control:
         if pattern not in self._patterns:
             if len(self._patterns) >= MAX_PATTERNS:
                 self._patterns.clear()
-            self._work.left -= of_pattern(pattern)
+            self.work.left -= of_pattern(pattern)
             self._patterns[pattern] = _ADDRESSES.matching(pattern)
         return self._patterns[pattern]

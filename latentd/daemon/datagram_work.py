@@ -11,17 +11,13 @@ class DatagramWork:
     """What is left of the work that the present datagram may cause. The last message may exceed it.
 
     Attributes:
-        left: in units.
-        refused: messages, or addresses that a pattern matched, that were not carried out.
+        left: in units; MAX_WORK when a datagram begins.
+        refused: messages of it, or addresses that a pattern matched, that were not carried out.
     """
 
     __slots__ = ("left", "refused")
 
     def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """The next datagram."""
         self.left = MAX_WORK
         self.refused = 0
 

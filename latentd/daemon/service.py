@@ -14,6 +14,7 @@ from latentd.daemon import signals, state_folder, systemd
 from latentd.daemon.background import Background
 from latentd.daemon.collector import Collector
 from latentd.daemon.commands import Control
+from latentd.daemon.datagram_work import MAX_WORK
 from latentd.daemon.datagrams import Datagrams
 from latentd.daemon.engine import Engine
 from latentd.daemon.idle import IdleMotion
@@ -245,14 +246,16 @@ class Service:
     # -- what arrives ----------------------------------------------------------------------------
 
     def _dispatch(self, messages: list[Message], sender: Sender, now: float, arrived: float) -> None:
-        did = self._turns.did
-        self.feedback.heard(sender.host, now)
-        self._control.begin_datagram()
+        control, work, did = self._control, self._control.work, self._turns.did
+        if self.feedback.any:
+            self.feedback.heard(sender.host, now)
+        work.left = MAX_WORK
         for message in messages:
-            if not self._control.refuses(message):
+            if work.left >= 0 or not control.refuses(message):
                 self._message(message, sender, now, arrived)
                 did(message, time.monotonic(), sender)
-        self.status.counters.excess += self._control.end_datagram(sender, now)
+        if work.refused:
+            self.status.counters.excess += control.report_refused(sender, now)
 
     def _message(self, message: Message, sender: Sender, now: float, arrived: float) -> None:
         wanted = self.engine.inputs.osc(message, now, arrived)

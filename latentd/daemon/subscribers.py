@@ -34,9 +34,13 @@ class Feedback:
     Args:
         send: takes one OSC packet and where to send it.
         port: the UDP port on the subscribers' hosts.
+
+    Attributes:
+        any: there is a subscriber; check it before calling `heard`.
     """
 
     def __init__(self, send: Callable[[bytes, Sender], None], port: int) -> None:
+        self.any = False
         self._send = send
         self._port = port
         # host -> the ports that have subscribed, oldest first, and where and from where each is sent the point
@@ -45,9 +49,6 @@ class Feedback:
         self._sent: XY | None = None  # None: a subscriber has not been sent any point yet
         self._sent_t = -_FEEDBACK_S
         self._log_limit = AtMostEvery(_LOG_S)
-
-    def __len__(self) -> int:
-        return len(self._ports)
 
     def heard(self, host: str, now: float) -> None:
         """A message of this host arrived: its subscriptions are renewed."""
@@ -74,6 +75,7 @@ class Feedback:
         self._ports[host] = ports
         self._heard_s[host] = now
         self._sent = None
+        self.any = True
 
     def step(self, xy: XY | None, now: float) -> float | None:
         """Send the point if it is due. Returns when to call again (monotonic s); None when nothing is left to send."""
@@ -116,3 +118,4 @@ class Feedback:
     def _forget(self, host: str) -> None:
         self._ports.pop(host, None)
         self._heard_s.pop(host, None)
+        self.any = bool(self._ports)

@@ -8,6 +8,7 @@ from latentd.daemon.sender import Sender
 from latentd.daemon.subscribers import LASTS_S, MAX_HOSTS, MAX_PORTS, Feedback
 from latentd.errors import UserError
 from latentd.osc import packets
+from tests.daemon.test_loop import Rig, rig  # noqa: F401 - a fixture
 
 APP, OTHER_APP = Sender("10.0.0.1", 5000), Sender("10.0.0.1", 6000)
 PHONE = Sender("10.0.0.2", 5000)
@@ -75,7 +76,9 @@ def test_nothing_is_sent_without_a_subscription_or_after_its_end() -> None:
     watched = Watched()
     assert watched.hosts(1.0) == []
     watched.feedback.subscribe(APP, True, 1.0)
+    assert watched.feedback.any
     watched.feedback.subscribe(APP, False, 1.0)
+    assert not watched.feedback.any
     assert watched.hosts(2.0) == []
 
 
@@ -129,7 +132,8 @@ def test_p12_of_too_many_hosts_the_one_that_was_silent_longest_goes_and_is_told(
     assert (len(hosts), APP.host in hosts, "10.0.1.0" in hosts, "10.0.1.1" in hosts) == (MAX_HOSTS, True, True, False)
     for i in range(MAX_HOSTS):
         watched.feedback.subscribe(Sender(f"10.0.1.{i}", 5001), True, 700.0 + i)
-    assert len(watched.feedback) == MAX_HOSTS
+    assert len(watched.hosts(1000.0)) == MAX_HOSTS
+    assert watched.feedback.any
 
 
 def test_p12_a_client_that_sends_from_a_new_port_each_time_stays_one_subscriber() -> None:
@@ -154,3 +158,16 @@ def test_apps_of_one_host_that_asked_two_addresses_are_sent_the_point_from_both(
     assert {to.answer_from for _, to in watched.sent} == {first, second}
     watched.feedback.subscribe(OTHER_APP._replace(answer_from=first), True, 1.0)
     assert watched.hosts(2.0) == [APP.host]
+
+
+def test_whatever_a_subscribed_host_sends_renews_its_subscription(rig: Rig) -> None:  # noqa: F811 - the fixture
+    datagrams, feedback, clock = rig.service._datagrams, rig.service.feedback, rig.clock
+    rig.send_datagram(packets.write("/latentd/subscribe", 1))
+    datagrams.read(clock.now)
+    clock.now += LASTS_S
+    rig.send_datagram(packets.write("/nobody/takes/this", 1))
+    datagrams.read(clock.now)
+    feedback.step((0.25, 0.5), clock.now + LASTS_S)
+    assert feedback.any
+    feedback.step((0.5, 0.5), clock.now + LASTS_S + 1.0)
+    assert not feedback.any
