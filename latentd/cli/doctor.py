@@ -31,6 +31,7 @@ from latentd.schema.documents import DocumentErrors
 from latentd.synth import amsynth, amsynth_config, midimap
 from latentd.system import jackd, machine, port_owner
 from latentd.system.machine import JackFacts
+from latentd.system.port_patterns import alsa_matcher, matches_jack
 
 State = Literal["ok", "weak", "bad"]  # bad: cannot play; weak: plays, but not as well as it could
 _ANSWER_S = 1.0
@@ -102,6 +103,7 @@ def examine(config: Config) -> list[Check]:
         ("OSC port", lambda: _port(config)),
         ("state folder", lambda: _folder(config.state_folder)),
         ("controllers", lambda: _controllers(config)),
+        ("port patterns", lambda: _port_patterns(config, status, answer)),
         ("MIDI channel", lambda: _midi_channel(config, outputs)),
         ("ignored", lambda: _ignored(config)),
         ("real time", _realtime),
@@ -251,6 +253,42 @@ def _controllers(config: Config) -> Check:
         step = "latentd midimap --install, then start amSynth again (its OSC interface needs no map)"
         return Check("controllers", "weak", reached, step)
     return Check("controllers", "ok", reached)
+
+
+def _port_patterns(config: Config, status: dict[str, Any], answer: JackFacts | str) -> Check:
+    """Whether every pattern of the configuration matches a MIDI port: as a running daemon says, or by the ports now."""
+    found = status["patterns_without_port"] if status else _patterns_without_port(config, answer)
+    lines = [f"{key}: no port matches {pattern!r}" for key, patterns in found.items() for pattern in patterns]
+    if not lines:
+        return Check("port patterns", "ok", "each matches a port")
+    step = "Connect the device or start the program, or take a name from `latentd ports`"
+    return Check("port patterns", "weak", "\n".join(lines), step)
+
+
+def _patterns_without_port(config: Config, answer: JackFacts | str) -> dict[str, list[str]]:
+    """Those of the configuration, by key. Where no server lists its ports, another check says so."""
+    jack, alsa, sequencer = config.jack, config.alsa, machine.alsa_midi_ports()
+    found = {}
+    if isinstance(answer, JackFacts) and config.output in ("auto", "osc", "jack"):
+        # The default is amSynth's own port, and whether that runs is for another check.
+        if jack.playback != Config().jack.playback:
+            found["jack.playback"] = _unmatched_jack([jack.playback], answer.midi_sinks, answer)
+        found["jack.sources"] = _unmatched_jack(jack.sources, answer.midi_sources, answer)
+        found["jack.keyboards"] = _unmatched_jack(jack.keyboards, answer.midi_sources, answer)
+    if not isinstance(sequencer, str):
+        sources, sinks = sequencer
+        found["alsa.inputs"] = _unmatched_alsa(alsa.inputs, sources)
+        found["alsa.out"] = _unmatched_alsa([alsa.out] if config.output == "alsa" else [], sinks)
+    return found
+
+
+def _unmatched_jack(patterns: list[str], ports: list[str], answer: JackFacts) -> list[str]:
+    names = [[port, *answer.aliases.get(port, ())] for port in ports]
+    return [pattern for pattern in patterns if not any(matches_jack(pattern, those) for those in names)]
+
+
+def _unmatched_alsa(patterns: list[str], ports: list[str]) -> list[str]:
+    return [pattern for pattern in patterns if not any(map(alsa_matcher(pattern).search, ports))]
 
 
 def _midi_channel(config: Config, outputs: dict[str, Any]) -> Check:

@@ -45,6 +45,7 @@ class MidiPorts(NamedTuple):
 
     sources: list[str]
     sinks: list[str]
+    aliases: dict[str, list[str]]  # other names of JACK's ports, which `jack.sources` and its like may name, too
     trouble: str = ""
 
 
@@ -54,6 +55,7 @@ class MidiPorts(NamedTuple):
 def command(config_file: Path | None, as_json: bool) -> None:
     """List MIDI ports (JACK and ALSA) and the network addresses for a controller.
 
+    JACK ports are listed with their aliases, which `jack.playback`, `jack.sources` and `jack.keyboards` match, too.
     ALSA ports are listed without their numbers, which change: write them like this in `alsa.inputs` and `alsa.out`.
     """
     listener = find_listener(load_config(config_file))
@@ -89,13 +91,13 @@ def targets(listener: ListenAddress) -> list[Target]:
 def _jack() -> MidiPorts:
     answer = machine.ask_jack()
     if isinstance(answer, str):
-        return MidiPorts([], [], answer)
-    return MidiPorts(answer.midi_sources, answer.midi_sinks)
+        return MidiPorts([], [], {}, answer)
+    return MidiPorts(answer.midi_sources, answer.midi_sinks, answer.aliases)
 
 
 def _alsa() -> MidiPorts:
     answer = machine.alsa_midi_ports()
-    return MidiPorts([], [], answer) if isinstance(answer, str) else MidiPorts(*answer)
+    return MidiPorts([], [], {}, answer) if isinstance(answer, str) else MidiPorts(*answer, {})
 
 
 def _show(title: str, lines: list[str]) -> None:
@@ -121,5 +123,10 @@ def _advice(listener: ListenAddress, osc: list[Target]) -> list[str]:
 def _port_lines(ports: MidiPorts, name: Callable[[str, list[str]], str] = lambda port, _ports: port) -> list[str]:
     if ports.trouble:
         return [ports.trouble]
-    lines = [f"sends     {name(port, ports.sources)}" for port in ports.sources]
-    return lines + [f"receives  {name(port, ports.sinks)}" for port in ports.sinks] or ["none"]
+    lines = [f"sends     {name(port, ports.sources)}{_aliases(ports, port)}" for port in ports.sources]
+    lines += [f"receives  {name(port, ports.sinks)}{_aliases(ports, port)}" for port in ports.sinks]
+    return lines or ["none"]
+
+
+def _aliases(ports: MidiPorts, port: str) -> str:
+    return "".join(f", or {alias}" for alias in ports.aliases.get(port, ()))

@@ -59,6 +59,7 @@ def page(facts: dict[str, Any]) -> str:
         ),
         _line("turns", _turns(facts["turns"])),
     ]
+    lines.append(_line("no port", _by_key(facts["patterns_without_port"])))
     outputs = facts["ways"].items()
     lines += [_line(name, _output(output)) for name, output in outputs if name == facts["output"] or _in_use(output)]
     return "\n".join(line for line in lines if line)
@@ -105,6 +106,11 @@ def _limit(name: str, low: float | None, high: float | None) -> str:
     """A parameter that stays within a range, in its musical unit."""
     ends = [f"{word} {end:.4g}" for word, end in (("from", low), ("to", high)) if end is not None]
     return " ".join([name, *ends, units.unit(name).name]).rstrip()
+
+
+def _by_key(patterns: dict[str, list[str]]) -> str:
+    """Patterns with the key of the configuration that they stand in."""
+    return "; ".join(f"{key}: {', '.join(map(repr, found))}" for key, found in patterns.items())
 
 
 def _in_use(output: dict[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from latentd.daemon.engine import Engine
 from latentd.daemon.idle import IdleMotion
 from latentd.daemon.intervals import AtMostEvery
 from latentd.daemon.own_notes import OwnNotes
+from latentd.daemon.pattern_log import PatternLog
 from latentd.daemon.poller import Poller
 from latentd.daemon.sender import Sender
 from latentd.daemon.session import Session
@@ -127,6 +128,7 @@ class Service:
             self.notes,
             self._turns,
         )
+        self._pattern_log = PatternLog(self._report.patterns_without_port)
         self._poller = stack.enter_context(Poller())
 
     def run(self) -> None:
@@ -200,6 +202,7 @@ class Service:
         idle, notes = self.idle.step(now), self.notes.step(now)
         did("the idle motion and the notes", time.monotonic())
         session = self._session.step(self.engine, now)
+        self._pattern_log.step(now)
         others = (self._datagrams.poll(now), self._watchdog.poll(now), self._keep_warm.due(now))
         self._deadlines = (tick, link, idle, notes, alsa, feedback, session, *others)
         did("the session and the watchdog", time.monotonic())

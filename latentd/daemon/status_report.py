@@ -58,6 +58,11 @@ class StatusReport:
         self._askers: dict[Sender, None] = {}
         self.asked = False
 
+    def patterns_without_port(self) -> dict[str, list[str]]:
+        """The patterns of the configuration that match no MIDI port now, by key."""
+        found = self._link.patterns_without_port()
+        return found | self._alsa_in.patterns_without_port if self._alsa_in is not None else found
+
     def ask(self, sender: Sender) -> None:
         """Have `sender` answered at the end of this turn.
 
@@ -113,5 +118,6 @@ class StatusReport:
             "lateness": status.lateness.facts(),
             "turns": self._turns.facts(),
             "ways": self._link.facts(),
+            "patterns_without_port": self.patterns_without_port(),
             "alsa_in": self._alsa_in.facts() if self._alsa_in is not None else None,
         }

@@ -284,6 +284,10 @@ class SynthLink:
             "resent": sum(_number(found, "resent") for found in facts),
         }
 
+    def patterns_without_port(self) -> dict[str, list[str]]:
+        """The patterns of the configuration that match no MIDI port now, by key."""
+        return self._midi.patterns_without_port if self._midi is not None else {}
+
     def facts(self) -> dict[str, object]:
         """Each open output by name, for status."""
         extra = {"osc": {"ignored": self.ignored}} if self.ignored else {}

@@ -31,7 +31,8 @@ class AlsaIn:
     """
 
     def __init__(self, ports: Sequence[str], open_in: Callable[[], alsa.RtIn] = alsa.open_in) -> None:
-        self._matchers = [alsa.matcher(port) for port in ports]
+        self._matchers = {port: alsa.matcher(port) for port in ports}
+        self._unmatched: list[str] = []
         self._open_in = open_in
         self._lister = open_in()  # never connected: lists the ports
         self._inputs: dict[str, alsa.RtIn] = {}
@@ -54,11 +55,12 @@ class AlsaIn:
 
     def _look(self) -> None:
         names = self._lister.get_ports()
+        self._unmatched = [port for port, m in self._matchers.items() if not any(map(m.search, names))]
         for name in [n for n in self._inputs if n not in names]:
             log.warning("ALSA port %s is gone; latentd listens again when it is back", name)
             self._close_input(name)
         for number, name in enumerate(names):
-            if name not in self._inputs and any(m.search(name) for m in self._matchers):
+            if name not in self._inputs and any(m.search(name) for m in self._matchers.values()):
                 with contextlib.suppress(*alsa.ERRORS):  # one that does not open must not keep the next ones closed
                     self._open_input(number, name)
 
@@ -93,6 +95,11 @@ class AlsaIn:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._wake_fd)
         return [self._received.popleft() for _ in range(len(self._received))]
+
+    @property
+    def patterns_without_port(self) -> dict[str, list[str]]:
+        """Those of the configuration that match no port now, by key."""
+        return {"alsa.inputs": self._unmatched} if self._unmatched else {}
 
     def facts(self) -> dict[str, object]:
         """For status."""

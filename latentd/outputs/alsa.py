@@ -55,6 +55,7 @@ class AlsaOut:
         self._notes = Notes(self._cc)
         self._connected = ""  # name of the port
         self._problem = "starting"
+        self._matched = True
         self._look_at = 0.0
         self._counts = dict.fromkeys(("sent", "failed", "connections", "resent", "refused"), 0)
 
@@ -121,6 +122,7 @@ class AlsaOut:
 
     def _connect(self, names: list[str]) -> None:
         number = next((i for i, name in enumerate(names) if self._matcher.search(name)), None)
+        self._matched = number is not None
         if number is None:
             self._problem = f"no ALSA port matches {self._pattern!r}; available: {', '.join(names) or 'none'}"
             return
@@ -149,6 +151,11 @@ class AlsaOut:
     def connected(self) -> bool:
         """A port is connected."""
         return bool(self._connected)
+
+    @property
+    def patterns_without_port(self) -> dict[str, list[str]]:
+        """Those of the configuration that match no port now, by key."""
+        return {} if self._matched else {"alsa.out": [self._pattern]}
 
     @property
     def connections(self) -> int:

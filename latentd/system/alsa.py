@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from latentd.errors import LatentdError, UserError
+from latentd.system.port_patterns import alsa_matcher
 
 # A broken build (there are no wheels for some Pythons) must become one clear message, not an import error.
 _broken = ""
@@ -95,7 +96,7 @@ _NO_SEQUENCER = "Run `sudo modprobe snd-seq`, or use JACK or OSC instead"
 
 
 def matcher(pattern: str) -> re.Pattern[str]:
-    """A regular expression that finds `pattern` in port names, as plain text or as an expression; ignores case.
+    """`alsa_matcher` of a name that a user gave.
 
     Raises:
         UserError: it is empty or neither.
@@ -106,7 +107,7 @@ def matcher(pattern: str) -> re.Pattern[str]:
             "Set alsa.out (to send) or alsa.inputs (to receive); `latentd ports` lists the names",
         )
     try:
-        return re.compile(f"{re.escape(pattern)}|{pattern}", re.IGNORECASE)
+        return alsa_matcher(pattern)
     except re.error as error:
         hint = "List the ports with `latentd ports`"
         raise UserError(f"ALSA port {pattern!r}: not a regular expression ({error})", hint) from error

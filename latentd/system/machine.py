@@ -86,6 +86,7 @@ class JackFacts(NamedTuple):
     realtime: bool
     midi_sources: list[str]  # ports that send MIDI
     midi_sinks: list[str]  # ports that receive it
+    aliases: dict[str, list[str]]  # their other names, of ports that have any
 
 
 def ask_jack(limit_s: float = _JACK_LIMIT_S, env: Mapping[str, str] | None = None) -> JackFacts | str:
@@ -111,11 +112,13 @@ import json, sys
 try:
     import jack
     client = jack.Client("latentd-look", no_start_server=True)
+    ports = client.get_ports(is_midi=True)
     print(json.dumps({
         "version": jack.version_string(), "rate_hz": client.samplerate, "frames": client.blocksize,
         "realtime": bool(client.realtime),
-        "midi_sources": [p.name for p in client.get_ports(is_midi=True, is_output=True)],
-        "midi_sinks": [p.name for p in client.get_ports(is_midi=True, is_input=True)],
+        "midi_sources": [p.name for p in ports if p.is_output],
+        "midi_sinks": [p.name for p in ports if p.is_input],
+        "aliases": {p.name: others for p in ports if (others := [a for a in p.aliases if a != p.name])},
     }))
     client.close()
 except OSError as error:

@@ -30,7 +30,7 @@ def a_quiet_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine without problems; each test adds one."""
     monkeypatch.setattr(machine, "amsynth_version", lambda: "1.13.2")
     monkeypatch.setattr(machine, "libjack", lambda: "libjack.so.0")
-    monkeypatch.setattr(machine, "ask_jack", lambda: machine.JackFacts("1.9.21", 48000, 128, True, [], []))
+    monkeypatch.setattr(machine, "ask_jack", lambda: machine.JackFacts("1.9.21", 48000, 128, True, [], [], {}))
     monkeypatch.setattr(machine, "playback_cards", lambda: [machine.Card("USB", True)])
     monkeypatch.setattr(machine, "best_card", lambda: "USB")
     monkeypatch.setattr(machine, "alsa_midi_ports", lambda: (["keys"], ["synth"]))
@@ -81,7 +81,7 @@ def test_every_problem_has_a_next_step(tmp_path: Path, monkeypatch: pytest.Monke
         "amSynth", "JACK", "shared memory", "model", "mappings", "state folder", "MIDI channel",
     }  # fmt: skip
     assert {name for name, check in checks.items() if check.state == "ok"} == {
-        "configuration", "Python", "rig", "OSC port", "MIDI library",
+        "configuration", "Python", "rig", "OSC port", "MIDI library", "port patterns",
     }  # fmt: skip
     assert all(check.step for check in checks.values() if check.state != "ok")
 
@@ -142,12 +142,12 @@ def test_shared_memory_that_no_jackd_can_start_with_is_named(
 
 
 @contextlib.contextmanager
-def a_daemon(ways: dict[str, Any], output: str = "jack") -> Iterator[str]:
+def a_daemon(ways: dict[str, Any], output: str = "jack", patterns: dict[str, list[str]] | None = None) -> Iterator[str]:
     """What answers like a latentd with these outputs, however long that takes; yields its address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon, pytest.MonkeyPatch.context() as patient:
         patient.setattr(doctor, "_ANSWER_S", LIMIT_S)
         daemon.bind(("127.0.0.1", 0))
-        status = json.dumps({"version": "0", "ways": ways, "output": output})
+        status = json.dumps({"version": "0", "ways": ways, "output": output, "patterns_without_port": patterns or {}})
 
         def answer() -> None:
             while (datagram := daemon.recvfrom(1000))[0]:
@@ -201,6 +201,35 @@ def test_a_running_rig_whose_parts_do_not_reach_each_other_is_named(
     assert rig.state == state
     assert text in rig.found
     assert bool(rig.step) == (state == "weak")
+
+
+def test_patterns_that_match_no_port_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alias = "Arturia-KeyStep-32:midi/playback_1"
+    facts = machine.JackFacts(
+        "1.9.21", 48000, 128, True, ["system:midi_capture_1"], ["synth:in"], {"system:midi_capture_1": [alias]}
+    )
+    monkeypatch.setattr(machine, "ask_jack", lambda: facts)
+    monkeypatch.setattr(machine, "alsa_midi_ports", lambda: (["Port 10"], ["Port 10"]))
+    jack = {"playback": "synth:.*", "sources": [alias], "keyboards": ["system:.*"]}
+    assert look(tmp_path, 0, jack=jack, alsa={"inputs": ["port 10"]})["port patterns"].state == "ok"
+    jack = {"playback": "system:midi_capture_1", "sources": [alias, "synth:in"], "keyboards": ["nano.*"]}
+    check = look(tmp_path, 0, jack=jack, alsa={"inputs": ["Port 1"], "out": "Port 2"})["port patterns"]
+    assert check.state == "weak"
+    assert "latentd ports" in check.step
+    assert check.found.splitlines() == [
+        "jack.playback: no port matches 'system:midi_capture_1'",
+        "jack.sources: no port matches 'synth:in'",
+        "jack.keyboards: no port matches 'nano.*'",
+        "alsa.inputs: no port matches 'Port 1'",
+    ]
+    check = look(tmp_path, 0, output="alsa", jack=jack, alsa={"out": "Port 1"})["port patterns"]
+    assert check.found == "alsa.out: no port matches 'Port 1'"
+
+
+def test_the_patterns_of_a_running_daemon_count(tmp_path: Path) -> None:
+    with a_daemon({"jack": {"connected": True}}, patterns={"jack.sources": ["nano.*"]}) as address:
+        check = look(tmp_path, 0, listen=address)["port patterns"]
+    assert (check.state, check.found) == ("weak", "jack.sources: no port matches 'nano.*'")
 
 
 def test_an_incomplete_map_is_reported(tmp_path: Path) -> None:

@@ -85,6 +85,15 @@ def test_alsa_ports_are_listed_without_the_numbers_that_change(tmp_path: Path, m
     assert json.loads(run(tmp_path, "", "--json"))["alsa"]["sinks"] == sinks
 
 
+def test_jack_ports_are_listed_with_their_aliases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, alias = "system:midi_capture_2", "Arturia-KeyStep-32:midi/playback_1"
+    facts = machine.JackFacts("1.9.21", 48000, 128, True, [name], ["amsynth:midi_in"], {name: [alias]})
+    monkeypatch.setattr(machine, "ask_jack", lambda: facts)
+    lines = run(tmp_path, "").partition("JACK MIDI")[2].split("\n")
+    assert lines[1:3] == [f"  sends     {name}, or {alias}", "  receives  amsynth:midi_in"]
+    assert json.loads(run(tmp_path, "", "--json"))["jack"]["aliases"] == {name: [alias]}
+
+
 def test_ports_that_cannot_be_listed_get_the_reason(tmp_path: Path) -> None:
     found = json.loads(run(tmp_path, "", "--json"))
     for kind in ("jack", "alsa"):

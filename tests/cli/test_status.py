@@ -32,6 +32,7 @@ def shown(**changes: Any) -> str:
         "turns": TIMES | {"long": 0, "longest": ""},
         "counters": {"received": 61, "used": 40, "superseded": 0, "unmapped": 2, "sent": 0, "withheld": 0},
         "ways": {"osc": OSC, "jack": JACK}, "motion": "", "idle": "waiting", "notes": {"plays": "", "state": "off"},
+        "patterns_without_port": {},
     } | changes  # fmt: skip
     return page(facts)
 
@@ -64,6 +65,12 @@ def test_zero_counters_are_left_out_and_problems_are_shown() -> None:
     assert "messages  received 61, used 40, unmapped 2, sent 0\n" in text
     assert "retried 3" in text
     assert not any(word in text for word in ("strays", "child", "withheld", "superseded", "xruns", "_"))
+
+
+def test_patterns_without_a_port_are_shown_only_when_there_are_any() -> None:
+    assert "no port" not in shown()
+    text = shown(patterns_without_port={"jack.sources": ["nano.*", "KeyStep"], "alsa.inputs": ["LPD8"]})
+    assert "\nno port   jack.sources: 'nano.*', 'KeyStep'; alsa.inputs: 'LPD8'\n" in text
 
 
 def test_an_unused_output_is_left_out() -> None:

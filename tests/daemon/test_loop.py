@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import select
 import signal
@@ -15,11 +17,14 @@ from typing import Any
 
 import pytest
 
-from latentd.config.config import Config
+from latentd.config.config import AlsaSettings, Config
+from latentd.daemon import service
 from latentd.daemon.service import Service
+from latentd.inputs.alsa import AlsaIn
 from latentd.model import bundle
 from latentd.osc import packets
 from latentd.system.keep_warm import LASTS_S, WARM_S
+from tests.outputs.test_alsa import Sequencer
 from tests.support.daemon import free_port
 from tests.support.rig import LIMIT_S
 
@@ -74,10 +79,10 @@ real_epoll = select.epoll
 class Rig:
     """A dry service that runs in this process, and a sender."""
 
-    def __init__(self, state: Path, clock: Clock) -> None:
+    def __init__(self, state: Path, clock: Clock, **settings: Any) -> None:
         self.clock = clock
         port = free_port()
-        config = Config(output="print", listen=f"127.0.0.1:{port}", state=str(state))
+        config = Config(output="print", listen=f"127.0.0.1:{port}", state=str(state), **settings)
         self.service = Service(config, bundle.load(), config.model, None)
         self.engine = self.service.engine
         self._to = ("127.0.0.1", port)
@@ -108,12 +113,18 @@ class Rig:
 
 
 @pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of everything in this process."""
     clock = Clock()
     for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(time, "monotonic", clock)
     monkeypatch.setattr(select, "epoll", lambda: Epoll(clock))
+    return clock
+
+
+@pytest.fixture
+def rig(tmp_path: Path, clock: Clock) -> Iterator[Rig]:
     found = Rig(tmp_path, clock)
     yield found
     found.close()
@@ -169,6 +180,29 @@ def test_after_a_point_the_tick_is_run_again_and_again_with_nothing_new(
     )
     assert rig.service.status.counters.received == 1
     assert rig.engine.xy == pytest.approx((0.25, 0.75))
+
+
+def test_p11_an_alsa_input_that_is_not_there_is_in_the_status_and_once_in_the_log(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
+    monkeypatch.setattr(service, "_alsa_in", lambda config: AlsaIn(config.alsa.inputs, Sequencer("nano 20:0").open))
+    rig = Rig(tmp_path, clock, alsa=AlsaSettings(inputs=["nano", "LPD8"]))
+    shown: list[Any] = []
+    wait, start = rig.clock.wait, rig.clock.now
+
+    def asking_wait(seconds: float) -> None:
+        if rig.clock.now >= start + 30.0 and not shown:
+            shown.append(rig.service._report.facts(rig.clock.now, resting=True)["patterns_without_port"])
+        wait(seconds)
+
+    rig.clock.wait = asking_wait  # type: ignore[method-assign]  # watched from outside
+    with contextlib.closing(rig):
+        rig.run(60.0)
+    assert [line for line in caplog.messages if "no port matches" in line] == [
+        "alsa.inputs: no port matches 'LPD8'. `latentd ports` lists the ports"
+    ]
+    assert shown == [{"alsa.inputs": ["LPD8"]}]
 
 
 def test_p6_at_rest_the_loop_turns_once_in_30_s(rig: Rig) -> None:

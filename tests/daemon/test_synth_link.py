@@ -198,6 +198,7 @@ class FakeJack:
         self.polled = 0
         self.closed = False
         self.connections = 0  # no new one to look at
+        self.patterns_without_port: dict[str, list[str]] = {}
         self.channel = 1
 
     def poll(self, now: float) -> float | None:
@@ -455,6 +456,12 @@ def test_the_outputs_are_counted_together(rig: Rig) -> None:
     rig.announce()
     assert rig.link.counts() == {"reconnects": 3, "resent": 2}
     assert set(rig.link.facts()) == {"osc", "jack"}
+
+
+def test_patterns_without_a_port_are_those_of_the_midi_output(rig: Rig) -> None:
+    assert rig.link.patterns_without_port() == {}
+    rig.jack.patterns_without_port = {"jack.sources": ["nano"]}
+    assert rig.link.patterns_without_port() == {"jack.sources": ["nano"]}
 
 
 def test_notes_go_out_through_the_output_that_carries_them(rig: Rig) -> None:

@@ -147,6 +147,30 @@ def test_the_port_is_found_by_a_part_of_its_name_or_an_expression(name: str) -> 
     assert sequencer.out().port == SYNTH
 
 
+def test_port_1_is_not_port_10() -> None:
+    sequencer = Sequencer("rig:Port 10 20:9", "rig:Port 11 20:10")
+    output, midi_in = AlsaOut("Port 1", midimap.OURS, sequencer.open), AlsaIn(["Port 1", "port 11"], sequencer.open)
+    output.poll(0.0)
+    midi_in.poll(0.0)
+    assert not output.facts()["connected"]
+    assert "no ALSA port matches 'Port 1'" in str(output.facts()["problem"])
+    assert output.patterns_without_port == {"alsa.out": ["Port 1"]}
+    assert midi_in.facts()["ports"] == ["rig:Port 11 20:10"]
+    assert midi_in.patterns_without_port == {"alsa.inputs": ["Port 1"]}
+    sequencer.names.append("rig:Port 1 20:0")
+    output.poll(1.0)
+    midi_in.poll(1.0)
+    assert output.facts()["port"] == "rig:Port 1 20:0"
+    assert output.patterns_without_port == midi_in.patterns_without_port == {}
+    sequencer.names.remove("rig:Port 1 20:0")
+    output.poll(2.0)
+    midi_in.poll(2.0)
+    assert output.patterns_without_port == {"alsa.out": ["Port 1"]}
+    assert midi_in.patterns_without_port == {"alsa.inputs": ["Port 1"]}
+    output.close()
+    midi_in.close()
+
+
 def test_names_with_brackets_are_found_as_they_are() -> None:
     sequencer = Sequencer("nanoPAD2 (1) 20:0")
     output = AlsaOut("nanoPAD2 (1)", midimap.OURS, sequencer.open)

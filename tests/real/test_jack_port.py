@@ -20,7 +20,9 @@ import pytest
 from latentd.instrument.point import Change
 from latentd.outputs.jack.port import JackPort
 from latentd.synth import amsynth, midimap
+from latentd.system import machine
 from tests.outputs.jack.test_cycle import check_limits
+from tests.support.daemon import latentd
 from tests.support.listener import Listener
 from tests.support.oracle import Oracle
 from tests.support.rig import LIMIT_S, Server, Synth, jackd, pipewire, wait_for
@@ -342,6 +344,42 @@ def test_midi_that_comes_in_wakes_the_engine(server: Server, monkeypatch: pytest
             return [m for m, _ in messages] == sent
 
         poll_until(port, received, "the messages")
+
+
+ALIASED = """
+import sys, jack
+client = jack.Client("knobs", use_exact_name=True, no_start_server=True)
+client.midi_outports.register("midi_capture_2").set_alias("Arturia-KeyStep-32:midi/playback_1")
+with client:
+    sys.stdin.read()
+"""
+
+
+def test_a_controller_is_found_by_its_alias(jack_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PipeWire 0.3.65 keeps a client's alias from the other clients."""
+    alias, argv = "Arturia-KeyStep-32:midi/playback_1", [sys.executable, "-c", ALIASED]
+    with (
+        subprocess.Popen(argv, env=jack_server.env, stdin=subprocess.PIPE) as knobs,
+        port_on(jack_server, monkeypatch, sources=(alias,), playback="none") as port,
+    ):
+        poll_until(
+            port, lambda: jack_server.connections("knobs:midi_capture_2") == ["latentd:midi_in"], "the connection"
+        )
+        answer = machine.ask_jack(env=jack_server.env)
+        assert isinstance(answer, machine.JackFacts)
+        assert answer.aliases["knobs:midi_capture_2"] == [alias]
+        knobs.communicate()
+
+
+def test_p11_patterns_that_match_no_port_are_in_the_status_and_the_log(server: Server) -> None:
+    sources = 'jack.sources=[listener:out, "no-such-device:.*"]'
+    with Listener(server) as listener, latentd("--output", "jack", "--set", sources, env=server.env) as daemon:
+        wait_for(lambda: server.connections("listener:out") == ["latentd:midi_in"], "the connection")
+        missing = {"jack.playback": ["amsynth:midi_in"], "jack.sources": ["no-such-device:.*"]}
+        wait_for(lambda: daemon.status()["patterns_without_port"] == missing, "what is missing in the status")
+        wait_for(lambda: "jack.sources: no port matches 'no-such-device:.*'" in daemon.log_text(), "and in the log")
+        assert "receiving from listener:out" in daemon.log_text()
+        assert not listener.messages
 
 
 def test_a_controller_that_someone_else_connects_is_received(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

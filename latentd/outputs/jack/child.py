@@ -2,8 +2,8 @@
 
 Three threads. JACK's own calls `ProcessCallback` once a period. The main thread waits for the server, connects the
 ports and closes the client. The third thread ends the process when standard input, a pipe from the engine, is closed:
-the engine is gone, or wants it to end. Standard output carries lines for the engine's log. Only small modules are
-imported: start-up time and memory count here.
+the engine is gone, or wants it to end. Standard output carries lines for the engine's log, and which patterns match no
+port. Only small modules are imported: start-up time and memory count here.
 
 Exit codes: 0 asked to end, 3 the server is gone, 4 no JACK library on this machine, 5 gave up waiting for a server
 (PipeWire's library leaks a little with each failed attempt; a new process goes on).
@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import re
 import signal
 import sys
 import threading
@@ -25,6 +24,7 @@ from typing import Any
 
 from latentd.outputs.jack.cycle import ProcessCallback
 from latentd.outputs.jack.memory import CLOSING, DONE, RECONNECTED, STATE, Fact, Memory, plus
+from latentd.system.port_patterns import matches_jack
 
 # How often the main thread looks at the ports, and tries to reach the server.
 POLL_S = 0.2
@@ -43,6 +43,8 @@ END_S = 0.5
 COLLECT_EVERY = 300
 
 SERVER_GONE, NO_LIBRARY, GAVE_UP = 3, 4, 5
+# A line that is not for the log: the places of the patterns that match no port, among playback, sources, keyboards.
+UNMATCHED = "patterns-without-port"
 
 
 class MidiOut:
@@ -73,10 +75,15 @@ class MidiOut:
             raise RuntimeError("no room")
 
 
+# All the names that a port goes by, by its own: that, and its aliases.
+Ports = dict[str, list[str]]
+
+
 class Connections:
     """Keeps `midi_out` connected to the synth, the sources to `midi_in`, and the keyboards to the synth.
 
-    A pattern is a port's full name or a regular expression that matches all of it. Main thread only, but `on_port`.
+    A pattern is a port's full name or alias, or a regular expression that matches all of it. Main thread only, but
+    `on_port`.
     """
 
     def __init__(
@@ -99,6 +106,8 @@ class Connections:
         self._made: set[tuple[str, str]] = set()  # keyboard and synth that have been connected since both are there
         self._appeared: deque[str] = deque(maxlen=MAX_APPEARED)  # ports, since the last poll
         self._connected: set[str] = set()  # ports that `midi_out` was connected to in the last poll
+        self._received_from: set[str] = set()  # ports that `midi_in` was connected to in the last poll
+        self._unmatched: list[int] = []  # as last reported
         self._resend_at: list[float] = []
         self._polls = 0
 
@@ -110,7 +119,8 @@ class Connections:
         new_ports = appeared | (self._connected - connected)
         self._made = {pair for pair in self._made if new_ports.isdisjoint(pair)}
         # Before `_connect_all`, which switches it on for what it connects: the server may show that only later.
-        self._callback.listening = bool(self._connected_to(self._in))
+        received_from = self._connected_to(self._in)
+        self._callback.listening = bool(received_from)
         before, kept = self._connected, self._connected & connected  # one that is made again below counts as new
         if not connected or appeared or self._polls % LIST_EVERY == 0:
             self._connect_all(connected)
@@ -118,32 +128,35 @@ class Connections:
         self._polls += 1
         new = connected - kept
         self._connected = connected
-        if lost := before - connected:
-            report(f"no longer connected to {', '.join(sorted(lost))}")
+        report_ports("no longer connected to", before - connected)
+        report_ports("connected to", new)
+        report_ports("no longer receiving from", self._received_from - received_from)
+        report_ports("receiving from", received_from - self._received_from)
+        self._received_from = received_from
         facts = self._memory.facts
         facts[Fact.CONNECTED] = bool(connected)
         if new:
             facts[Fact.CONNECTIONS] = plus(facts[Fact.CONNECTIONS], len(new))
             self._resend_at = [now, *(now + s for s in RESEND_AFTER_S)]
-            report(f"connected to {', '.join(sorted(new))}")
         while self._resend_at and self._resend_at[0] <= now:
             del self._resend_at[0]
             self._memory.bytes[RECONNECTED] = (self._memory.bytes[RECONNECTED] + 1) & 0xFF
 
     def _connect_all(self, connected: set[str]) -> None:
-        for name in self._matching([self._playback], is_input=True) - connected:
+        sinks = self._ports(is_input=True)
+        senders = self._ports(is_output=True) if self._sources or self._keyboards else {}
+        for name in matching([self._playback], sinks) - connected:
             self._connect(self._out.name, name)
         if self._sources:
-            for name in self._matching(self._sources, is_output=True) - self._connected_to(self._in):
+            for name in matching(self._sources, senders) - self._connected_to(self._in):
                 self._callback.listening = True  # before the first message can come
                 self._connect(name, self._in.name)
         if self._keyboards:
-            self._connect_keyboards()
+            self._connect_keyboards(matching(self._keyboards, senders), matching([self._playback], sinks))
+        self._report_unmatched(sinks, senders)
 
-    def _connect_keyboards(self) -> None:
+    def _connect_keyboards(self, keyboards: set[str], synths: set[str]) -> None:
         """Connect each keyboard to the synth once both are there; what someone cuts after that stays cut."""
-        keyboards = self._matching(self._keyboards, is_output=True)
-        synths = self._matching([self._playback], is_input=True)
         present = {(keyboard, synth) for keyboard in keyboards for synth in synths if _apart(keyboard, synth)}
         self._made &= present
         for keyboard, synth in sorted(present - self._made):
@@ -152,15 +165,24 @@ class Connections:
             if synth in self._connected_to(keyboard):
                 self._made.add((keyboard, synth))
 
+    def _report_unmatched(self, sinks: Ports, senders: Ports) -> None:
+        """Tell the engine which patterns match no port: their places in playback, sources, keyboards."""
+        wanted = [(self._playback, sinks), *((pattern, senders) for pattern in (*self._sources, *self._keyboards))]
+        unmatched = [i for i, (pattern, ports) in enumerate(wanted) if not matching([pattern], ports)]
+        if unmatched != self._unmatched:
+            self._unmatched = unmatched
+            report(" ".join((UNMATCHED, *map(str, unmatched))))
+
     def on_port(self, port: Any, registered: bool) -> None:
         """A port has come or gone. Called in a thread of the library's; only while there are keyboards."""
         if registered:
             self._appeared.append(port.name)
 
-    def _matching(self, patterns: Sequence[str], **kind: bool) -> set[str]:
+    def _ports(self, **kind: bool) -> Ports:
+        """The MIDI ports of others."""
         own = (self._in.name, self._out.name)
-        names = [port.name for port in self._client.get_ports(is_midi=True, **kind)]
-        return {n for n in names if n not in own and any(n == p or re.fullmatch(p, n) for p in patterns)}
+        ports = self._client.get_ports(is_midi=True, **kind)
+        return {port.name: [port.name, *port.aliases] for port in ports if port.name not in own}
 
     def _connected_to(self, port: Any) -> set[str]:
         return {other.name for other in self._client.get_all_connections(port)}
@@ -169,6 +191,17 @@ class Connections:
         # A port that is there but whose client is not active yet refuses; the next poll tries again.
         with contextlib.suppress(Exception):
             self._client.connect(source, destination)
+
+
+def matching(patterns: Sequence[str], ports: Ports) -> set[str]:
+    """The names of the ports that any of the patterns matches."""
+    return {port for port, names in ports.items() if any(matches_jack(pattern, names) for pattern in patterns)}
+
+
+def report_ports(words: str, ports: set[str]) -> None:
+    """A line for the log, if there are any."""
+    if ports:
+        report(f"{words} {', '.join(sorted(ports))}")
 
 
 def _apart(source: str, destination: str) -> bool:
@@ -250,6 +283,7 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     sys.setswitchinterval(1e-4)
     client.activate()
     facts[Fact.RUNNING] = 1
+    report(f"connected to the JACK server, {client.blocksize} frames at {client.samplerate} Hz")
     polls = stalled = cycles = 0
     while not ending.is_set():
         # A port that disappears during a poll makes the library raise; the next poll sees that it is gone.

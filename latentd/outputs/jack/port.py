@@ -54,7 +54,7 @@ class JackPort:
     Args:
         midimap: which CC sets which parameter, as the running amSynth has it.
         client_name: name of the JACK client; its ports are `NAME:midi_in` and `NAME:midi_out`.
-        playback: the synth's port: full name, or a regular expression that matches all of it.
+        playback: the synth's port: full name or alias, or a regular expression that matches all of it.
         sources: ports to receive from, likewise.
         keyboards: ports to connect to the synth's port whenever both are there, likewise.
         budget_per_s: most messages a second, repeats included.
@@ -93,6 +93,11 @@ class JackPort:
         self._notes = NotesOut(self._memory, self._cc)
         self._midi_in = MidiIn(self._memory)
         fds = (self._memory_fd, self._midi_in.wake_fd)
+        self._patterns = [
+            ("jack.playback", playback),
+            *(("jack.sources", pattern) for pattern in sources),
+            *(("jack.keyboards", pattern) for pattern in keyboards),
+        ]
         patterns = (playback, str(len(sources)), *sources, *keyboards)
         self._process = JackProcess(self._command(*fds, client_name, *patterns), fds)
         self._cycles = 0
@@ -121,6 +126,14 @@ class JackPort:
     def connected(self) -> bool:
         """It runs, and is connected to the synth's port."""
         return self.running and bool(self._memory.facts[Fact.CONNECTED])
+
+    @property
+    def patterns_without_port(self) -> dict[str, list[str]]:
+        """Those of the configuration that match no port now, by key; none while no server shows its ports."""
+        found: dict[str, list[str]] = {}
+        for key, pattern in (self._patterns[i] for i in self._process.unmatched):
+            found.setdefault(key, []).append(pattern)
+        return found
 
     @property
     def connections(self) -> int:
@@ -214,7 +227,7 @@ class JackPort:
             "running": self.running,
             "connected": self.connected,
             "stalled": self._stalled,
-            "problem": self._process.problem,
+            "problem": self._process.problem or self._no_synth(),
             "channel": self.channel,
             "period_frames": facts[Fact.PERIOD],
             "rate_hz": facts[Fact.RATE],
@@ -231,6 +244,10 @@ class JackPort:
             "midi_lost": self._midi_in.lost,
             "midi_malformed": facts[Fact.MALFORMED],
         }
+
+    def _no_synth(self) -> str:
+        missing = self.patterns_without_port.get("jack.playback")
+        return f"no JACK port matches {missing[0]!r}" if missing else ""
 
     def close(self) -> None:
         """Release all held notes and end the child; waits for it less than a second."""

@@ -21,8 +21,9 @@ RETRY_NO_LIBRARY_S = 10.0
 # A process that ran so long counts as healthy: after it the first wait is short again.
 HEALTHY_S = 5.0
 CLOSE_S = 0.8
-# Exit codes: see `child`.
+# Exit codes and lines: see `child`.
 SERVER_GONE, NO_LIBRARY, GAVE_UP = 3, 4, 5
+UNMATCHED = "patterns-without-port"
 
 
 class JackProcess:
@@ -38,6 +39,7 @@ class JackProcess:
         self.restart_at: float | None = 0.0  # None while one runs
         self.starts = 0
         self.problem = ""
+        self.unmatched: Sequence[int] = ()  # places of the patterns that match no port
         self._logged: set[str] = set()  # since the last healthy one
 
     @property
@@ -91,10 +93,18 @@ class JackProcess:
             return False
         *lines, self._text = (self._text + data).split(b"\n")
         for line in lines:
-            text = line.decode(errors="replace")
-            self.problem = "" if text.startswith("connected") else text
-            self._log_once(logging.INFO, text, now)
+            self._take(line.decode(errors="replace"), now)
         return not data
+
+    def _take(self, text: str, now: float) -> None:
+        """One line of its output."""
+        first, _, rest = text.partition(" ")
+        if first == UNMATCHED:
+            self.unmatched = tuple(map(int, rest.split()))
+            return
+        if "receiving from" not in text:
+            self.problem = "" if first == "connected" else text
+        self._log_once(logging.INFO, text, now)
 
     def _log_once(self, level: int, text: str, now: float) -> None:
         """Log each line once until a process was healthy, or a broken machine's log would fill for weeks."""
@@ -145,6 +155,7 @@ class JackProcess:
                 with contextlib.suppress(OSError):
                     pipe.close()
         self._process = None
+        self.unmatched = ()
 
 
 def command(memory_fd: int, wake_fd: int, *arguments: str) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from latentd.outputs.jack.child import LIST_EVERY, POLL_S, RESEND_AFTER_S, Connections
+from latentd.outputs.jack.child import LIST_EVERY, POLL_S, RESEND_AFTER_S, UNMATCHED, Connections
 from latentd.outputs.jack.memory import RECONNECTED, Fact, Memory
 from latentd.outputs.jack.port import JackPort
 from latentd.synth import midimap
@@ -17,8 +17,8 @@ SYNTH, KNOB = "amsynth:midi_in", "a2j:nano [1] (capture): knob"
 
 
 class Port:
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, aliases: Sequence[str] = ()) -> None:
+        self.name, self.aliases = name, list(aliases)
 
 
 class Client:
@@ -27,6 +27,7 @@ class Client:
     def __init__(self) -> None:
         self.midi_inports, self.midi_outports = [Port("latentd:midi_in")], [Port("latentd:midi_out")]
         self.inputs, self.outputs = ["latentd:midi_in"], ["latentd:midi_out"]
+        self.aliases: dict[str, list[str]] = {}
         self.links: set[tuple[str, str]] = set()
         self.refusing: set[str] = set()
         self.listings = 0
@@ -36,7 +37,7 @@ class Client:
         assert is_midi
         assert is_input != is_output
         self.listings += 1
-        return [Port(name) for name in (self.inputs if is_input else self.outputs)]
+        return [Port(name, self.aliases.get(name, ())) for name in (self.inputs if is_input else self.outputs)]
 
     def get_all_connections(self, port: Port | str) -> list[Port]:
         name = port if isinstance(port, str) else port.name
@@ -122,7 +123,8 @@ def test_p11_a_synth_that_is_gone_is_not_connected_and_that_is_logged_once(
     rig.client.go(SYNTH)
     rig.look(10)
     assert not rig.connected
-    assert capfd.readouterr().out == f"connected to {SYNTH}\nno longer connected to {SYNTH}\n"
+    lines = f"connected to {SYNTH}\nno longer connected to {SYNTH}\n"
+    assert lines == "".join(line for line in capfd.readouterr().out.splitlines(True) if UNMATCHED not in line)
 
 
 def test_a_port_that_refuses_is_asked_again(rig: Rig) -> None:
@@ -151,6 +153,52 @@ def test_a_port_whose_name_is_no_expression_of_itself_is_found(memory: Memory) -
     rig.client.outputs.append(KNOB)
     rig.look()
     assert rig.client.links == {(KNOB, "latentd:midi_in")}
+
+
+@pytest.mark.parametrize("pattern", ["Arturia-KeyStep-32:midi/playback_1", ".*KeyStep.*"])
+def test_a_port_is_found_by_its_alias_and_connected_by_its_name(memory: Memory, pattern: str) -> None:
+    rig = Rig(memory, "synth alias", pattern)
+    rig.client.inputs.append(SYNTH)
+    rig.client.outputs += ["system:midi_capture_1", "system:midi_capture_2"]
+    rig.client.aliases = {
+        SYNTH: ["synth alias"],
+        "system:midi_capture_2": ["alsa_pcm:hw/2", "Arturia-KeyStep-32:midi/playback_1"],
+    }
+    rig.look()
+    assert rig.client.links == {("latentd:midi_out", SYNTH), ("system:midi_capture_2", "latentd:midi_in")}
+
+
+def test_p11_patterns_that_match_no_port_are_reported_when_that_changes(
+    memory: Memory, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rig = Rig(memory, SYNTH, KNOB, "nano.*", keyboards=("keys:.*", KNOB))
+
+    def reported() -> list[str]:
+        rig.look(2 * LIST_EVERY)
+        lines = capfd.readouterr().out.splitlines()
+        return [line.removeprefix(UNMATCHED).strip() for line in lines if line.startswith(UNMATCHED)]
+
+    assert reported() == ["0 1 2 3 4"]
+    assert reported() == []
+    rig.client.outputs.append(KNOB)
+    assert reported() == ["0 2 3"]
+    rig.client.inputs += [SYNTH, "nano:in"]
+    assert reported() == ["2 3"], "what only receives is no source"
+    rig.client.outputs += ["nano:out", "keys:out"]
+    assert reported() == [""]
+    rig.client.go(SYNTH)
+    assert reported() == ["0"]
+
+
+def test_sources_that_come_and_go_are_in_the_log(memory: Memory, capfd: pytest.CaptureFixture[str]) -> None:
+    rig = Rig(memory, SYNTH, KNOB)
+    rig.client.outputs.append(KNOB)
+    rig.look(2 * LIST_EVERY)
+    rig.client.outputs.remove(KNOB)
+    rig.client.go(KNOB)
+    rig.look(2 * LIST_EVERY)
+    lines = [line for line in capfd.readouterr().out.splitlines() if "receiving" in line]
+    assert lines == [f"receiving from {KNOB}", f"no longer receiving from {KNOB}"]
 
 
 def test_it_never_connects_to_itself(memory: Memory) -> None:

@@ -14,7 +14,7 @@ from latentd.errors import UserError
 from latentd.instrument.point import Change
 from latentd.outputs.jack.memory import DONE, RESEND, STATE, Fact
 from latentd.outputs.jack.port import POLL_S, RESTART_S, STALLED_S, JackPort
-from latentd.outputs.jack.process import RETRY_S
+from latentd.outputs.jack.process import RETRY_S, UNMATCHED
 from latentd.synth import midimap
 from tests.support.rig import wait_for
 
@@ -80,6 +80,22 @@ def test_p7_a_child_that_dies_is_replaced_and_the_new_one_finds_what_is_wanted(
     assert port.facts()["restarts"] == 1
     assert not port.settled()  # it has written nothing yet
     assert port._memory.bytes[midimap.OURS.cc[11] or 0] == 64
+
+
+def test_p11_patterns_without_a_port_have_the_key_of_the_configuration() -> None:
+    class Reporting(Port):
+        program = f"print('{UNMATCHED} 0 2 3', flush=True)\n{Port.program}"
+
+    port = Reporting(midimap.OURS, "latentd", "amsynth:.*", ("nano.*", "KeyStep"), 4000.0, 1, ("keys",))
+    assert port.patterns_without_port == {}
+    play(port, 10.0)
+    wait_for(lambda: port.poll(10.0) and port.patterns_without_port, "what the child reports")
+    assert port.patterns_without_port == {
+        "jack.playback": ["amsynth:.*"], "jack.sources": ["KeyStep"], "jack.keyboards": ["keys"],
+    }  # fmt: skip
+    assert port.facts()["problem"] == "no JACK port matches 'amsynth:.*'"
+    port.close()
+    assert port.patterns_without_port == {}
 
 
 def test_p11_cycles_that_stand_still_are_told_and_in_the_end_worth_a_new_child(port: Port) -> None:

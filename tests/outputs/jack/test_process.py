@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from latentd.outputs.jack.process import HEALTHY_S, JackProcess
+from latentd.outputs.jack.process import HEALTHY_S, UNMATCHED, JackProcess
 from tests.support.rig import LIMIT_S, wait_for
 
 
@@ -60,6 +60,20 @@ def test_after_a_healthy_process_everything_is_logged_again(
 def fake(process: JackProcess, program: str) -> JackProcess:
     process._command = [sys.executable, "-S", "-c", program]
     return process
+
+
+def test_patterns_without_a_port_are_no_problem_and_not_in_the_log_and_end_with_the_process(
+    process: JackProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "latentd")
+    program = "import sys; print('connected to x'); print('receiving from y'); print('{} 0 12'); sys.stdin.read()"
+    fake(process, program.format(UNMATCHED).replace("; ", "\n")).start(10.0)
+    wait_for(lambda: process.poll(10.0) and process.unmatched == (0, 12), "its lines")
+    assert process.problem == ""
+    assert caplog.messages == ["JACK port: connected to x", "JACK port: receiving from y"]
+    process.kill()
+    wait_for(lambda: not process.poll(10.0), "its end")
+    assert not process.unmatched
 
 
 def test_while_it_runs_it_is_watched_and_what_it_reports_is_the_problem_until_it_is_connected(
