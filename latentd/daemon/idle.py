@@ -29,12 +29,10 @@ _WAITING, _MOVING, _RESTING = IdleState
 class IdleMotion:
     """Moves the point once nobody has played for a while; whoever plays has the point at once.
 
-        state   | event                      | next state
-        WAITING | `after_s` without input    | MOVING
-        MOVING  | home is reached            | RESTING
-        MOVING  | input                      | WAITING
-        RESTING | input                      | WAITING
-        WAITING | input                      | WAITING
+        state   | event                   | next state
+        WAITING | `after_s` without input | MOVING
+        MOVING  | home is reached         | RESTING
+        any     | input                   | WAITING
 
     Input is a point that moves, a touch, a performer's message, or another motion (a glide, `/latentd/wander`,
     `/latentd/play`). While frozen, all time counts as input. With `then: stay` the state is always WAITING.
@@ -62,7 +60,7 @@ class IdleMotion:
         self.state = _WAITING
 
     def step(self, now: float) -> float | None:
-        """Begin or end the motion where it is time to; returns when to call again; None: after input."""
+        """Begin or end the motion where it is time to; returns when to call again, None for after the next input."""
         if self._then == "stay":
             return None
         if self.state is _MOVING and self._arrived(now):

@@ -31,12 +31,12 @@ _OFF, _WAITING, _PLAYING = NotesState
 class OwnNotes:
     """Plays a chord or a file from the beginning whenever the synth is reached, and releases it.
 
-        state   | event                    | next state
-        WAITING | the synth is reached     | PLAYING
-        PLAYING | the synth is lost        | WAITING
+        state   | event                     | next state
+        WAITING | the synth is reached      | PLAYING
+        PLAYING | the synth is lost         | WAITING
         PLAYING | the synth is reached anew | PLAYING
-        any     | switched off, or a panic | OFF
-        OFF     | switched on              | WAITING
+        any     | switched off, or a panic  | OFF
+        OFF     | switched on               | WAITING
 
     Without notes in the configuration it is OFF for ever. A synth that is not reached for 10 s is logged once.
 

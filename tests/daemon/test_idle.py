@@ -184,7 +184,7 @@ def test_a_sensor_that_trembles_and_never_stops_is_no_input(trembling: list[tupl
         rig.now += 0.1
         dx, dy = trembling[n % len(trembling)]
         rig.move(0.5 + 0.4 * TREMBLE * dx, 0.5 + 0.4 * TREMBLE * dy)
-    assert rig.begun > 0
+    assert (rig.begun, rig.state) == (1, IdleState.MOVING), "the walk goes on"
 
 
 def test_a_slow_hand_is_input_however_slow_it_is() -> None:

@@ -136,6 +136,7 @@ def test_a_chord_is_held_for_ever_and_struck_again_after_a_moment_in_case_the_sy
     player.start(50.0)
     found = played(player, 1e9)
     assert player.due == math.inf
+    assert found[0] == (50.0, (0x91, 45, 50)), "nothing sounds that would have to end"
     strikes = Counter(at for at, message in found if message[0] == 0x91)
     assert strikes == {50.0 + at: 3 for at in STRIKES_S}
     for at in STRIKES_S:
