@@ -98,6 +98,7 @@ def _held_out(sources: tuple[Path, ...]) -> tuple[Corpus, Corpus | None]:
 def _table(result: Evaluation) -> str:
     from latentd.offline.evaluation import verdict
     from latentd.offline.evaluation.criteria import GOALS, protocol
+    from latentd.offline.evaluation.rows import Verdict
 
     facts = result.held_out
     lines = [
@@ -112,7 +113,7 @@ def _table(result: Evaluation) -> str:
         interval = f"{row.interval[0]:.4g} .. {row.interval[1]:.4g}" if row.interval else "-"
         first, second = (f"{half:.4g}" for half in row.halves) if row.halves else ("-", "-")
         must = f"{'>=' if goal.more_is_better else '<='} {goal.must:g}"
-        met = "yes" if row.meets(goal) else "no"
+        met = "no" if row.verdict(goal) is Verdict.MISSES else "yes"
         lines.append(f"{name:22}{row.value:9.4g}{interval:>22}{first:>9}{second:>9}{must:>10}{goal.aim:8g}  {met}")
     lines += ["", "also: " + ", ".join(f"{name} {value:.4g}" for name, value in result.extra.items())]
     lines += ["", "How each row is measured:"]

@@ -222,6 +222,7 @@ def _measure(folder: Path, held_out: Corpus, rows: Corpus, rendering: _Rendering
     Raises:
         LatentdError: measuring failed. The model is there all the same, and the error says how to measure it later.
     """
+    from latentd.offline.evaluation import verdict
     from latentd.offline.evaluation.full import full
     from latentd.offline.publish import save
     from latentd.offline.timbre.renderer import Renderer
@@ -229,10 +230,13 @@ def _measure(folder: Path, held_out: Corpus, rows: Corpus, rendering: _Rendering
     model = bundle.load(str(folder.resolve()))
     renderer = Renderer(rendering.jobs, rendering.cache, rendering.dask)
     try:
-        save.save(model, full(model, held_out, renderer, grid, rows), renderer.measure, held_out, grid)
+        result = full(model, held_out, renderer, grid, rows)
+        save.save(model, result, renderer.measure, held_out, grid)
     except LatentdError as error:
         later = f"To measure it later: latentd evaluate {folder.resolve()} --banks BANKS --save"
         raise LatentdError(f"{folder}: trained, but not measured: {error}", later) from error
+    for line in verdict.lines(result):
+        click.echo(line)
 
 
 def _name(name: str) -> str:

@@ -17,6 +17,7 @@ from latentd.synth.amsynth import Array
 
 Mask = NDArray[np.bool_]
 
+PRESENT = 0.01  # share of a pad from which a family is on it
 _AUDIBLE = 0.2  # share of the mix
 _LFO_DEPTH = 0.4  # of the greatest
 _SINE, _NOISE = 0, 3  # waveforms; those from noise on have no pitch

@@ -19,7 +19,7 @@ from latentd.offline.corpus.corpus import Corpus, paper_layout
 from latentd.offline.evaluation import metrics
 from latentd.offline.evaluation.criteria import GOALS, protocol
 from latentd.offline.evaluation.metrics import ClipSounds
-from latentd.offline.evaluation.rows import QualityRow, mean, over
+from latentd.offline.evaluation.rows import QualityRow, Verdict, mean, over
 from latentd.offline.timbre.describe import DESCRIPTORS
 from latentd.offline.timbre.measure import Measure, Measured
 from latentd.synth import amsynth
@@ -60,8 +60,9 @@ class Evaluation:
         rows = {}
         for name, row in self.rows.items():
             goal = GOALS[name]
-            how = {"protocol": protocol(name, self.sizes), "met": row.meets(goal)}
-            rows[name] = asdict(row) | goal._asdict() | how
+            verdict = row.verdict(goal)
+            words = {"protocol": protocol(name, self.sizes), "verdict": verdict.name.lower()}
+            rows[name] = asdict(row) | goal._asdict() | words | {"met": verdict is not Verdict.MISSES}
         return {**asdict(self), "rows": rows}
 
 

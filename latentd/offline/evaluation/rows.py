@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,15 @@ from numpy.typing import NDArray
 from latentd.model.decoder import Indices
 from latentd.offline.evaluation import metrics
 from latentd.offline.evaluation.criteria import Goal
+
+
+class Verdict(Enum):
+    """How a value stands to its limit and its aim."""
+
+    AIM = "reaches the aim of"
+    MEETS = "meets the limit of"
+    CLOSE = "barely meets the limit of"
+    MISSES = "misses the limit of"
 
 
 @dataclass(frozen=True)
@@ -28,9 +38,15 @@ class QualityRow:
     interval: tuple[float, float] | None
     halves: tuple[float, float] | None = None
 
-    def meets(self, goal: Goal) -> bool:
-        """True if the value is within its limit."""
-        return self.value >= goal.must if goal.more_is_better else self.value <= goal.must
+    def verdict(self, goal: Goal) -> Verdict:
+        """How the value stands to its limit and aim; it is close if the interval extends beyond the limit."""
+        sign = 1.0 if goal.more_is_better else -1.0
+        if sign * self.value < sign * goal.must:
+            return Verdict.MISSES
+        if sign * self.value >= sign * goal.aim:
+            return Verdict.AIM
+        worst = self.value if self.interval is None else sign * min(sign * end for end in self.interval)
+        return Verdict.MEETS if sign * worst >= sign * goal.must else Verdict.CLOSE
 
 
 def over(values: NDArray[Any], statistic: Callable[[NDArray[Any]], float]) -> QualityRow:

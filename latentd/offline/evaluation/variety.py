@@ -15,7 +15,6 @@ from latentd.offline.timbre.picture import Picture, distances
 from latentd.synth.amsynth import Array
 
 APART_DB = 6.0
-FAMILY_SHARE = 0.01
 
 
 def distinct(pictures: Picture) -> int:
@@ -83,7 +82,7 @@ def axes(points: Array, descriptors: Array, rises: Array) -> tuple[QualityRow, d
 
 
 def _families(masks: Mask) -> float:
-    return float((masks.mean(axis=0) >= FAMILY_SHARE).sum())
+    return float((masks.mean(axis=0) >= families.PRESENT).sum())
 
 
 def _ranks(values: Array) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 from latentd.model.bundle import Manifest
 from latentd.offline.corpus.corpus import PAPER_BANKS
+from latentd.offline.corpus.families import PRESENT
 from latentd.offline.evaluation.criteria import GOALS
 from latentd.offline.evaluation.metrics import GRID
 
@@ -182,6 +183,7 @@ def _weaknesses(manifest: Manifest) -> str:
     if not instrument:
         return lines[0] + "- The model has not been measured yet; `latentd evaluate --save` measures it.\n"
     lines += _measured(instrument["rows"], instrument.get("extra", {}))
+    lines += _missing_families(instrument.get("families", {}))
     for name, row in instrument["rows"].items():
         goal = GOALS[name]
         if not (row["value"] >= goal.must if goal.more_is_better else row["value"] <= goal.must):
@@ -225,6 +227,12 @@ def _measured(rows: Mapping[str, Any], extra: Mapping[str, float]) -> list[str]:
             f"  {extra['way_back']:.1%} of the pad's side away from it.\n"
         )
     return lines
+
+
+def _missing_families(shares: Mapping[str, float]) -> list[str]:
+    """The families of sounds that are hardly on the pad."""
+    missing = [name for name, share in shares.items() if share < PRESENT]
+    return [f"- Less than {PRESENT:.0%} of its pad each: {', '.join(missing)}.\n"] if missing else []
 
 
 def _corpus(facts: dict[str, Any]) -> str:

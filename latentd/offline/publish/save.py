@@ -84,7 +84,14 @@ def _stored(result: Evaluation) -> dict[str, object]:
     }
     by_descriptor = {k: {name: _short(v) for name, v in seven.items()} for k, seven in result.by_descriptor.items()}
     extra = {name: _short(value) for name, value in result.extra.items()}
-    return {"rows": rows, "by_descriptor": by_descriptor, "held_out": result.held_out, "extra": extra}
+    return {
+        "rows": rows,
+        "by_descriptor": by_descriptor,
+        "held_out": result.held_out,
+        "extra": extra,
+        "sizes": result.sizes,
+        "families": {name: _short(share) for name, share in result.families.items()},
+    }
 
 
 def _short(value: float) -> float:

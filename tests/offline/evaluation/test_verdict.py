@@ -7,8 +7,7 @@ import pytest
 from latentd.offline.evaluation import verdict
 from latentd.offline.evaluation.criteria import Goal
 from latentd.offline.evaluation.evaluate import Evaluation
-from latentd.offline.evaluation.rows import QualityRow
-from latentd.offline.evaluation.verdict import Verdict
+from latentd.offline.evaluation.rows import QualityRow, Verdict
 
 MORE = Goal("", "", 0.9, 1.0, more_is_better=True)
 LESS = Goal("", "", 5.0, 3.0)
@@ -31,7 +30,7 @@ LESS = Goal("", "", 5.0, 3.0)
 def test_a_verdict_depends_on_limit_aim_and_interval(
     goal: Goal, value: float, interval: tuple[float, float] | None, expected: Verdict
 ) -> None:
-    assert verdict.of(QualityRow(value, interval), goal) is expected
+    assert QualityRow(value, interval).verdict(goal) is expected
 
 
 def _result(**values: float) -> Evaluation:

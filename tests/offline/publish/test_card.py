@@ -71,3 +71,10 @@ def test_an_error_of_zero_by_sound_has_no_ratio() -> None:
     perfect = manifest()
     perfect.quality["instrument"]["rows"]["timbre_by_sound"]["value"] = 0.0
     assert "times the timbre error" not in weaknesses(perfect)
+
+
+def test_families_that_are_hardly_on_the_pad_are_a_weakness() -> None:
+    measured = manifest()
+    assert "of its pad each" not in weaknesses(measured)
+    measured.quality["instrument"]["families"] = {"sync": 0.0, "plucks": 0.01, "noise": 0.0099}
+    assert "Less than 1% of its pad each: sync, noise." in weaknesses(measured)
