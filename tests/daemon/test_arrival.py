@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import time
+from itertools import pairwise
 
 import pytest
 
 from latentd.daemon.arrival import Arrivals, clock_offset
-from tests.support.daemon import latentd, wait_s
+from latentd.daemon.datagrams import MAX_DATAGRAMS, Datagrams
+from latentd.osc import packets
+from latentd.status import Counters
+from tests.support.daemon import free_port, latentd, wait_s
+from tests.support.rig import LIMIT_S
 
 WAITED_S = 0.3
 BOOT = 1.7e9  # seconds since 1970 when the monotonic clock was 0
@@ -72,6 +78,65 @@ def test_nor_does_one_while_a_datagram_waits_or_between_two_that_wait(step_s: fl
     clocks.step(step_s)
     after = clocks.stamp(10.25)
     assert clocks.read(10.3, before, after) == pytest.approx([10.15, 10.25], abs=1e-6)
+
+
+@pytest.mark.parametrize("idle_s", [4000.0, 7200.0])
+def test_a_step_that_would_make_a_wait_of_an_hour_came_after_the_datagram(idle_s: float) -> None:
+    clocks = Clocks()
+    clocks.read(10.0)
+    now = 10.0 + idle_s
+    before = clocks.stamp(now - 0.25)
+    clocks.step(3600.0)
+    after = clocks.stamp(now - 0.125)
+    assert clocks.read(now, before, after) == pytest.approx([now - 0.25, now - 0.125], abs=1e-6)
+
+
+def test_a_second_step_is_told_from_the_first() -> None:
+    clocks = Clocks()
+    clocks.step(-500.0)
+    clocks.read(10.0)
+    clocks.step(300.0)
+    clocks.read(20.0)
+    before = clocks.stamp(20.125)
+    clocks.step(40.0)
+    assert clocks.read(20.25, before, clocks.stamp(20.2)) == pytest.approx([20.125, 20.2], abs=1e-6)
+
+
+class Watched(Arrivals):
+    """Notes when the socket was empty."""
+
+    def __init__(self) -> None:
+        super().__init__(time.monotonic())
+        self.empty: list[float] = []
+
+    def emptied(self, now: float) -> None:
+        super().emptied(now)
+        self.empty.append(now)
+
+
+def test_datagrams_have_the_kernels_time_and_the_socket_counts_as_empty_once_it_is() -> None:
+    arrived: list[float] = []
+    port = free_port()
+    with (
+        Datagrams(("127.0.0.1", port), [], Counters(), lambda _m, _s, _now, at: arrived.append(at)) as datagrams,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
+        watched = datagrams._arrivals = Watched()
+        times = []
+        for _ in range(MAX_DATAGRAMS + 1):
+            times.append(time.monotonic())
+            sender.sendto(packets.write("/a"), ("127.0.0.1", port))
+        times.append(time.monotonic())
+        datagrams.read(time.monotonic() + LIMIT_S)  # time is up after MAX_DATAGRAMS
+        assert watched.empty == []
+        now = time.monotonic()
+        datagrams.read(now)
+        assert len(arrived) == MAX_DATAGRAMS + 1
+        assert all(
+            before - 2e-3 <= at <= after + 2e-3 for at, (before, after) in zip(arrived, pairwise(times), strict=True)
+        )
+        assert len(watched.empty) == 1
+        assert now <= watched.empty[0] <= time.monotonic()
 
 
 def test_p11_no_latency_is_negative_or_longer_than_the_socket_was_read_ago_whatever_the_clock_does() -> None:
