@@ -160,7 +160,7 @@ class Service:
         now = time.monotonic()
         if not handlers:
             self.status.lateness.add(now - deadline)
-        self._turns.begin(now)
+        self._turns.begin(now, time.thread_time())
         try:
             for handler in handlers:
                 handler(now)
@@ -171,8 +171,9 @@ class Service:
             self._deadlines = (now + _AFTER_FAULT_S,)
             if self._fault_log.allows(now):
                 log.exception("fault in the loop (%d so far)", self.status.counters.faults)
-        if long := self._turns.end(time.monotonic()):
-            log.warning("%s", long)
+        end = time.monotonic()
+        if self._turns.is_long(end) and (line := self._turns.name(end, time.thread_time())):
+            log.warning("%s", line)
 
     def _stop(self) -> None:
         self._stopping = True

@@ -1,4 +1,8 @@
-"""How long the turns of the loop take, and what a long one did. Time is an argument."""
+"""How long the turns of the loop take, and what a long one did. Time is an argument.
+
+On a busy machine a turn is long because other programs run meanwhile, whatever it does: so the time that it had the
+processor is named, too (`ran`: processor time of the engine's thread, s).
+"""
 
 from __future__ import annotations
 
@@ -28,13 +32,14 @@ class Turns:
         self.long = 0
         self._longest = ""
         self._logged: set[str] = set()
-        self._began_t = self._part_t = 0.0
+        self._began_t = self._part_t = self._ran_s = 0.0
         self._most_s = 0.0
         self._what: What = ""
         self._sender: Sender | None = None
 
-    def begin(self, now: float) -> None:
+    def begin(self, now: float, ran: float) -> None:
         """A turn begins."""
+        self._ran_s = ran
         self._began_t = self._part_t = now
         self._most_s, self._what = 0.0, ""
 
@@ -45,20 +50,27 @@ class Turns:
         if spent > self._most_s:
             self._most_s, self._what, self._sender = spent, what, sender
 
-    def end(self, now: float) -> str:
-        """The turn ends. Returns a line for the log if it was long, and its cause is a new one; otherwise nothing."""
+    def is_long(self, now: float) -> bool:
+        """The turn ends, and counts; True: call `name` before the next one."""
         length = now - self._began_t
-        if length < LONG_S:
-            self.lengths.add(length)
-            return ""
-        self.long += 1
-        cause = self._cause()
-        line = f"{length * 1e3:.0f} ms, {self._most_s * 1e3:.0f} ms of it for {cause}"
-        if length > self.lengths.max_s:
-            self._longest = line
+        longest = length > self.lengths.max_s
         self.lengths.add(length)
+        if length < LONG_S:
+            return False
+        self.long += 1
+        if longest:
+            self._longest = ""
+        return True
+
+    def name(self, now: float, ran: float) -> str:
+        """Name what that turn did. Returns a line for the log if that is a new cause, otherwise nothing."""
+        length, ran_s = now - self._began_t, ran - self._ran_s
+        most = f"{self._most_s * 1e3:.0f} ms of it for {self._cause()}"
+        line = f"{length * 1e3:.0f} ms ({ran_s * 1e3:.0f} ms on the processor), {most}"
+        self._longest = self._longest or line
         name = self._what if isinstance(self._what, str) else self._what.address
-        if name in self._logged or len(self._logged) >= MAX_LOGGED:
+        # The first turn opens ports and starts the JACK port's process; nobody plays yet.
+        if self.lengths.count == 1 or name in self._logged or len(self._logged) >= MAX_LOGGED:
             return ""
         self._logged.add(name)
         return f"a turn of the loop took {line}: nothing else was answered meanwhile"

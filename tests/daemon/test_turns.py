@@ -20,14 +20,21 @@ PHONE = Sender("10.0.0.2", 5000)
 ENOUGH_S = 0.25  # for a turn to be long
 
 
-def turn(turns: Turns, *parts: tuple[str | Message, float]) -> str:
+def turn(turns: Turns, *parts: tuple[str | Message, float], ran_s: float = 0.007) -> str:
     """One turn from 10.0 on that does these things, each for so long; the line for the log."""
     now = 10.0
-    turns.begin(now)
+    turns.begin(now, 1.0)
     for what, spent in parts:
         now += spent
         turns.did(what, now, PHONE)
-    return turns.end(now)
+    return turns.name(now, 1.0 + ran_s) if turns.is_long(now) else ""
+
+
+def playing() -> Turns:
+    """After the first turn."""
+    turns = Turns()
+    assert turn(turns, ("the outputs", 0.001)) == ""
+    return turns
 
 
 def test_every_turn_counts_and_a_short_one_is_not_named() -> None:
@@ -42,27 +49,38 @@ def test_every_turn_counts_and_a_short_one_is_not_named() -> None:
 
 
 def test_a_long_turn_names_the_message_or_the_part_that_took_longest_and_the_longest_turn_is_kept() -> None:
-    turns = Turns()
+    turns = playing()
     saving = Message("/latentd/save", ("mine",))
     line = turn(turns, ("reading datagrams", 0.001), (saving, 0.04), ("the tick", 0.005))
     assert line == (
-        "a turn of the loop took 46 ms, 40 ms of it for /latentd/save from 10.0.0.2:5000: "
+        "a turn of the loop took 46 ms (7 ms on the processor), 40 ms of it for /latentd/save from 10.0.0.2:5000: "
         "nothing else was answered meanwhile"
     )
     assert turn(turns, (Message("/xy", ()), 0.001), ("the outputs", 0.03)).count("30 ms of it for the outputs") == 1
-    assert turns.facts()["longest"] == "46 ms, 40 ms of it for /latentd/save from 10.0.0.2:5000"
-    assert turn(turns, ("the tick", 0.09)).startswith("a turn of the loop took 90 ms, ")
-    assert (turns.facts()["long"], turns.facts()["longest"]) == (3, "90 ms, 90 ms of it for the tick")
+    assert turns.facts()["longest"] == "46 ms (7 ms on the processor), 40 ms of it for /latentd/save from 10.0.0.2:5000"
+    assert turn(turns, ("the tick", 0.09), ran_s=0.09).startswith(
+        "a turn of the loop took 90 ms (90 ms on the processor)"
+    )
+    longest = "90 ms (90 ms on the processor), 90 ms of it for the tick"
+    assert (turns.facts()["long"], turns.facts()["longest"]) == (3, longest)
+
+
+def test_the_first_turn_counts_but_is_no_news() -> None:
+    turns = Turns()
+    assert turn(turns, ("the outputs", 0.03)) == ""
+    assert turns.facts()["long"] == 1
+    assert "30 ms of it for the outputs" in str(turns.facts()["longest"])
+    assert turn(turns, ("the outputs", 0.03)).startswith("a turn of the loop took 30 ms")
 
 
 def test_the_cause_of_a_turn_is_not_that_of_the_one_before() -> None:
-    turns = Turns()
+    turns = playing()
     turn(turns, ("the tick", 0.2))
     assert "30 ms of it for the outputs" in turn(turns, ("the outputs", 0.03))
 
 
 def test_each_cause_is_logged_once_and_p12_not_too_many_of_them() -> None:
-    turns = Turns()
+    turns = playing()
     lines = [turn(turns, (Message(f"/{n % 2}", ()), 0.03)) for n in range(10)]
     assert [bool(line) for line in lines] == [True, True] + [False] * 8
     lines = [turn(turns, (Message(f"/{'long' * 500}{n}", ()), 0.03)) for n in range(2 * MAX_LOGGED)]
@@ -102,6 +120,7 @@ def test_a_part_of_the_loop_that_takes_long_is_in_the_log_once_and_in_the_status
 ) -> None:
     owner = getattr(rig.service, part)
     setattr(owner, method, slow(rig, getattr(owner, method)))
+    rig.service._turns.lengths.add(0.0)  # the first turn, which is not logged
     caplog.set_level(logging.WARNING)
     for _ in range(3):
         rig.send_datagram(packets.write("/latentd/status"))
