@@ -11,7 +11,7 @@ from latentd.daemon.datagram_work import MAX_WORK
 from latentd.daemon.status_report import MAX_ASKERS
 from latentd.instrument.motion import MAX_RECORDED, Playback, Recording
 from latentd.osc import packets
-from tests.daemon.test_loop import Rig, rig  # noqa: F401 - a fixture
+from tests.daemon.test_loop import Rig, clock, rig  # noqa: F401 - fixtures
 from tests.osc.test_packets import lines_run
 from tests.support.daemon import Daemon
 from tests.support.rig import LIMIT_S, wait_for

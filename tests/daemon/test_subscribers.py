@@ -8,7 +8,7 @@ from latentd.daemon.sender import Sender
 from latentd.daemon.subscribers import LASTS_S, MAX_HOSTS, MAX_PORTS, Feedback
 from latentd.errors import UserError
 from latentd.osc import packets
-from tests.daemon.test_loop import Rig, rig  # noqa: F401 - a fixture
+from tests.daemon.test_loop import Rig, clock, rig  # noqa: F401 - fixtures
 
 APP, OTHER_APP = Sender("10.0.0.1", 5000), Sender("10.0.0.1", 6000)
 PHONE = Sender("10.0.0.2", 5000)
@@ -161,13 +161,13 @@ def test_apps_of_one_host_that_asked_two_addresses_are_sent_the_point_from_both(
 
 
 def test_whatever_a_subscribed_host_sends_renews_its_subscription(rig: Rig) -> None:  # noqa: F811 - the fixture
-    datagrams, feedback, clock = rig.service._datagrams, rig.service.feedback, rig.clock
+    datagrams, feedback = rig.service._datagrams, rig.service.feedback
     rig.send_datagram(packets.write("/latentd/subscribe", 1))
-    datagrams.read(clock.now)
-    clock.now += LASTS_S
+    datagrams.read(rig.clock.now)
+    rig.clock.now += LASTS_S
     rig.send_datagram(packets.write("/nobody/takes/this", 1))
-    datagrams.read(clock.now)
-    feedback.step((0.25, 0.5), clock.now + LASTS_S)
+    datagrams.read(rig.clock.now)
+    feedback.step((0.25, 0.5), rig.clock.now + LASTS_S)
     assert feedback.any
-    feedback.step((0.5, 0.5), clock.now + LASTS_S + 1.0)
+    feedback.step((0.5, 0.5), rig.clock.now + LASTS_S + 1.0)
     assert not feedback.any

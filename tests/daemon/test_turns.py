@@ -13,7 +13,7 @@ from latentd.daemon.turns import LONG_S, MAX_LOGGED, Turns
 from latentd.osc import packets
 from latentd.osc.packets import Message
 from latentd.status import Histogram
-from tests.daemon.test_loop import Rig, rig  # noqa: F401 - a fixture
+from tests.daemon.test_loop import Rig, clock, rig  # noqa: F401 - fixtures
 from tests.support.daemon import Daemon
 
 PHONE = Sender("10.0.0.2", 5000)
