@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from tests.outputs.jack.test_cycle import check_limits
 from tests.support.daemon import latentd
 from tests.support.listener import Listener
 from tests.support.oracle import Oracle
-from tests.support.rig import LIMIT_S, Server, Synth, jackd, pipewire, wait_for
+from tests.support.rig import LIMIT_S, Server, Synth, jackd, need, pipewire, wait_for
 from tests.support.rig import amsynth as run_amsynth
 
 pytestmark = pytest.mark.real
@@ -380,6 +381,30 @@ def test_p11_patterns_that_match_no_port_are_in_the_status_and_the_log(server: S
         wait_for(lambda: "jack.sources: no port matches 'no-such-device:.*'" in daemon.log_text(), "and in the log")
         assert "receiving from listener:out" in daemon.log_text()
         assert not listener.messages
+
+
+def test_p11_the_status_follows_a_rate_and_a_period_that_pipewire_changes_while_nobody_plays(
+    pipewire_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("pw-metadata")
+    with port_on(pipewire_server, monkeypatch, playback="none") as port:
+        poll_until(port, lambda: port.facts()["rate_hz"] == 48000, "the first rate")
+        for key, fact, value in (("rate", "rate_hz", 44100), ("quantum", "period_frames", 256)):
+            argv = ["pw-metadata", "-n", "settings", "0", f"clock.force-{key}", str(value)]
+            subprocess.run(argv, env=pipewire_server.env, check=True, capture_output=True, timeout=LIMIT_S)
+            poll_until(port, partial(lambda fact, value: port.facts()[fact] == value, fact, value), f"{fact} to follow")
+
+
+BUFFER = "import jack; client = jack.Client('buffer', no_start_server=True); client.blocksize = 512; client.close()"
+
+
+def test_p11_the_status_follows_a_period_that_someone_changes_on_jackd(
+    jack_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with port_on(jack_server, monkeypatch, playback="none") as port:
+        poll_until(port, lambda: port.facts()["period_frames"] == 64, "the first period")
+        subprocess.run([sys.executable, "-c", BUFFER], env=jack_server.env, check=True, timeout=LIMIT_S)
+        poll_until(port, lambda: port.facts()["period_frames"] == 512, "the new one")
 
 
 def test_a_controller_that_someone_else_connects_is_received(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

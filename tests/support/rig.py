@@ -35,6 +35,7 @@ PACKAGES = {
     "amsynth": "amsynth",
     "pipewire": "pipewire",
     "pw-jack": "pipewire-jack",
+    "pw-metadata": "pipewire-bin",
     "wireplumber": "wireplumber",
     "dbus-daemon": "dbus-x11",
 }

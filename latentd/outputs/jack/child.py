@@ -258,8 +258,6 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     gone = threading.Event()
     midi_in = client.midi_inports.register("midi_in")
     midi_out = client.midi_outports.register("midi_out")
-    facts[Fact.RATE] = client.samplerate
-    facts[Fact.PERIOD] = client.blocksize
     callback = ProcessCallback(
         memory,
         midi_in,
@@ -268,6 +266,7 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
         int(arguments[1]),
         lambda: int(client.frames_since_cycle_start),
     )
+    read_clock(client, callback, facts)
     client.set_process_callback(callback)
     client.set_xrun_callback(lambda _us: count(facts, Fact.XRUNS))
     client.set_shutdown_callback(lambda _status, _reason: on_shutdown(gone, ending))
@@ -290,6 +289,7 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
         with contextlib.suppress(jack.JackError):
             connections.poll(time.monotonic())
         ending.wait(POLL_S)
+        read_clock(client, callback, facts)
         polls += 1
         if polls % COLLECT_EVERY == 0:
             gc.collect()
@@ -302,6 +302,13 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
     release(memory)
     client.close()
     return 0
+
+
+def read_clock(client: Any, callback: ProcessCallback, facts: Any) -> None:
+    """The server's rate and period now: PipeWire may change both at any time, jackd the period."""
+    rate = client.samplerate
+    facts[Fact.RATE], facts[Fact.PERIOD] = rate, client.blocksize
+    callback.use_rate(rate)
 
 
 def port_is_gone(jack: Any, port: str) -> bool:

@@ -36,7 +36,7 @@ GROUP = 16
 FRAMES_PER_GROUP = 128
 # What every cycle and message needs, without the cost of an Enum's attribute (0.1 us on Python 3.11).
 _CYCLES, _XRUNS, _EVENTS = int(Fact.CYCLES), int(Fact.XRUNS), int(Fact.EVENTS)
-_PERIOD, _NOTES_TAKEN = int(Fact.PERIOD), int(Fact.NOTES_TAKEN)
+_NOTES_TAKEN = int(Fact.NOTES_TAKEN)
 # A callback that is later than this has misread the server's clock.
 _LATEST_S = 60
 _TAILS = [bytes((value,)) for value in range(CC_COUNT)]
@@ -76,7 +76,7 @@ class ProcessCallback:
         self._incoming = memory.incoming
         self._in = midi_in
         self._out = midi_out
-        self._us_per_frame = 1e6 / rate
+        self.use_rate(rate)
         self._latest = rate * _LATEST_S
         self._frames_since = frames_since
         self._wake_fd = wake_fd
@@ -92,6 +92,10 @@ class ProcessCallback:
         self._budget = Budget(memory.facts[Fact.BUDGET])
         status = CC | memory.facts[Fact.CHANNEL] - 1
         self._heads = [bytes((status, cc)) for cc in range(CC_COUNT)]
+
+    def use_rate(self, rate: int) -> None:
+        """The server's frames a second, from now on. From any thread: one attribute is stored."""
+        self._us_per_frame = 1e6 / rate
 
     def __call__(self, frames: int) -> None:
         """One period of JACK's."""
@@ -110,7 +114,6 @@ class ProcessCallback:
             self._on_xrun(self._clock())
         state = self._memory[STATE]
         if state != self._done or (self._next_repeat is not None and self._clock() >= self._next_repeat):
-            facts[_PERIOD] = frames
             try:
                 self._write(state, frames, self._clock())
             finally:  # what was written before a fault is repeated, too

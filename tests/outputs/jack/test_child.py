@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from latentd.outputs.jack.child import LIST_EVERY, POLL_S, RESEND_AFTER_S, UNMATCHED, Connections
+from latentd.outputs.jack.child import LIST_EVERY, POLL_S, RESEND_AFTER_S, UNMATCHED, Connections, read_clock
 from latentd.outputs.jack.memory import RECONNECTED, Fact, Memory
 from latentd.outputs.jack.port import JackPort
 from latentd.synth import midimap
@@ -199,6 +199,15 @@ def test_sources_that_come_and_go_are_in_the_log(memory: Memory, capfd: pytest.C
     rig.look(2 * LIST_EVERY)
     lines = [line for line in capfd.readouterr().out.splitlines() if "receiving" in line]
     assert lines == [f"receiving from {KNOB}", f"no longer receiving from {KNOB}"]
+
+
+def test_p11_the_rate_and_the_period_are_those_of_the_server_now(memory: Memory) -> None:
+    rates: list[int] = []
+    callback = cast("Any", SimpleNamespace(use_rate=rates.append))
+    for rate, period in ((48000, 1024), (44100, 256)):
+        read_clock(SimpleNamespace(samplerate=rate, blocksize=period), callback, memory.facts)
+        assert (memory.facts[Fact.RATE], memory.facts[Fact.PERIOD]) == (rate, period)
+    assert rates == [48000, 44100], "the times of MIDI messages are counted in its frames"
 
 
 def test_it_never_connects_to_itself(memory: Memory) -> None:

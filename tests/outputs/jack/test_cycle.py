@@ -304,6 +304,14 @@ def test_incoming_midi_is_handed_over_with_the_time_of_its_arrival(rig: Rig) -> 
     assert rig.port.take_midi() == []
 
 
+def test_incoming_midi_is_timed_by_the_rate_that_the_server_has_now(rig: Rig) -> None:
+    rig.cycle.use_rate(2 * RATE)
+    rig.midi_in.events = [(0, b"\xb0\x10\x7f"), (32, b"\xd0\x05")]
+    rig.run()
+    (_, first), (_, second) = rig.port.take_midi()
+    assert second - first == pytest.approx(32 / (2 * RATE), abs=2e-6)
+
+
 @pytest.mark.parametrize(
     ("since", "late_s"),
     [(0, 0.0), (48000, 1.0), (13392, 0.279), (0xFFFFFFFF, 0.0), (2**31, 0.0)],
