@@ -24,6 +24,7 @@ class TimbreWeights:
     doubt: float = 0.3  # difference between the surrogate's two networks
     faint: float = 3.0  # dB below -36 LUFS
     teacher: float = 0.5  # distance from the atlas
+    families: float = 1.0  # distance from the atlas where it has a rare family of sounds
     level: float = 0.2  # LU of the distance from the target level, over notes and velocities
     held: float = 0.1  # dB below -38, of a note after three seconds
     axes: float = 1.0  # 1 - correlation of x with brightness, and of y with a fast attack

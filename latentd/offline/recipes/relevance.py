@@ -14,6 +14,7 @@ from latentd.synth.amsynth import Array
 
 # Audible when playing, but not in one held note: a small weight, so that they vary little across the pad.
 _NOT_IN_ONE_NOTE = 0.12
+_RELEASE = 0.5  # is heard after every note
 _SQUARE, _SAW, _NOISE, _NOISE_HOLD = 1, 2, 3, 4
 _BYPASS = 4
 
@@ -80,6 +81,7 @@ def _envelope_and_effects(value: dict[str, Array], weight: dict[str, Array]) -> 
     weight["reverb_roomsize"] = weight["reverb_damp"] = wet
     weight["reverb_width"] = 0.3 * wet
     weight["amp_decay"] = _share(1 - value["amp_sustain"], 0.3)
-    for name in ("amp_release", "amp_vel_sens", "portamento_time", "portamento_mode", "keyboard_mode"):
+    weight["amp_release"] = np.full_like(wet, _RELEASE)
+    for name in ("amp_vel_sens", "portamento_time", "portamento_mode", "keyboard_mode"):
         weight[name] = np.full_like(wet, _NOT_IN_ONE_NOTE)
     weight["master_vol"] = np.full_like(wet, 0.5)

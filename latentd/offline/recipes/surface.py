@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from latentd.model.decoder import Network
 from latentd.model.pad_sounds import DESCRIPTORS, UNIT
+from latentd.offline.corpus import families
 from latentd.offline.recipes import levels
 from latentd.offline.recipes.loss_weights import TimbreWeights
 from latentd.offline.recipes.paper import layer
@@ -43,6 +44,9 @@ _SLICES = LAYOUT.slices()
 _MEL_WEIGHT = 0.33 / (MEL_SHAPE[0] * MEL_SHAPE[1])
 _PAIRS = 512  # of neighbouring points in a batch
 _PRESETS = 256  # in a batch
+_RARE = 0.1  # share of the nodes below which a family counts as rare
+_RARE_POINTS = 128  # in a batch
+_NEAR_NODE = 0.6  # of the distance between nodes
 _FAINT_LUFS = -36.0
 _LEVEL_FREE = 1.0  # LU around the target that cost nothing
 _OTHER_LEVEL_FREE = 3.0  # the same for other notes and velocities
@@ -118,13 +122,27 @@ def straight_through(scores: Tensor) -> Tensor:
 
 
 class Teacher:
-    """An atlas of nodes (side, side, 41) with bilinear interpolation: the surface is trained to copy it."""
+    """An atlas of nodes (side, side, 41) with bilinear interpolation: the surface is trained to copy it.
+
+    `rare`: points (n, 2) of -1..1 of the nodes whose families of sounds have few others.
+    """
 
     def __init__(self, nodes: Array) -> None:
         side = len(nodes)
+        row, column = np.nonzero(_rare(nodes))
+        self.rare = torch.from_numpy(np.stack([column, row], axis=1) / (side - 1) * 2 - 1).float()
+        self._spacing = 2 / (side - 1)
         self._columns = (
             torch.from_numpy(LAYOUT.encode(nodes.reshape(-1, nodes.shape[2]))).float().reshape(side, side, -1)
         )
+
+    def near_rare(self, count: int, random: torch.Generator) -> Tensor:
+        """Random points (count, 2) around the rare nodes; none if there are none."""
+        if not len(self.rare):
+            return self.rare
+        chosen = self.rare[torch.randint(0, len(self.rare), (count,), generator=random)]
+        away = (torch.rand(count, 2, generator=random) - 0.5) * self._spacing * _NEAR_NODE
+        return (chosen + away).clamp(-1, 1)
 
     def __call__(self, points: Tensor) -> Tensor:
         """Columns (n, width) at points (n, 2) of -1..1."""
@@ -138,6 +156,14 @@ class Teacher:
         high = c[row + 1, column] * (1 - x) + c[row + 1, column + 1] * x
         between: Tensor = low * (1 - y) + high * y
         return between
+
+
+def _rare(nodes: Array) -> NDArray[np.bool_]:
+    """Which nodes (side, side) belong to a family that few nodes belong to."""
+    patches = amsynth.to_patch(nodes.reshape(-1, nodes.shape[2]))
+    masks = np.stack(list(families.members(patches).values()), axis=1)
+    rare = masks[:, masks.mean(axis=0) < _RARE].any(axis=1)
+    return np.asarray(rare).reshape(nodes.shape[:2])
 
 
 def imitate(surface: Surface, teacher: Teacher, steps: int, seed: int, report: OnStep, rate: float = 3e-3) -> None:
@@ -183,7 +209,12 @@ def refine(
         loss = loss + _smoothness_loss(scores[_PRESETS:], columns[_PRESETS:], outputs, spread, weights)
         loss = loss + _playing_loss(surrogate, points[_PRESETS:], columns[_PRESETS:], outputs, weights, random)
         classes, values = _imitation_losses(surface, scores, teacher(points))
-        _optimize(optimizer, loss + weights.teacher * (classes + 10 * values))
+        loss = loss + weights.teacher * (classes + 10 * values)
+        rare = teacher.near_rare(_RARE_POINTS, random)
+        if len(rare):
+            classes, values = _imitation_losses(surface, surface(rare), teacher(rare))
+            loss = loss + weights.families * (classes + 10 * values)
+        _optimize(optimizer, loss)
         report(step + 1, steps)
 
 

@@ -21,10 +21,10 @@ from latentd.offline.corpus import augment
 from latentd.offline.corpus.corpus import Corpus
 from latentd.offline.publish import export_timbre
 from latentd.offline.recipes import annealing, atlas, levels, limits, relevance, timbre
-from latentd.offline.recipes.audible import measure_presets
+from latentd.offline.recipes.audible import examples, measure_audible, measure_presets
 from latentd.offline.recipes.loss_weights import TimbreWeights, changed
 from latentd.offline.recipes.surface import Surface, Teacher
-from latentd.offline.recipes.surrogate import LAYOUT
+from latentd.offline.recipes.surrogate import HELD, LAYOUT, LUFS, NOTES, VELOCITIES, Surrogate, played, targets
 from latentd.offline.recipes.timbre import TimbreRecipe
 from latentd.offline.render.clip_spec import USUAL, ClipSpec
 from latentd.offline.timbre.measure import Measured
@@ -121,6 +121,41 @@ def test_x_follows_brightness_and_y_a_fast_attack() -> None:
     assert (costs[slowest].argmin(axis=0) == 0).all()
 
 
+def test_the_nodes_of_a_rare_family_are_copied_most() -> None:
+    nodes = np.tile(amsynth.to_params(amsynth.DEFAULT), (10, 10, 1))
+    slow = amsynth.INDEX["amp_attack"]
+    nodes[2, 7, slow] = 0.5
+    nodes[:, :5, amsynth.INDEX["filter_slope"]] = 0.0  # a family of half of the nodes
+    teacher = Teacher(nodes)
+    np.testing.assert_allclose(teacher.rare.numpy(), [[7 / 9 * 2 - 1, 2 / 9 * 2 - 1]], atol=1e-6)
+    near = teacher.near_rare(100, torch.Generator().manual_seed(0))
+    attacks = teacher(near)[:, LAYOUT.continuous.index(slow)]
+    assert 0.2 < float(attacks.min()) < float(attacks.max()) <= 0.5
+
+
+def test_the_surrogate_learns_what_note_and_velocity_change() -> None:
+    torch.set_num_threads(1)
+    params = synthetic.presets(200).params[1:]
+    specs = [ClipSpec(note, velocity) for note in NOTES for velocity in VELOCITIES]
+    sets = [measure_audible(params, synthetic.measure, spec) for spec in specs]
+    surrogate = Surrogate(examples(sets, []), 0)
+    surrogate.learn(examples(sets, []), 300, 2e-3, 0, lambda *_: None)
+    columns = torch.from_numpy(LAYOUT.encode(params)).float()
+    level = {
+        spec: float(surrogate(columns, torch.from_numpy(played(spec, len(params))))[:, LUFS].mean()) for spec in specs
+    }
+    assert level[ClipSpec(84, 100)] - level[ClipSpec(36, 100)] == pytest.approx(4.0, abs=0.5)
+    assert level[ClipSpec(60, 127)] - level[ClipSpec(60, 40)] == pytest.approx(4.35, abs=0.5)
+    assert float(surrogate(columns)[:, LUFS].mean()) == pytest.approx(level[USUAL])
+
+
+def test_the_level_of_a_held_note_follows_its_spectrogram() -> None:
+    mel = np.full((2, 90, 64), -40.0, np.float16)
+    mel[1, 20:] = -60.0  # it falls by 20 dB after a second
+    sounds = targets(np.full((2, 7), 50.0), np.array([-17.0, -17.0]), mel)
+    np.testing.assert_allclose(sounds[:, HELD], [-17.0, -37.0], atol=0.1)
+
+
 def test_annealing_uses_each_candidate_once_and_sorts_a_line() -> None:
     values = np.random.default_rng(2).permutation(36).astype(np.float32)
     edges = np.abs(values[:, None] - values[None]) / 36
@@ -142,6 +177,28 @@ def test_inaudible_parameters_take_their_neighbours_values() -> None:
     relevant[0, 0, [cutoff, wave]] = 0.0
     smooth = atlas.smoothed(nodes, relevant)
     np.testing.assert_allclose(smooth[0, 0, [cutoff, wave]], nodes[1, 1, [cutoff, wave]])
+
+
+def test_smoothing_takes_no_node_out_of_its_family_of_sounds() -> None:
+    nodes = np.tile(amsynth.to_params(amsynth.DEFAULT), (5, 5, 1))
+    release, mode, rate = (amsynth.INDEX[name] for name in ("amp_release", "keyboard_mode", "lfo_freq"))
+    nodes[2, 2, [release, mode, rate]] = 0.5
+    relevant = relevance.weights(nodes.reshape(-1, amsynth.COUNT)).reshape(nodes.shape)
+    plain = atlas.smoothed(nodes, relevant)
+    assert plain[2, 2, mode] == 0.0
+    kept = atlas.smoothed_within_families(nodes, relevant)
+    assert kept[2, 2, mode] == 0.5
+    assert kept[2, 2, release] == 0.5
+    assert kept[2, 2, rate] < 0.1  # without an LFO at work its rate is free
+    np.testing.assert_array_equal(kept[0, 0], plain[0, 0])
+
+
+def test_neighbours_of_one_family_cost_less() -> None:
+    params = np.tile(amsynth.to_params(amsynth.DEFAULT), (3, 1))
+    params[1:, amsynth.INDEX["keyboard_mode"]] = 0.5, 1.0  # mono and legato are one family
+    costs = atlas.edge_costs(params, np.full((3, 7), 50.0), np.zeros_like(params))
+    assert costs[1, 2] == 0.0
+    assert costs[0, 1] == costs[1, 0] == costs[0, 2] > 0.01
 
 
 def test_a_bypassed_filter_and_a_silent_oscillator_are_inaudible() -> None:
