@@ -8,7 +8,7 @@ latent space.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +96,22 @@ def look_up(real: ClipSounds, table: ClipSounds) -> tuple[Indices, Array]:
             if timbral[i] + MEL_WEIGHT * distance < best:
                 best, nearest[n], distances[n] = timbral[i] + MEL_WEIGHT * distance, known[i], distance
     return nearest, distances
+
+
+def look_up_together(real: Sequence[ClipSounds], tables: Sequence[ClipSounds]) -> Indices:
+    """For each of n presets the index of the table's entry that is nearest over several notes: the sum as in `look_up`.
+
+    Args:
+        real, tables: the sounds of each note; silent ones of a preset do not count, nor an entry with a silent one.
+    """
+    total = np.zeros((len(real[0].lufs), len(tables[0].lufs)))
+    for sounds, table in zip(real, tables, strict=True):
+        theirs, mels = clipped(table.descriptors), table.mel.astype(np.float32)
+        for n, descriptors in enumerate(clipped(sounds.descriptors)):
+            if not np.isnan(descriptors).any():
+                mel = np.abs(mels - sounds.mel[n].astype(np.float32)).mean(axis=(1, 2))
+                total[n] += np.abs(theirs - descriptors).sum(axis=1) / UNIT + MEL_WEIGHT * mel
+    return np.asarray(np.where(np.isnan(total), np.inf, total).argmin(axis=1))
 
 
 def mel_distances(a: Mel, b: Mel) -> Array:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from latentd.model.decoder import Indices
 from latentd.offline.evaluation import evaluate, metrics
 from latentd.offline.evaluation.metrics import ClipSounds
 from latentd.offline.evaluation.rows import QualityRow, mean, over
@@ -21,19 +22,21 @@ MeasureNote = Callable[[Array, Note], Measured]  # patches (n, 41) in the synth'
 
 
 def row(pad: Array, presets: Array, measure: MeasureNote, count: int = PRESETS) -> tuple[QualityRow, dict[str, float]]:
-    """The row, with its interval over the presets, and the error of each note.
+    """The row, with its interval over the presets; the error of each note, and that of one place for all of them.
 
     Args:
         pad: patches (n, 41) in the synth's units, among which a preset is looked up by sound.
         presets: params (n, 41) in a random order; the first `count` are used.
     """
     chosen = amsynth.to_patch(presets[:count])
-    errors = np.stack([_errors(*(evaluate.clip_sounds(measure(p, n)) for p in (chosen, pad))) for n in NOTES], axis=1)
-    each = {f"notes_{n.number}_{n.velocity}": float(np.nanmean(errors[:, k])) for k, n in enumerate(NOTES)}
-    return over(np.nanmean(errors[~np.isnan(errors).all(axis=1)], axis=1), mean), each
+    sounds = [tuple(evaluate.clip_sounds(measure(patches, note)) for patches in (chosen, pad)) for note in NOTES]
+    errors = np.stack([_errors(real, table, metrics.look_up(real, table)[0]) for real, table in sounds], axis=1)
+    extra = {f"notes_{n.number}_{n.velocity}": float(np.nanmean(errors[:, k])) for k, n in enumerate(NOTES)}
+    place = metrics.look_up_together(*zip(*sounds, strict=True))
+    extra["notes_one_place"] = float(np.nanmean([_errors(real, table, place) for real, table in sounds]))
+    return over(np.nanmean(errors[~np.isnan(errors).all(axis=1)], axis=1), mean), extra
 
 
-def _errors(real: ClipSounds, table: ClipSounds) -> Array:
-    """Timbre error (n,) of each preset's nearest sound; NaN for a silent preset."""
-    nearest, _ = metrics.look_up(real, table)
+def _errors(real: ClipSounds, table: ClipSounds, nearest: Indices) -> Array:
+    """Timbre error (n,) of the table's sound that each preset has; NaN for a silent preset."""
     return np.asarray(metrics.timbre_errors(real.descriptors, table.descriptors[nearest]).mean(axis=1))

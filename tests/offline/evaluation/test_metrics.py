@@ -62,6 +62,24 @@ def test_a_clip_of_the_table_finds_itself() -> None:
     assert (distances == 0.0).all()
 
 
+def test_presets_looked_up_over_several_notes_have_the_smallest_sum() -> None:
+    random = np.random.default_rng(3)
+    real, tables = ([_sounds(random, count) for _ in range(3)] for count in (4, 20))
+    tables[1].descriptors[7] = np.nan
+    real[2].descriptors[3] = np.nan
+    total = np.zeros((4, 20))
+    for k, (sounds, table) in enumerate(zip(real, tables, strict=True)):
+        for n in range(4):
+            if (k, n) != (2, 3):
+                timbral = np.abs(metrics.clipped(table.descriptors) - metrics.clipped(sounds.descriptors[n])).sum(
+                    axis=1
+                )
+                mel = np.abs(table.mel.astype(np.float32) - sounds.mel[n].astype(np.float32)).mean(axis=(1, 2))
+                total[n] += timbral / 13.5 + 0.25 * mel
+    assert metrics.look_up_together(real, tables).tolist() == np.nanargmin(total, axis=1).tolist()
+    assert metrics.look_up_together(tables[:1], tables[:1]).tolist()[:7] == list(range(7))
+
+
 def test_silence_is_never_looked_up() -> None:
     table = _sounds(np.random.default_rng(1), 3)
     table.descriptors[1] = np.nan
