@@ -155,7 +155,8 @@ def _recipe(name: str, changes: dict[str, Any]) -> Recipe | TimbreRecipe:
     from latentd.offline.recipes.timbre import TimbreRecipe
     from latentd.offline.recipes.vae import VaeRecipe
 
-    recipes: dict[str, Recipe | TimbreRecipe] = {"paper": Recipe(), "vae": VaeRecipe(), "timbre": TimbreRecipe()}
+    timbre = TimbreRecipe.of(changes["family"] or "all")
+    recipes: dict[str, Recipe | TimbreRecipe] = {"paper": Recipe(), "vae": VaeRecipe(), "timbre": timbre}
     chosen = recipes[name]
     given = {key: value for key, value in changes.items() if value not in (None, ())}
     for key in given:

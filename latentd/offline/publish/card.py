@@ -66,7 +66,7 @@ License, version 2 or later{_licence(manifest)}.
 
 {len(manifest.columns.continuous)} continuous parameters in 0..1, and one-hot
 {", ".join(f"{name} ({n})" for name, n in manifest.columns.one_hot.items())}.
-{_constants(manifest.constants)}
+{_constants(manifest.constants)}{_ranges(manifest.ranges)}
 The pad shows the latent box {_point(manifest.box.low)} to {_point(manifest.box.high)}: {manifest.box.how}.
 {_plane(manifest)}
 {_instrument(manifest, paper)}{_pictures(files)}## Parameters
@@ -87,22 +87,33 @@ def _constants(constants: Mapping[str, float]) -> str:
     return f"Not learned, always at these values: {values}.\n" if values else ""
 
 
+def _ranges(ranges: Mapping[str, tuple[float, float]]) -> str:
+    """The line of parameters that keep to a part of the synth's range, if there are any."""
+    values = ", ".join(f"{name} {low:.3g}..{high:.3g}" for name, (low, high) in ranges.items())
+    return f"At every point within these values, in the synth's units: {values}.\n" if values else ""
+
+
 def _command(manifest: Manifest) -> str:
     """The command that makes it; all settings are in the card's table."""
     recipe, name = manifest.training["name"], manifest.name
+    family = manifest.training.get("family", "all")
     own_banks = _own_banks(manifest)
     words = ["latentd train"]
     words += ["BANKS…"] if own_banks else []
     words += [f"--recipe {recipe}"] if recipe != "timbre" else []
+    words += [f"--family {family}"] if family != "all" else []
     words += [
         f"--{option} {manifest.training[option]}" for option in ("latent", "seed") if manifest.training.get(option)
     ]
-    words += [f"--name {name}"] if name != recipe or own_banks else []
+    usual = recipe if family == "all" else family
+    words += [f"--name {name}"] if name != usual or own_banks else []
     return " ".join(words)
 
 
 def _own_banks(manifest: Manifest) -> bool:
-    return set(manifest.corpus["trained_on"]["banks"]) != set(PAPER_BANKS)
+    banks = set(manifest.corpus["trained_on"]["banks"])
+    of_a_family = manifest.training.get("family", "all") != "all"  # may have no preset in some of the banks
+    return not banks <= set(PAPER_BANKS) if of_a_family else banks != set(PAPER_BANKS)
 
 
 def _licence(manifest: Manifest) -> str:
@@ -244,7 +255,7 @@ def _corpus(facts: dict[str, Any]) -> str:
 
 def _settings(training: dict[str, Any]) -> str:
     rows = [(key.replace("_", " "), value) for key, value in training.items() if key != "name"]
-    return "\n".join(f"| {key} | {value:g} |" for key, value in rows)
+    return "\n".join(f"| {key} | {value if isinstance(value, str) else f'{value:g}'} |" for key, value in rows)
 
 
 def _point(point: tuple[float, float]) -> str:

@@ -77,6 +77,12 @@ class TimbreRecipe:
     weights: TimbreWeights = field(default_factory=TimbreWeights)
     seed: int = 0
 
+    @classmethod
+    def of(cls, family: str) -> TimbreRecipe:
+        """The settings for a family of sounds, or for all: notes may die only where their sustain has no limit."""
+        weights = TimbreWeights() if "amp_sustain" in limits.of(family) else TimbreWeights(held=0.0)
+        return cls(family=family, weights=weights)
+
 
 @dataclass(frozen=True)
 class TrainedPad:

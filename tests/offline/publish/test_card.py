@@ -34,6 +34,28 @@ def test_the_card_names_the_command_that_makes_the_model() -> None:
     assert "made by `latentd train BANKS… --seed 7 --name mine`." in card.text(mine)
 
 
+def test_the_command_of_a_family_names_it_although_some_banks_have_none_of_it() -> None:
+    bass = manifest().model_copy(update={"name": "bass"})
+    bass.training["family"] = "bass"
+    del bass.corpus["trained_on"]["banks"]["BriansBank07.amSynth.bank"]
+    assert "made by `latentd train --family bass`." in card.text(bass)
+    assert "| family | bass |" in card.text(bass)
+    assert "shipped under the licence of latentd" in card.text(bass)
+    low = bass.model_copy(update={"name": "low"})
+    assert "made by `latentd train --family bass --name low`." in card.text(low)
+    low.corpus["trained_on"]["banks"] = {"mine.bank": 100}
+    assert "made by `latentd train BANKS… --family bass --name low`." in card.text(low)
+
+
+def test_ranges_have_a_line_only_if_there_are_any() -> None:
+    assert "At every point" not in card.text(manifest())
+    limited = manifest().model_copy(update={"ranges": {"amp_sustain": (0.0501, 1.0), "osc2_detune": (-0.031, 0.031)}})
+    expected = (
+        "At every point within these values, in the synth's units: amp_sustain 0.0501..1, osc2_detune -0.031..0.031."
+    )
+    assert expected in card.text(limited)
+
+
 def test_constants_have_a_line_only_if_there_are_any() -> None:
     assert "Not learned" not in card.text(manifest())
     assert "Not learned, always at these values: master_vol 0.6, " in card.text(manifest("paper"))

@@ -19,6 +19,7 @@ from latentd.model import bundle
 from latentd.model.decoder import Decoder
 from latentd.offline.corpus import augment
 from latentd.offline.corpus.corpus import Corpus
+from latentd.offline.corpus.pad_families import PAD_FAMILIES
 from latentd.offline.publish import export_timbre
 from latentd.offline.recipes import annealing, atlas, levels, limits, relevance, timbre
 from latentd.offline.recipes.audible import examples, measure_audible, measure_presets
@@ -297,6 +298,23 @@ def test_training_the_level_makes_a_pad_level_and_changes_nothing_else() -> None
     after = timbre.decode(surface, points)
     others = [i for i in LAYOUT.continuous if i != amsynth.INDEX["master_vol"]]
     assert np.abs(after - before)[:, others].max() < 0.1
+
+
+def test_only_noises_may_die() -> None:
+    held = {family: TimbreRecipe.of(family).weights.held for family in ("all", *PAD_FAMILIES)}
+    assert [family for family, weight in held.items() if not weight] == ["noise"]
+
+
+def test_the_pad_of_a_family_keeps_to_its_own_limits(rows: Corpus, tmp_path: Path) -> None:
+    recipe = replace(TINY, family="noise", rounds=0, mends=0)
+    pad = timbre.train(rows, recipe, synthetic.measure, _ignore)
+    model = bundle.load(str(export_timbre.export(pad, recipe, rows, rows.take([]), "tiny", tmp_path)))
+    assert model.manifest.ranges == limits.patch_ranges(limits.of("noise"))
+    assert "osc2_detune" not in model.manifest.ranges
+    params = model.decoder.decode_many(2 * timbre.grid_points(20) - 1)
+    low, high = limits.ranges(limits.of("noise"))
+    assert ((params >= low - 1e-9) & (params <= high + 1e-9)).all()
+    assert np.abs(amsynth.to_patch(params)[:, amsynth.INDEX["osc2_detune"]]).max() > 0.1
 
 
 def test_a_weight_is_changed_by_its_name() -> None:
