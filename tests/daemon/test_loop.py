@@ -20,6 +20,7 @@ import pytest
 from latentd.config.config import AlsaSettings, Config
 from latentd.daemon import service
 from latentd.daemon.service import Service
+from latentd.daemon.synth_link import OutputChoice
 from latentd.inputs.alsa import AlsaIn
 from latentd.model import bundle
 from latentd.osc import packets
@@ -203,6 +204,25 @@ def test_p11_an_alsa_input_that_is_not_there_is_in_the_status_and_once_in_the_lo
         "alsa.inputs: no port matches 'LPD8'. `latentd ports` lists the ports"
     ]
     assert shown == [{"alsa.inputs": ["LPD8"]}]
+
+
+def test_p11_a_new_reason_for_the_output_that_plays_is_logged_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
+    caplog.set_level(logging.INFO, "latentd")
+    wait, start = rig.clock.wait, rig.clock.now
+
+    def changing_wait(seconds: float) -> None:
+        if rig.clock.now >= start + 30.0:
+            rig.service.link._choice = OutputChoice.ABSENT
+        wait(seconds)
+
+    rig.clock.wait = changing_wait  # type: ignore[method-assign]  # watched from outside
+    rig.run(200.0)
+    assert [line for line in caplog.messages if line.startswith("output ")] == [
+        f"output print: {choice.why}" for choice in (OutputChoice.CONFIGURED, OutputChoice.ABSENT)
+    ]
 
 
 def test_p6_at_rest_the_loop_turns_once_in_30_s(rig: Rig) -> None:
