@@ -31,6 +31,9 @@ _AUDIBLE = {
 }  # fmt: skip
 _WEIGHT = [_AUDIBLE.get(name, 1.0) for name in NAMES]
 
+# Where the energy above 10 kHz bursts when they jump; of the others with a ramp hardly any can be heard (measured by
+# rendering jumps of the point with one parameter at a time without its ramp, `tests/bench/jumps.py`).
+_FILTER = ("filter_cutoff", "filter_resonance", "filter_env_amount")
 # The longest time that one step of a ramp covers: after a stall the sound catches up without a jump.
 _LONGEST_STEP_S = 0.02
 # A value may jitter by this part of the output's resolution beyond the rounding border without being sent again.
@@ -61,8 +64,11 @@ WHOLE: Range = (0.0, 1.0)
 class ShapingSettings(Strict):
     """The `shaping:` section of the configuration."""
 
-    timbre_s: float = Field(default=0.12, ge=0.0, le=10.0, description="ramp over the full range: cutoff, resonance …")
-    pitch_s: float = Field(default=0.3, ge=0.0, le=10.0, description="ramp over the full range: detune, vibrato depth")
+    filter_s: float = Field(default=0.09, ge=0.0, le=10.0, description="ramp over the full range: cutoff, resonance …")
+    timbre_s: float = Field(
+        default=0.02, ge=0.0, le=10.0, description="ramp over the full range: pulse width, reverb …"
+    )
+    pitch_s: float = Field(default=0.1, ge=0.0, le=10.0, description="ramp over the full range: detune, vibrato depth")
     time_s: float = Field(default=0.05, ge=0.0, le=10.0, description="ramp over the full range: envelopes, portamento")
     slew: dict[ParameterName, Ramp] = Field(
         default_factory=dict, description="parameter: its own ramp over the full range, s"
@@ -98,7 +104,8 @@ def limits_of(settings: LimitSettings) -> dict[int, Range]:
 def rates(settings: ShapingSettings) -> Array:
     """Fastest change of each parameter (41,), params a second; `JUMP` where a jump is fine."""
     seconds = {Motion.TIMBRE: settings.timbre_s, Motion.PITCH: settings.pitch_s, Motion.TIME: settings.time_s}
-    full = np.array([settings.slew.get(p.name, seconds.get(p.motion, 0.0)) for p in PARAMETERS])
+    ramps = {p.name: seconds.get(p.motion, 0.0) for p in PARAMETERS} | dict.fromkeys(_FILTER, settings.filter_s)
+    full = np.array([settings.slew.get(name, ramp) for name, ramp in ramps.items()])
     with np.errstate(divide="ignore"):
         return np.where(STEPPED | (full == 0.0), JUMP, 1.0 / full)
 

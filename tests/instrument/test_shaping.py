@@ -155,6 +155,15 @@ def test_what_amsynth_smooths_by_itself_has_no_ramp() -> None:
         assert (limit[index] == JUMP) == (parameter.motion in (Motion.SMOOTHED, Motion.SWITCH)), parameter.name
 
 
+def test_the_filter_has_a_ramp_of_its_own_and_a_single_parameter_can_have_another() -> None:
+    settings = ShapingSettings(filter_s=0.5, timbre_s=0.25, pitch_s=2.0, time_s=1.0, slew={"filter_resonance": 4.0})
+    limit = rates(settings)
+    found = {name: 1.0 / limit[INDEX[name]] for name in ("filter_cutoff", "filter_env_amount", "filter_resonance")}
+    assert found == {"filter_cutoff": 0.5, "filter_env_amount": 0.5, "filter_resonance": 4.0}
+    found = {name: 1.0 / limit[INDEX[name]] for name in ("osc1_pulsewidth", "osc2_detune", "amp_attack")}
+    assert found == {"osc1_pulsewidth": 0.25, "osc2_detune": 2.0, "amp_attack": 1.0}
+
+
 def test_the_first_step_sends_everything_and_the_most_audible_first() -> None:
     changes = shaping().step([0.5] * COUNT, False, 0.0)
     assert sorted(change.parameter for change in changes) == list(range(COUNT))
@@ -233,7 +242,7 @@ def test_a_stalled_loop_catches_up_without_a_jump() -> None:
     shape.step([1.0] * COUNT, False, 200.0)
     before = shape.params[INDEX["filter_cutoff"]]
     shape.step([1.0] * COUNT, False, 205.0)  # five seconds late
-    assert shape.params[INDEX["filter_cutoff"]] - before <= 0.02 / 0.12 + 1e-6
+    assert shape.params[INDEX["filter_cutoff"]] - before <= 0.02 / ShapingSettings().filter_s + 1e-6
 
 
 def test_the_budget_of_an_unlimited_output_is_unlimited() -> None:
@@ -283,7 +292,7 @@ def test_p1_the_very_first_step_tells_the_decoded_patch(target: Array) -> None:
 
 
 def test_a_ramp_begins_with_one_step_after_a_rest_and_then_keeps_to_the_time_that_passed() -> None:
-    shape = shaping(timbre_s=0.5)
+    shape = shaping(filter_s=0.5)
     settle(shape, at(0.0), 10.0)
     place, now = 0.0, 100.0
     for wait_s, counts_s in ((0.0, INTERVAL_S), (0.01, 0.01), (0.003, 0.003), (0.02, 0.02)):
@@ -473,7 +482,7 @@ def test_nothing_leaves_its_limits_neither_by_input_nor_by_hand(
 
 
 def test_a_limit_moves_what_is_beyond_it_by_the_ramp_and_its_end_gives_the_value_back() -> None:
-    shape, index = shaping(timbre_s=1.0), INDEX["filter_cutoff"]
+    shape, index = shaping(filter_s=1.0), INDEX["filter_cutoff"]
     target = np.full(COUNT, 0.9)
     play(shape, [(target, 0.0)])
     shape.take_limits({index: (0.0, 0.5)})
