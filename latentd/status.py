@@ -83,5 +83,5 @@ class Status:
     """All counters and histograms of a daemon; owned by the engine's thread."""
 
     counters: Counters = field(default_factory=Counters)
-    latency: Histogram = field(default_factory=Histogram)  # datagram arrival to output
+    latency: Histogram = field(default_factory=Histogram)  # arrival in the kernel, of MIDI at JACK, to output
     lateness: Histogram = field(default_factory=Histogram)  # how late the loop wakes up

@@ -35,7 +35,6 @@ def command(to: str | None, as_json: bool) -> None:
 def page(facts: dict[str, Any]) -> str:
     """The facts on one screen, without those that are zero or empty; `--json` has all."""
     patch = facts["patch"] or {}
-    latency = facts["latency"]
     lines = [
         f"latentd {facts['version']} on {facts['listen']}, up {_duration(facts['uptime_s'])}",
         _line("model", facts["model"]),
@@ -49,14 +48,7 @@ def page(facts: dict[str, Any]) -> str:
         _line("limits", ", ".join(_limit(name, *ends) for name, ends in facts["limits"].items())),
         _line("landmarks", ", ".join(facts["landmarks"])),
         _line("messages", _counts(facts["counters"], always=("received", "used", "sent"))),
-        _line(
-            "latency",
-            "half within {p50_ms:.2f} ms, 99 % {p99_ms:.2f}, 99.9 % {p999_ms:.2f}, longest {max_ms:.2f}".format(
-                **latency
-            )
-            if latency["count"]
-            else "",
-        ),
+        _line("latency", _times(facts["latency"])),
         _line("turns", _turns(facts["turns"])),
     ]
     lines.append(_line("no port", _by_key(facts["patterns_without_port"])))
@@ -65,9 +57,16 @@ def page(facts: dict[str, Any]) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def _times(times: dict[str, Any]) -> str:
+    """A histogram of times; nothing before the first one."""
+    shown = "half within {p50_ms:.2f} ms, 99 % {p99_ms:.2f}, 99.9 % {p999_ms:.2f}, longest {max_ms:.2f}"
+    return shown.format(**times) if times["count"] else ""
+
+
 def _turns(turns: dict[str, Any]) -> str:
-    """What held up the loop; nothing without a long turn."""
-    return f"{turns['long']} took 20 ms or more, longest {turns['longest']}" if turns["long"] else ""
+    """How long the turns of the loop take, and what held it up."""
+    long = f"{turns['long']} took 20 ms or more; the longest {turns['longest']}" if turns["long"] else ""
+    return "; ".join(filter(None, (_times(turns), long)))
 
 
 def _line(key: str, text: str) -> str:
