@@ -97,10 +97,10 @@ class ProcessWatch:
         return self._not_before_s if self.state is WatchState.WANTED else None
 
     def watch(self, address: Address) -> None:
-        """Watch the process that has this address, from now on and instead of any other."""
-        if address == self._address and self.state is not WatchState.ENDED:
-            return
-        self._address, self.pid, self._problem = address, None, ""
+        """Watch the process that has this address now: a new one, even if the address is not."""
+        if address != self._address:
+            self._problem = ""
+        self._address, self.pid = address, None
         self._not_before_s = float("-inf")
         if self.state is not WatchState.LOOKING:
             self._close()

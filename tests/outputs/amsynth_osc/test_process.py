@@ -176,15 +176,31 @@ def test_what_is_found_after_the_end_is_closed(system: System) -> None:
     assert not any(system.open())
 
 
-def test_the_same_synth_again_is_watched_on(system: System) -> None:
+def test_a_synth_that_starts_again_on_the_same_port_is_another_process(system: System) -> None:
+    """Its predecessor's end may not have been seen yet."""
     system.watch.watch(SYNTH)
     system.due()
     system.found()
+    system.pidfds[0].end()
+    system.watch.wake()
     system.watch.watch(SYNTH)
-    assert system.watch.state.name == "WATCHED"
+    system.due()
+    system.found()
+    assert system.open() == [False, True]
+    assert system.ended == 0
     system.process_ended()
+    assert system.ended == 1
+
+
+def test_an_end_that_was_not_reported_yet_is_none_of_the_next_synth(system: System) -> None:
     system.watch.watch(SYNTH)
-    assert system.watch.state.name == "WANTED", "another process, on the same port"
+    system.due()
+    _, then = system.waiting.pop()
+    then(None)
+    system.watch.watch(SYNTH)
+    system.due()
+    system.found()
+    assert system.ended == 0
 
 
 def test_what_cannot_be_watched_is_looked_for_every_5_s_and_logged_once(
