@@ -22,6 +22,7 @@ from latentd.midi.messages import SYSEX, Splitter, channel_message
 from latentd.osc import packets
 from latentd.osc.packets import Message
 from latentd.status import Counters
+from latentd.system.port_patterns import name_part
 
 _Read = Callable[[Message, float], bool]
 _MidiReader = MidiReader | MpeReader | LinnStrumentReader
@@ -30,7 +31,7 @@ _MidiReader = MidiReader | MpeReader | LinnStrumentReader
 # any port read it.
 JACK_PORT = "latentd:midi_in"
 
-# Addresses whose readers are known. Cleared when full: random addresses cannot make it grow.
+# Addresses, and ports, whose readers are known. Cleared when full: random addresses cannot make it grow.
 MAX_KNOWN = 1_024
 # If one part of a mapping's address stands for more names than this, incoming patterns do not find it: the limit bounds
 # the time of a search.
@@ -57,8 +58,9 @@ class Inputs:
         self._sources: list[Source] = []
         self._routes: list[tuple[str, _Read, Source]] = []  # the mapping's address, with its wildcards
         self._known: dict[str, tuple[tuple[_Read, Source], ...]] = {}
-        # part of the port's name in lower case; None: any port
-        self._midi: list[tuple[str | None, _MidiReader, Source]] = []
+        # what finds a part of the port's name; None: any port
+        self._midi: list[tuple[re.Pattern[str] | None, _MidiReader, Source]] = []
+        self._midi_known: dict[str, tuple[tuple[_MidiReader, Source], ...]] = {}
         self._midi_readers: list[MidiReader] = []
         self._splitter = Splitter()
         for mapping in mappings:
@@ -81,8 +83,9 @@ class Inputs:
 
         True also for system exclusive and malformed ones, which have counters of their own.
         """
-        mixed, port = port == JACK_PORT, port.lower()
-        readers = [(reader, source) for part, reader, source in self._midi if mixed or part is None or part in port]
+        readers = self._midi_known.get(port)
+        if readers is None:
+            readers = self._find_midi(port)
         used = False
         splitter, malformed = self._splitter, self._splitter.malformed
         for whole in splitter.split(data):
@@ -125,6 +128,15 @@ class Inputs:
         self._known[address] = readers
         return readers
 
+    def _find_midi(self, port: str) -> tuple[tuple[_MidiReader, Source], ...]:
+        """The readers of a port."""
+        mixed = port == JACK_PORT
+        readers = tuple((r, source) for part, r, source in self._midi if mixed or part is None or part.search(port))
+        if len(self._midi_known) >= MAX_KNOWN:
+            self._midi_known.clear()
+        self._midi_known[port] = readers
+        return readers
+
     def _add(self, mapping: DeviceMapping) -> None:
         file = mapping.file
         relative = file.osc.relative if file.osc else bool(file.midi and file.midi.x and file.midi.x.relative_axis)
@@ -150,7 +162,7 @@ class Inputs:
             self._add_midi(file.linnstrument.port, LinnStrumentReader(file.linnstrument, source), source)
 
     def _add_midi(self, port: str | None, reader: _MidiReader, source: Source) -> None:
-        self._midi.append((port.lower() if port else None, reader, source))
+        self._midi.append((name_part(port) if port else None, reader, source))
 
 
 def _matches(mine: str, address: str) -> bool:

@@ -1,4 +1,4 @@
-"""The patterns that name MIDI ports in a configuration: which ports each matches."""
+"""The patterns that name MIDI ports in a configuration or a mapping: which ports each matches."""
 
 from __future__ import annotations
 
@@ -14,11 +14,19 @@ def matches_jack(pattern: str, names: Iterable[str]) -> bool:
     return any(name == pattern or re.fullmatch(pattern, name) for name in names)
 
 
+def name_part(text: str) -> re.Pattern[str]:
+    """Finds the text in ports' names; ignores case."""
+    return _whole_numbers(re.escape(text))
+
+
 def alsa_matcher(pattern: str) -> re.Pattern[str]:
     """Finds the pattern in ALSA's port names, as plain text or as a regular expression; ignores case.
 
     Raises:
         re.error: it is no regular expression.
     """
-    either = f"(?:{re.escape(pattern)}|{pattern})"
-    return re.compile(f"{_NOT_INSIDE_NUMBER}{either}{_NOT_INSIDE_NUMBER}", re.IGNORECASE)
+    return _whole_numbers(f"(?:{re.escape(pattern)}|{pattern})")
+
+
+def _whole_numbers(expression: str) -> re.Pattern[str]:
+    return re.compile(f"{_NOT_INSIDE_NUMBER}{expression}{_NOT_INSIDE_NUMBER}", re.IGNORECASE)

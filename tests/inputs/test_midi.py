@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from latentd.inputs.mapping import shipped_mappings
 from latentd.inputs.midi_spec import CODINGS
 from latentd.inputs.mpe import MAX_NOTES
-from latentd.inputs.receiver import Inputs
+from latentd.inputs.receiver import MAX_KNOWN, Inputs
 from latentd.status import Counters
 from tests.support.mapped import Receiver, loaded
 
@@ -64,6 +64,22 @@ def test_channel_and_port_pick_the_device() -> None:
     assert receiver.midi(0xB0, 1, 127, port="nanoKONTROL2:nanoKONTROL2 MIDI 1 20:0")
     assert not receiver.midi(0xB0, 1, 127, port="KeyStep")
     assert receiver.midi(0xB0, 1, 127, port="latentd:midi_in")  # JACK does not say which port it came from
+
+
+def test_a_mapping_of_port_1_does_not_read_port_10() -> None:
+    receiver = Receiver(text='midi: {port: "port 1", x: {cc: 1}, y: {cc: 2}}')
+    assert receiver.midi(0xB0, 1, 127, port="rig:Port 1 20:0")
+    assert not receiver.midi(0xB0, 1, 126, port="rig:Port 10 20:9")
+    receiver = Receiver(text='midi: {port: "Pad (1", x: {cc: 1}, y: {cc: 2}}')
+    assert receiver.midi(0xB0, 1, 127, port="Pad (1) 20:0"), "plain text, no expression"
+
+
+def test_the_ports_that_are_known_have_an_end() -> None:
+    receiver = Receiver(text="midi: {port: nano, x: {cc: 1}, y: {cc: 2}}")
+    for n in range(MAX_KNOWN + 10):
+        assert receiver.midi(0xB0, 1, 127, port=f"nano {n}:0")
+        assert not receiver.midi(0xB0, 1, 127, port=f"pad {n}:0")
+    assert len(receiver.inputs._midi_known) <= MAX_KNOWN
 
 
 def test_cc_and_cc_plus_32_are_never_paired_by_guess() -> None:
