@@ -7,13 +7,17 @@ import signal
 import socket
 import time
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from latentd.daemon.arrival import Arrivals, clock_offset
 from latentd.daemon.datagrams import MAX_DATAGRAMS, Datagrams
+from latentd.inputs.receiver import JACK_PORT
 from latentd.osc import packets
 from latentd.status import Counters
+from tests.daemon.test_loop import Rig, clock, rig  # noqa: F401 - fixtures
 from tests.support.daemon import free_port, latentd, wait_s
 from tests.support.rig import LIMIT_S
 
@@ -163,3 +167,24 @@ def test_an_interruption_between_the_two_clocks_is_no_step() -> None:
 
 def test_the_offset_of_the_two_clocks_is_the_systems() -> None:
     assert clock_offset() + time.monotonic() == pytest.approx(time.time(), abs=1.0)
+
+
+def test_p11_midi_has_the_time_at_which_jack_or_alsa_received_it(rig: Rig) -> None:  # noqa: F811 - it is
+    service: Any = rig.service
+    seen: list[tuple[object, ...]] = []
+
+    def midi(*args: object) -> bool:
+        seen.append(args)
+        return True
+
+    service.engine.inputs.midi = midi
+    service.link.take_midi = lambda: [(b"\xb0\x00\x01", 0.7), (b"\xb0\x00\x02", 0.9)]
+    service._alsa_in = SimpleNamespace(take_midi=lambda: [(b"\xb0\x00\x03", "keys", 0.8)])
+    service._on_link(1.0)
+    service._on_alsa(1.0)
+    assert seen == [
+        (b"\xb0\x00\x01", JACK_PORT, 1.0, 0.7),
+        (b"\xb0\x00\x02", JACK_PORT, 1.0, 0.9),
+        (b"\xb0\x00\x03", "keys", 1.0, 0.8),
+    ]
+    service._alsa_in = None

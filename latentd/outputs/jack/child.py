@@ -264,7 +264,7 @@ def play(jack: Any, client: Any, arguments: Sequence[str], ending: threading.Eve
         MidiOut(jack, midi_out),
         client.samplerate,
         int(arguments[1]),
-        lambda: int(client.frames_since_cycle_start),
+        client,
     )
     read_clock(client, callback, facts)
     client.set_process_callback(callback)

@@ -54,7 +54,7 @@ class ProcessCallback:
         midi_out: see `child.MidiOut`.
         rate: frames a second.
         wake_fd: the engine's eventfd.
-        frames_since: frames since the server began this cycle: our thread may run late.
+        client: JACK's, which knows when the server began this cycle: our thread may run late.
         clock: monotonic, in s.
     """
 
@@ -65,7 +65,7 @@ class ProcessCallback:
         midi_out: Any,
         rate: int,
         wake_fd: int,
-        frames_since: Callable[[], int],
+        client: Any,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # Whether to read `midi_in` at all: half the cost of an idle cycle, so only while something is connected.
@@ -78,7 +78,7 @@ class ProcessCallback:
         self._out = midi_out
         self.use_rate(rate)
         self._latest = rate * _LATEST_S
-        self._frames_since = frames_since
+        self._client = client
         self._wake_fd = wake_fd
         self._splitter = Splitter()
         self._clock = clock
@@ -145,7 +145,7 @@ class ProcessCallback:
 
     def _cycle_start_us(self) -> int:
         """When the server began this cycle; an event of it arrived in the one before, at the same frame."""
-        since = self._frames_since()  # wraps to a huge number if the server's clock is ahead
+        since = self._client.frames_since_cycle_start  # wraps to a huge number if the server's clock is ahead
         return time.monotonic_ns() // 1000 - int((since if since < self._latest else 0) * self._us_per_frame)
 
     def _hand_over(self, message: bytes, us: int) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -68,14 +69,14 @@ class Rig:
         self.memory = self.port._memory
         self.memory.facts[Fact.CONNECTED] = 1
         self.now = 0.0
-        self.since = 0  # frames from the start of the server's cycle until the callback runs
+        self.client = SimpleNamespace(frames_since_cycle_start=0)
         self.cycle = self.new_cycle()
         self.held: dict[int, int] = {}  # what a synth at the other end holds: CC -> value
 
     def new_cycle(self) -> ProcessCallback:
         wake_fd = self.port._midi_in.wake_fd
         return ProcessCallback(
-            self.memory, self.midi_in, self.midi_out, RATE, wake_fd, lambda: self.since, clock=lambda: self.now
+            self.memory, self.midi_in, self.midi_out, RATE, wake_fd, self.client, clock=lambda: self.now
         )
 
     def send(self, patch: dict[int, float]) -> None:
@@ -320,7 +321,7 @@ def test_incoming_midi_is_timed_by_the_rate_that_the_server_has_now(rig: Rig) ->
 def test_p11_incoming_midi_arrived_at_its_frame_of_the_cycle_before_however_late_the_callback_runs(
     rig: Rig, since: int, late_s: float
 ) -> None:
-    rig.since = since
+    rig.client.frames_since_cycle_start = since
     rig.midi_in.events = [(0, b"\xb0\x10\x7f"), (63, b"\xb0\x10\x70")]
     before = time.monotonic()
     rig.run()
