@@ -112,10 +112,19 @@ def test_without_any_point_it_begins_in_the_middle() -> None:
     assert rig.engine.xy == HOME
 
 
+def sent(rig: Rig, handle: Callable[[], object]) -> None:
+    """As a message is carried out: what it began must not be taken for the motion of the idle rig."""
+    handle()
+    theirs = rig.engine.motion
+    rig.idle.input(rig.now)
+    assert rig.engine.motion is theirs
+
+
 PLAYED: dict[str, Callable[[Rig], object]] = {
     "a point": lambda rig: rig.move(0.9, 0.9),
     "a message": lambda rig: rig.idle.input(rig.now),
     "a landmark": lambda rig: rig.engine.go_to((0.1, 0.1), 1.0, rig.now),
+    "a landmark's message": lambda rig: sent(rig, lambda: rig.engine.go_to((0.1, 0.1), 1.0, rig.now)),
     "a walk": lambda rig: rig.engine.begin(Wander((0.5, 0.5), rig.now), rig.now),
     "freeze": lambda rig: setattr(rig.engine, "frozen", True),
 }

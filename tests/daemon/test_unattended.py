@@ -13,7 +13,8 @@ from typing import Any
 import mido
 import pytest
 
-from tests.support.daemon import Daemon, error, latentd
+from latentd.synth.amsynth import PARAMETERS
+from tests.support.daemon import Daemon, decoded, error, latentd
 from tests.support.rig import LIMIT_S, wait_for
 
 HOME = (0.25, 0.75)
@@ -154,9 +155,26 @@ def test_without_notes_the_message_names_the_next_step() -> None:
         assert "no notes are configured. Set `notes:`" in error(daemon, "/latentd/notes", 1)
 
 
-def test_a_file_is_played_in_a_loop_and_paths_start_from_the_configurations_folder(tmp_path: Path) -> None:
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """A MIDI file of one short note."""
     track = mido.MidiTrack([mido.Message("note_on", note=50, velocity=90), mido.Message("note_off", note=50, time=48)])
     mido.MidiFile(tracks=[track], ticks_per_beat=480).save(tmp_path / "song.mid")
+    return tmp_path / "song.mid"
+
+
+def test_switches_that_wait_for_a_note_change_with_those_of_the_rig(song: Path) -> None:
+    other = (0.125, 0.125)
+    before, after = decoded(*HOME), decoded(*other)
+    assert any(before[row.name] != after[row.name] for row in PARAMETERS if row.labels), "they have the same switches"
+    with latentd(*sets(f"home={list(HOME)}", "shaping.switch_on_note=true", f"notes.file={song}")) as daemon:
+        becomes(daemon, patch=pytest.approx(before, abs=1e-4))
+        daemon.send("/latentd/xy", *other)
+        becomes(daemon, patch=pytest.approx(after, abs=1e-4))
+
+
+def test_a_file_is_played_in_a_loop_and_paths_start_from_the_configurations_folder(tmp_path: Path, song: Path) -> None:
+    assert song.parent == tmp_path
     (tmp_path / "c.yaml").write_text("output: print\nnotes: {file: song.mid}\n")
     with latentd("--config", str(tmp_path / "c.yaml")) as daemon:
         wait_for(lambda: midi(daemon)[:40] == [[0x90, 50, 90], [0x80, 50, 0]] * 20, "twenty rounds")
