@@ -8,6 +8,7 @@ import os
 import queue
 import re
 import sys
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -17,10 +18,19 @@ from latentd.daemon.log import MAX_LINES, start_log
 from tests.support.rig import wait_for
 
 
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """The log of the other tests, as it was."""
+    logger = logging.getLogger("latentd")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
+
+
 def test_p12_lines_that_nobody_reads_are_lost_and_the_log_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
-    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
-    monkeypatch.setattr(log_module, "_READER_S", 0.01)
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 8192)  # with one page the first line would make it unwritable
+    monkeypatch.setattr(log_module, "_READER_S", 0.001)
     logger = logging.getLogger("latentd.test")
     text = bytearray()
     with os.fdopen(writing, "w") as stream, os.fdopen(reading, "rb", buffering=0) as reader:
@@ -43,7 +53,6 @@ def test_p12_lines_that_nobody_reads_are_lost_and_the_log_says_how_many(monkeypa
             wait_for(is_whole, "the log's end")
         finally:
             listener.stop()
-            logging.getLogger("latentd").handlers.clear()
     written = len(re.findall(r"INFO line ", text.decode()))
     lost = re.findall(r"WARNING (\d+) lines of this log are lost, because nobody read them in time", text.decode())
     assert 0 < written < MAX_LINES
