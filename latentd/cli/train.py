@@ -99,8 +99,8 @@ EPILOG = """Examples:
     metavar="NAME=VALUE",
     multiple=True,
     help="Weight of another part of the loss; may be repeated.  [timbre: jump=0.8, jump_free=3, even=0.3, step=10, "
-    "flip=2, range=0.03, doubt=0.3, faint=3, teacher=0.5, families=1, level=0.2, held=0.1, axes=1; vae: descriptors=1, "
-    "loudness=0.05, mel=0.33, doubt=0.3]",
+    "flip=2, range=0.03, doubt=0.3, faint=3, teacher=0.5, families=1, level=0.2, held=0.1, axes=0.4; "
+    "vae: descriptors=1, loudness=0.05, mel=0.33, doubt=0.3]",
 )
 @click.option("--hidden", type=click.IntRange(1, 4096), help="Units per hidden layer.  [paper: 32, others: 128]")
 @click.option("--latent", type=click.IntRange(2, 64), help="Latent dimensions; the pad shows two.  [paper, vae: 2]")

@@ -29,18 +29,18 @@ _STEPS = [i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.STEPS]
 _CONTINUOUS = [i for i, p in enumerate(amsynth.PARAMETERS) if p.kind is Kind.CONTINUOUS]
 
 MEL_WEIGHT = 0.3  # of a dB of log-mel distance, against a descriptor's difference in units of 13.5
-_SWITCH_COST = 1.8 / 7  # of an audible switch, against the mean change of all continuous parameters
+_SWITCH_COST = 2.4 / 7  # of an audible switch, against the mean change of all continuous parameters
 _PITCH_COST = 0.06  # of another octave or pitch of oscillator 2
 _FAMILY_COST = 0.9  # of belonging to different families of sounds, so that each has a region
 _JUMP_COST = 0.2 / 30  # of a point of the greatest descriptor change, up to
 _MAX_JUMP = 60.0
-# Parameters that decide on a family of sounds and can be inaudible in one held note.
-_OF_FAMILIES = [
-    amsynth.INDEX[name]
-    for name in (
-        "amp_release", "keyboard_mode", "osc2_sync", "lfo_waveform", "filter_slope", "osc2_range", "osc2_pitch",
-    )
-]  # fmt: skip
+# Families of sounds that keep a share of the pad. Others cost switches that one note hardly shows, or the limits.
+KEPT_FAMILIES = (
+    "slow attack", "long release", "noise", "sync", "ring modulation", "fourths and fifths", "octave stacks", "sines",
+    "other filters", "plucks", "resonance",
+)  # fmt: skip
+# Parameters that decide on one of them and can be inaudible in one held note.
+_OF_FAMILIES = [amsynth.INDEX[name] for name in ("amp_release", "osc2_sync", "osc2_range", "osc2_pitch")]
 _EXTREMES = (5.0, 95.0)  # percentiles of each descriptor; the presets below and above should each have
 _SHARE = 0.055  # of the nodes
 _FAMILY_SHARE = 0.04  # of the nodes, for each family that the presets have
@@ -99,7 +99,7 @@ def lay_out(
 def smoothed_within_families(params: Array, relevant: Array) -> Array:
     """Smoothed nodes (side, side, 41), of which none leaves its family of sounds for its neighbours' sake."""
     smooth = smoothed(params, relevant)
-    before, after = (_families(nodes.reshape(-1, amsynth.COUNT)) for nodes in (params, smooth))
+    before, after = (families_of(nodes.reshape(-1, amsynth.COUNT)) for nodes in (params, smooth))
     left = np.asarray((before > after).any(axis=1)).reshape(params.shape[:2])
     smooth[:, :, _OF_FAMILIES] = np.where(left[:, :, None], params[:, :, _OF_FAMILIES], smooth[:, :, _OF_FAMILIES])
     return smooth
@@ -109,7 +109,7 @@ def _kinds(params: Array, descriptors: Array, side: int) -> tuple[Array, Array]:
     """Kinds (n, kinds) of presets that must not be left out, and the number of nodes (kinds,) that each should have."""
     low, high = np.percentile(descriptors, _EXTREMES, axis=0)
     extreme = np.concatenate([descriptors <= low, descriptors >= high], axis=1)
-    family = _families(params)
+    family = families_of(params)
     wanted = np.concatenate([np.full(extreme.shape[1], _SHARE), np.full(family.shape[1], _FAMILY_SHARE)]) * side**2
     kinds = np.concatenate([extreme, family], axis=1).astype(np.float64)
     return kinds, np.minimum(wanted, kinds.sum(axis=0))
@@ -146,15 +146,16 @@ def edge_costs(params: Array, descriptors: Array, relevant: Array) -> Array32:
     for column in descriptors.T:
         np.maximum(worst, np.abs(column[:, None] - column[None]), out=worst)
     cost += (_JUMP_COST * np.minimum(worst, _MAX_JUMP)).astype(np.float32)
-    family = _families(params).astype(np.float32)
+    family = families_of(params).astype(np.float32)
     apart = family @ (1 - family).T
     cost += (_FAMILY_COST / family.shape[1] * (apart + apart.T)).astype(np.float32)
     return cost
 
 
-def _families(params: Array) -> Array:
-    """Which families (n, families) params (n, 41) belong to, as 0 and 1."""
-    return np.stack(list(families.members(amsynth.to_patch(params)).values()), axis=1).astype(np.float64)
+def families_of(params: Array) -> Array:
+    """Which of KEPT_FAMILIES params (n, 41) belong to, (n, families), as 0 and 1."""
+    found = families.members(amsynth.to_patch(params))
+    return np.stack([found[name] for name in KEPT_FAMILIES], axis=1).astype(np.float64)
 
 
 def smoothed(params: Array, relevant: Array) -> Array:

@@ -51,7 +51,7 @@ _SHARE = Unit("of the range", lambda share: share)
 # Held notes must be in tune, alive and about equally loud, and a melody must not slide.
 PLAYABLE: dict[str, Limit] = {
     "amp_attack": Limit(0.0, 1.2, _seconds("amp_attack")),
-    "amp_sustain": Limit(-26.0, 0.0, _SUSTAIN),
+    "amp_sustain": Limit(-33.0, 0.0, _SUSTAIN),
     "amp_release": Limit(0.0, 4.0, _seconds("amp_release")),
     "osc2_detune": Limit(-12.0, 12.0, _DETUNE),
     "freq_mod_amount": Limit(0.0, 25.0, _VIBRATO),
@@ -70,9 +70,11 @@ _PADS = PLAYABLE | {
 # Percussion dies, and effects have no pitch: they keep only to the limits of level.
 _NOISE = {name: PLAYABLE[name] for name in ("amp_release", "distortion_crunch", "filter_resonance", "amp_vel_sens")}
 
-# Where oscillator 2 plays another pitch class, oscillator 1 is louder by 3.5 dB, so that the note keeps its pitch.
-_OTHER_PITCH_MIX = -0.2
+# Oscillator 2 plays one of these intervals, and where that is another pitch class, oscillator 1 is louder by
+# 3.5 dB, so that the note keeps its pitch.
+_INTERVALS = np.array([-12.0, -7.0, -5.0, 0.0, 5.0, 7.0, 12.0])
 _OCTAVES = (-12.0, 0.0, 12.0)
+_OTHER_PITCH_MIX = -0.2
 
 
 def of(family: str) -> Mapping[str, Limit]:
@@ -103,10 +105,18 @@ def within(params: Array, limits: Mapping[str, Limit]) -> Array:
     """Params (n, 41), each at the nearest value within the limits; where detune is limited, so are other intervals."""
     low, high = ranges(limits)
     moved: Array = np.clip(params, low, high)
-    if "osc2_detune" in limits:
-        pitch, mix, sync = (amsynth.INDEX[name] for name in ("osc2_pitch", "osc_mix", "osc2_sync"))
-        patch = amsynth.to_patch(moved)
-        other = ~np.isin(patch[:, pitch], _OCTAVES) & (patch[:, sync] == 0)
-        loudest = (_OTHER_PITCH_MIX - amsynth.MINIMUM[mix]) / amsynth.SPAN[mix]
-        moved[other, mix] = np.minimum(moved[other, mix], loudest)
+    return _in_tune(moved) if "osc2_detune" in limits else moved
+
+
+def _in_tune(params: Array) -> Array:
+    """Params (n, 41) whose second oscillator plays a usual interval, softly if it is another pitch class."""
+    pitch, mix, sync = (amsynth.INDEX[name] for name in ("osc2_pitch", "osc_mix", "osc2_sync"))
+    patch = amsynth.to_patch(params)
+    free = patch[:, sync] == 0  # synchronised, it follows oscillator 1
+    nearest = _INTERVALS[np.abs(patch[:, pitch, None] - _INTERVALS).argmin(axis=1)]
+    patch[:, pitch] = np.where(free, nearest, patch[:, pitch])
+    softer = free & ~np.isin(patch[:, pitch], _OCTAVES)
+    patch[softer, mix] = np.minimum(patch[softer, mix], _OTHER_PITCH_MIX)
+    moved = params.copy()
+    moved[:, [pitch, mix]] = amsynth.to_params(patch)[:, [pitch, mix]]
     return moved

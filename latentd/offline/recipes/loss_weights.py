@@ -27,7 +27,7 @@ class TimbreWeights:
     families: float = 1.0  # distance from the atlas where it has a rare family of sounds
     level: float = 0.2  # LU of the distance from the target level, over notes and velocities
     held: float = 0.1  # dB below -38, of a note after three seconds
-    axes: float = 1.0  # 1 - correlation of x with brightness, and of y with a fast attack
+    axes: float = 0.4  # 1 - correlation of x with brightness, and of y with a fast attack
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from torch.nn import functional
 
 from latentd.model.decoder import Network
 from latentd.model.pad_sounds import DESCRIPTORS, UNIT
-from latentd.offline.corpus import families
-from latentd.offline.recipes import levels
+from latentd.offline.recipes import atlas, levels
 from latentd.offline.recipes.loss_weights import TimbreWeights
 from latentd.offline.recipes.paper import layer
 from latentd.offline.recipes.surrogate import (
@@ -51,6 +50,16 @@ _FAINT_LUFS = -36.0
 _LEVEL_FREE = 1.0  # LU around the target that cost nothing
 _OTHER_LEVEL_FREE = 3.0  # the same for other notes and velocities
 _HELD_DB = -38.0  # of a note after three seconds; quieter by 7 dB it counts as silent
+_FAMILY_VALUES = [
+    LAYOUT.continuous.index(amsynth.INDEX[name])
+    for name in (
+        "amp_attack", "amp_decay", "amp_sustain", "amp_release", "osc_mix", "osc_mix_mode", "filter_resonance",
+    )
+]  # fmt: skip
+_FAMILY_SLICES = [
+    _SLICES[LAYOUT.categories.index(amsynth.INDEX[name])]
+    for name in ("osc1_waveform", "osc2_waveform", "osc2_sync", "osc2_range", "osc2_pitch", "filter_type")
+]
 _VOLUME = LAYOUT.continuous.index(amsynth.INDEX["master_vol"])
 _VOLUME_WEIGHT = 8.0  # against another value, while levels are learned
 _BRIGHTNESS = 2  # column of the sounds
@@ -160,8 +169,7 @@ class Teacher:
 
 def _rare(nodes: Array) -> NDArray[np.bool_]:
     """Which nodes (side, side) belong to a family that few nodes belong to."""
-    patches = amsynth.to_patch(nodes.reshape(-1, nodes.shape[2]))
-    masks = np.stack(list(families.members(patches).values()), axis=1)
+    masks = atlas.families_of(nodes.reshape(-1, nodes.shape[2])) > 0
     rare = masks[:, masks.mean(axis=0) < _RARE].any(axis=1)
     return np.asarray(rare).reshape(nodes.shape[:2])
 
@@ -212,8 +220,7 @@ def refine(
         loss = loss + weights.teacher * (classes + 10 * values)
         rare = teacher.near_rare(_RARE_POINTS, random)
         if len(rare):
-            classes, values = _imitation_losses(surface, surface(rare), teacher(rare))
-            loss = loss + weights.families * (classes + 10 * values)
+            loss = loss + weights.families * _family_loss(surface, surface(rare), teacher(rare))
         _optimize(optimizer, loss)
         report(step + 1, steps)
 
@@ -339,6 +346,13 @@ def _imitation_losses(surface: Surface, scores: Tensor, columns: Tensor) -> tupl
     entropies = [functional.cross_entropy(scores[:, c], columns[:, c].argmax(dim=1)) for c in _SLICES]
     values = (surface.values(scores) - columns[:, :_CONTINUOUS]).abs().mean()
     return torch.stack(entropies).mean(), values
+
+
+def _family_loss(surface: Surface, scores: Tensor, columns: Tensor) -> Tensor:
+    """The same for the parameters that decide on families of sounds."""
+    entropies = [functional.cross_entropy(scores[:, c], columns[:, c].argmax(dim=1)) for c in _FAMILY_SLICES]
+    values = (surface.values(scores) - columns[:, :_CONTINUOUS])[:, _FAMILY_VALUES].abs().mean()
+    return torch.stack(entropies).mean() + 10 * values
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float, step: int, steps: int) -> None:

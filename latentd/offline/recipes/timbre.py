@@ -56,8 +56,8 @@ class TimbreRecipe:
     name: str = "timbre"
     family: str = "all"  # of sounds, see `corpus/pad_families.py`
     side: int = 14  # nodes per side of the atlas
-    smoothness: float = 15.0  # of the atlas, against its coverage
-    orientation: float = 2.0  # of the atlas, against its coverage
+    smoothness: float = 20.0  # of the atlas, against its coverage
+    orientation: float = 0.8  # of the atlas, against its coverage
     moves: int = 20_000_000
     proxy_steps: int = 1800  # of the surrogate
     again_steps: int = 900  # of the surrogate, each round

@@ -55,21 +55,37 @@ def test_a_patch_within_the_limits_is_the_nearest_one(params: Array) -> None:
     low, high = limits.ranges(PLAYABLE)
     moved = limits.within(params, PLAYABLE)
     assert ((moved >= low) & (moved <= high)).all()
-    np.testing.assert_array_equal(limits.within(moved, PLAYABLE), moved)
+    np.testing.assert_allclose(limits.within(moved, PLAYABLE), moved, atol=1e-12)
     free = (params >= low) & (params <= high)
-    free[:, amsynth.INDEX["osc_mix"]] = False
+    free[:, [amsynth.INDEX["osc_mix"], amsynth.INDEX["osc2_pitch"]]] = False
     np.testing.assert_array_equal(moved[free], params[free])
 
 
 @pytest.mark.parametrize(
-    ("semitones", "sync", "mix"), [(7, 0, -0.2), (-5, 0, -0.2), (0, 0, 0.9), (12, 0, 0.9), (-12, 0, 0.9), (7, 1, 0.9)]
+    ("semitones", "sync", "moved_to", "mix"),
+    [
+        (7, 0, 7, -0.2),
+        (-5, 0, -5, -0.2),
+        (0, 0, 0, 0.9),
+        (12, 0, 12, 0.9),
+        (-12, 0, -12, 0.9),
+        (7, 1, 7, 0.9),
+        (-9, 0, -7, -0.2),
+        (4, 0, 5, -0.2),
+        (-1, 0, 0, 0.9),
+        (11, 0, 12, 0.9),
+        (-9, 1, -9, 0.9),
+    ],
 )
-def test_an_oscillator_on_another_pitch_class_is_the_softer_one(semitones: int, sync: int, mix: float) -> None:
+def test_an_oscillator_plays_a_usual_interval_softly_on_another_pitch_class(
+    semitones: int, sync: int, moved_to: int, mix: float
+) -> None:
     patch = amsynth.DEFAULT.copy()
     for name, value in (("osc2_pitch", semitones), ("osc2_sync", sync), ("osc_mix", 0.9)):
         patch[amsynth.INDEX[name]] = value
     moved = amsynth.to_patch(limits.within(amsynth.to_params(patch)[None], PLAYABLE))[0]
     assert _value(moved, "osc_mix") == pytest.approx(mix)
+    assert _value(moved, "osc2_pitch") == moved_to
 
 
 def test_every_point_of_a_surface_is_within_its_limits_however_it_was_trained() -> None:
