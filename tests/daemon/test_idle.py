@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from latentd.config.config import IdleSettings
 from latentd.daemon.engine import Engine
 from latentd.daemon.idle import GLIDE_S, TREMBLE, IdleMotion, IdleState
-from latentd.instrument.motion import Wander
+from latentd.instrument.motion import Glide, Wander
 from latentd.instrument.pad import XY
 from latentd.instrument.point import Point
 from tests.daemon.test_engine import Recorder, engine
@@ -150,9 +150,11 @@ def test_whoever_plays_has_the_point_at_once_and_the_wait_begins_anew(how: str, 
     assert rig.state is IdleState.WAITING
 
 
-def test_what_somebody_has_begun_to_move_goes_on_and_is_never_replaced() -> None:
+@pytest.mark.parametrize("still", [False, True], ids=["a walk", "a glide that stands still"])
+def test_what_somebody_has_begun_to_move_goes_on_and_is_never_replaced(still: bool) -> None:
     rig = Rig("home")
-    theirs = Wander((0.5, 0.5), rig.now)
+    middle = (0.5, 0.5)
+    theirs = Glide(middle, middle, rig.now, 3600.0) if still else Wander(middle, rig.now)
     rig.engine.begin(theirs, rig.now)
     rig.wait(5 * AFTER_S, 0.5)
     assert rig.engine.motion is theirs
