@@ -17,6 +17,7 @@ _NEEDS = {
     "corpus/test_families.py": (),
     "evaluation/test_metrics.py": (),
     "evaluation/test_evaluate.py": (*_MEASURING, "swift_f0", "torch", "matplotlib"),
+    "evaluation/test_full.py": _MEASURING,
     "evaluation/test_morph.py": _MEASURING,
     "evaluation/test_notes.py": _MEASURING,
     "evaluation/test_playing.py": _MEASURING,

@@ -56,30 +56,33 @@ def full(
     A grid of fewer than 20 points per side also has fewer cells and walks, for a quick look.
     """
     timbre = evaluate.evaluate(model, held_out, renderer.measure, size, known)
-    cells = min(CELLS, size)
+    cells, unseen = min(CELLS, size), evaluate.distinct(held_out)
+    sizes = {
+        "cells": cells,
+        "walks": walks.WALKS if cells == CELLS else cells,
+        "presets": min(5 * cells, len(unseen)),
+        "pairs": min(2 * cells, len(unseen) // 2),
+    }
     points = metrics.cell_points(cells)
     patches = amsynth.to_patch(evaluate.decoded(model, points))
     presets = amsynth.to_patch(evaluate.distinct(held_out, *([known] if known else [])))
     pad = renderer.draw(patches)
     axes, correlations = variety.axes(points, evaluate.clip_sounds(renderer.measure(patches)).descriptors, pad.rise_s)
-    unseen = evaluate.distinct(held_out)
-    heard, by_note = notes.row(patches, unseen, renderer.measure, 5 * cells)
-    morphed, parts = morph.row(model, unseen, renderer.measure, 2 * cells)
+    heard, by_note = notes.row(patches, unseen, renderer.measure, sizes["presets"])
+    morphed, parts = morph.row(model, unseen, renderer.measure, sizes["pairs"])
     rows = (
         timbre.rows
         | playing.rows(playing.notes(patches, renderer.play))
         | variety.rows(pad.mel, patches, renderer.draw(presets).mel, presets)
         | {"axes": axes, "morph": morphed, "notes": heard}
     )
-    count = min(walks.WALKS, size)
     if renderer.performs:
-        courses = [amsynth.to_patch(evaluate.decoded(model, path)) for path in walks.paths(count)]
+        courses = [amsynth.to_patch(evaluate.decoded(model, path)) for path in walks.paths(sizes["walks"])]
         rows |= walks.rows(courses, renderer.perform)
-    extra = timbre.extra | {"presets_drawn": len(presets)} | correlations | parts | by_note
     return replace(
         timbre,
         rows={name: rows[name] for name in GOALS if name in rows},
         families=variety.family_shares(patches),
-        extra=extra,
-        sizes=timbre.sizes | {"cells": cells, "walks": count, "presets": 5 * cells, "pairs": 2 * cells},
+        extra=timbre.extra | {"presets_drawn": len(presets)} | correlations | parts | by_note,
+        sizes=timbre.sizes | sizes,
     )
