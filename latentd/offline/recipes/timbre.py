@@ -42,7 +42,7 @@ from latentd.synth.amsynth import Array
 
 MARGIN = 1.0  # logits; a class is held for 1 % of the pad beyond its border (median)
 _SILENCE_LUFS = -60.0
-_LEVEL_ROUNDS = 1  # of correcting the level of presets
+_LEVEL_ROUNDS = 2  # of correcting the level of presets
 _LEVEL_OFF = 1.0  # LU that need no correction
 QUIETEST_LUFS = -30.0  # of any point at full volume; quieter ones become like their neighbours
 
