@@ -66,7 +66,8 @@ def anywhere(request: pytest.FixtureRequest, feedback_port: int) -> Iterator[Dae
 @pytest.mark.parametrize("host", ASKED)
 def test_every_answer_leaves_from_the_address_that_was_asked(anywhere: Daemon, host: str) -> None:
     with caller(host, anywhere) as client:
-        client.send("/latentd/xy", 0.5, 0.5)
+        anywhere.send("/latentd/xy", 0.5, 0.5)
+        anywhere.settle()  # so that there is a patch to save
         client.ask("/latentd/ping", answer="/latentd/pong")
         client.ask("/latentd/status", answer="/latentd/status")
         client.ask("/latentd/save", "here", answer="/latentd/saved")  # after a write in the background
@@ -103,11 +104,12 @@ def test_one_client_that_asks_two_addresses_in_one_turn_is_answered_from_both(an
         assert {client.recvfrom(65536)[1][0] for _ in ASKED} == set(ASKED)
 
 
-def test_an_amsynth_that_announces_itself_is_answered_from_the_address_that_it_asked() -> None:
+@pytest.mark.parametrize(("listen", "asked"), [("0.0.0.0", "127.0.0.2"), ("[::]", "127.0.0.2"), ("[::]", "::1")])
+def test_an_amsynth_that_announces_itself_is_answered_from_the_address_that_it_asked(listen: str, asked: str) -> None:
     port = free_port()
     with (
-        latentd("--output", "osc", "--listen", f"0.0.0.0:{port}", port=port) as daemon,
-        caller("127.0.0.2", daemon) as synth,
+        latentd("--output", "osc", "--listen", f"{listen}:{port}", port=port) as daemon,
+        caller(asked, daemon) as synth,
     ):
         synth.send("/nsm/server/announce", "amsynth", "", "amsynth", 1, 2, 4711)
         synth.next("/reply")
