@@ -37,10 +37,10 @@ def group6() -> str:
     return f"ff02::{random.randrange(1 << 16):x}:{random.randrange(1 << 16):x}"
 
 
-def to_group(group: str, port: int, *datagrams: bytes, own_host: str = "127.0.0.1") -> None:
-    """Send to the group, through the interface with this address."""
+def to_group(group: str, port: int, *datagrams: bytes) -> None:
+    """Send to the group, through loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(own_host))
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0)
         for datagram in datagrams:
             sender.sendto(datagram, (group, port))
