@@ -12,6 +12,9 @@ from latentd.system import resources
 dask = click.option("--dask", metavar="ADDRESS", help="Render on the workers of this dask scheduler, tcp://HOST:8786.")
 
 
+_TRAINING = {"torch", "numba"}  # only the extra `offline` has them
+
+
 def need(purpose: str, *libraries: str) -> None:
     """Check that libraries are installed, without importing them.
 
@@ -20,4 +23,5 @@ def need(purpose: str, *libraries: str) -> None:
     """
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:
-        raise LatentdError(f"{purpose} needs {', '.join(missing)}", resources.install_offline())
+        extra = "offline" if _TRAINING.intersection(missing) else "render"
+        raise LatentdError(f"{purpose} needs {', '.join(missing)}", resources.install(extra))

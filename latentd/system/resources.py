@@ -36,11 +36,10 @@ def python_environment(env: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {**env, "PYTHONPATH": os.pathsep.join(path)}
 
 
-def install_offline(extra: str = "offline") -> str:
-    """A next step for a message: the command that installs the offline libraries for the running Python.
+def install(extra: str) -> str:
+    """A next step for a message: the command that installs the libraries of an extra for the running Python.
 
-    For a checkout it installs the checkout itself, from any folder; for a package its name is enough. The extra
-    `cluster` adds dask.
+    For a checkout it installs the checkout itself, from any folder; for a package its name is enough.
     """
     checkout = _PACKAGE.parent
     what = [shlex.quote(f"latentd[{extra}]")]

@@ -297,7 +297,7 @@ def test_names_of_files_need_not_be_text(tmp_path: Path) -> None:
 def test_train_without_torch_names_what_to_install_in_one_line() -> None:
     done = _run("train", before="sys.modules['torch'] = None")
     assert done.returncode == 1
-    assert re.fullmatch(r"latentd: Training needs torch.*\. Install it: \S+ -m pip install .*\n", done.stderr)
+    assert re.fullmatch(r"latentd: Training needs torch.*\. Install it: \S+ -m pip install .*offline.*\n", done.stderr)
 
 
 @pytest.mark.parametrize("name", ["decode", "encode", "render", "train"])
@@ -310,4 +310,4 @@ def test_measuring_without_its_libraries_says_what_to_install(command: str) -> N
     done = _run(command, "paper", before="sys.modules['scipy'] = sys.modules['pyloudnorm'] = None")
     assert (done.returncode, done.stdout) == (1, "")
     assert "needs scipy, pyloudnorm" in done.stderr
-    assert done.stderr.endswith(f". {resources.install_offline()}\n")
+    assert done.stderr.endswith(f". {resources.install('render')}\n")

@@ -11,6 +11,7 @@ import pytest
 _MEASURING = ("scipy", "soundfile", "pyloudnorm")
 _NEEDS = {
     "test_progress.py": (),
+    "test_without_torch.py": (*_MEASURING, "swift_f0", "matplotlib"),
     "test_refusals.py": (*_MEASURING, "torch", "numba", "matplotlib", "distributed"),
     "corpus/test_corpus.py": (),
     "corpus/test_pad_families.py": (),

@@ -37,10 +37,12 @@ def test_a_checkout_installs_itself_with_the_libraries_from_any_folder(
     checkout.mkdir()
     (checkout / "pyproject.toml").touch()
     monkeypatch.setattr(resources, "_PACKAGE", checkout / "latentd")
-    command = shlex.split(resources.install_offline().removeprefix("Install it: "))
+    command = shlex.split(resources.install("offline").removeprefix("Install it: "))
     assert command == [sys.executable, "-m", "pip", "install", "-e", f"{checkout}[offline]"]
 
 
 def test_a_package_is_installed_with_the_libraries_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "site-packages" / "latentd")
-    assert resources.install_offline() == f"Install it: {shlex.quote(sys.executable)} -m pip install 'latentd[offline]'"
+    assert (
+        resources.install("offline") == f"Install it: {shlex.quote(sys.executable)} -m pip install 'latentd[offline]'"
+    )

@@ -43,7 +43,7 @@ def connected(address: str) -> Iterator[Cluster]:
         import distributed
         from distributed.versions import VersionMismatchWarning
     except ImportError as error:
-        raise LatentdError("--dask needs distributed", resources.install_offline("cluster")) from error
+        raise LatentdError("--dask needs distributed", resources.install("cluster")) from error
     _check(address)
     # Problems are reported once, as an error of ours. tornado reports a callback of distributed that fails when Ctrl-C
     # comes between the start of a request and its first step.

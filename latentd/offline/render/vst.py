@@ -121,7 +121,7 @@ def _plugin() -> tuple[Any, Any]:
     try:
         import dawdreamer
     except ImportError as error:
-        raise LatentdError("Rendering needs DawDreamer", resources.install_offline()) from error
+        raise LatentdError("Rendering needs DawDreamer", resources.install("render")) from error
     engine = dawdreamer.RenderEngine(RATE, BLOCK)
     return engine, engine.make_plugin_processor("amsynth", str(PLUGIN))
 
