@@ -7,65 +7,40 @@ between notes, saturation that no volume tames.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from latentd.synth import amsynth
-from latentd.synth.amsynth import Array, Law
-
-
-class Unit(NamedTuple):
-    """A unit of music: its name, and the patch value of a parameter for an amount of it."""
-
-    name: str
-    patch_value: Callable[[float], float]
+from latentd.synth import amsynth, units
+from latentd.synth.amsynth import Array
 
 
 class Limit(NamedTuple):
-    """The least and the greatest amount of a parameter."""
+    """The least and the greatest amount of a parameter, in its musical unit (`synth/units.py`)."""
 
     low: float
     high: float
-    unit: Unit
 
-
-def _seconds(name: str) -> Unit:
-    parameter = amsynth.PARAMETERS[amsynth.INDEX[name]]
-    if parameter.law is Law.LINEAR:
-        return Unit("s", lambda s: s)
-    return Unit("s", lambda s: max(s - parameter.offset, 0.0) ** (1 / parameter.base))
-
-
-# amSynth's formulas: `Parameter.cpp: getControlValue`, `VoiceBoard.cpp: ProcessSamplesMix`, `Distortion.cpp`.
-_DETUNE = Unit("cents", lambda cents: cents / 1200 / math.log2(1.25))  # a factor of 1.25 at 1
-_VIBRATO = Unit("cents", lambda cents: (2 * (2 ** (cents / 1200) - 1)) ** (1 / 3))  # a factor of 1 + value ** 3 / 2
-_SUSTAIN = Unit("dB", lambda db: 10 ** (db / 20))
-_DEPTH = Unit("dB", lambda db: 1 - 10 ** (-db / 20))  # how far the softest is below the loudest
-_TREMOLO = Unit("dB", lambda db: 2 * _DEPTH.patch_value(db) - 1)
-_RATIO = Unit(":1", lambda ratio: 1 - 1 / ratio)  # amSynth raises the signal to a power of 1 - crunch
-_SHARE = Unit("of the range", lambda share: share)
 
 # Held notes must be in tune, alive and about equally loud, and a melody must not slide.
 PLAYABLE: dict[str, Limit] = {
-    "amp_attack": Limit(0.0, 1.2, _seconds("amp_attack")),
-    "amp_sustain": Limit(-33.0, 0.0, _SUSTAIN),
-    "amp_release": Limit(0.0, 4.0, _seconds("amp_release")),
-    "osc2_detune": Limit(-12.0, 12.0, _DETUNE),
-    "freq_mod_amount": Limit(0.0, 25.0, _VIBRATO),
-    "amp_mod_amount": Limit(0.0, 12.0, _TREMOLO),
-    "distortion_crunch": Limit(1.0, 1.333, _RATIO),
-    "portamento_time": Limit(0.0, 0.04, _seconds("portamento_time")),
-    "filter_resonance": Limit(0.0, 0.92, _SHARE),
-    "filter_kbd_track": Limit(0.5, 1.0, _SHARE),
-    "amp_vel_sens": Limit(3.0, 8.0, _DEPTH),
+    "amp_attack": Limit(0.0, 1.2),
+    "amp_sustain": Limit(-33.0, 0.0),
+    "amp_release": Limit(0.0, 4.0),
+    "osc2_detune": Limit(-12.0, 12.0),
+    "freq_mod_amount": Limit(0.0, 25.0),
+    "amp_mod_amount": Limit(0.0, 12.0),
+    "distortion_crunch": Limit(1.0, 1.333),
+    "portamento_time": Limit(0.0, 0.04),
+    "filter_resonance": Limit(0.0, 0.92),
+    "filter_kbd_track": Limit(0.5, 1.0),
+    "amp_vel_sens": Limit(3.0, 8.0),
 }
 
 _PADS = PLAYABLE | {
-    "amp_attack": Limit(0.0, 2.5, _seconds("amp_attack")),
-    "amp_release": Limit(0.0, 6.0, _seconds("amp_release")),
+    "amp_attack": Limit(0.0, 2.5),
+    "amp_release": Limit(0.0, 6.0),
 }
 # Percussion dies, and effects have no pitch: they keep only to the limits of level.
 _NOISE = {name: PLAYABLE[name] for name in ("amp_release", "distortion_crunch", "filter_resonance", "amp_vel_sens")}
@@ -87,7 +62,8 @@ def patch_ranges(limits: Mapping[str, Limit]) -> dict[str, tuple[float, float]]:
     found = {}
     for name, limit in limits.items():
         parameter = amsynth.PARAMETERS[amsynth.INDEX[name]]
-        ends = (limit.unit.patch_value(limit.low), limit.unit.patch_value(limit.high))
+        patch_value = units.unit(name).patch_value
+        ends = (patch_value(limit.low), patch_value(limit.high))
         low, high = (round(min(max(end, parameter.minimum), parameter.maximum), 6) for end in ends)
         found[name] = (low, high)
     return found
