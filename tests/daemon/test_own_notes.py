@@ -125,14 +125,15 @@ def test_switched_off_it_is_silent_whatever_comes_back_until_it_is_switched_on()
 
 
 def test_a_file_is_played_in_a_loop_on_the_channel_and_at_the_level(tmp_path: Path) -> None:
-    rig = Rig(file=song(tmp_path), channel=5, level=0.5)
+    rig = Rig(file=song(tmp_path), channel=6, level=0.5)
     rig.reach(1)
+    assert (rig.link.sent, rig.begun) == ([(0x95, 60, 40)], 1)
     rig.wait(2.9 * 0.75)
-    assert rig.link.sent == [(0x94, 60, 40), (0x84, 60, 0), (0x94, 62, 40), (0x84, 62, 0)] * 3
+    assert rig.link.sent == [(0x95, 60, 40), (0x85, 60, 0), (0x95, 62, 40), (0x85, 62, 0)] * 3
     assert rig.begun == 6
     rig.reach(2)
     rig.wait(0.1)
-    assert rig.link.sent[12:] == [(0x94, 60, 40)], "a synth that comes back hears the beginning"
+    assert rig.link.sent[12:] == [(0x95, 60, 40)], "a synth that comes back hears the beginning"
 
 
 def test_the_configured_channel_is_the_default() -> None:
@@ -155,6 +156,7 @@ def test_without_notes_nothing_is_played_and_nothing_is_waited_for() -> None:
 
 def test_p11_notes_that_cannot_sound_are_logged_once_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig()
+    assert rig.notes.step(rig.now) == rig.now + 10.0
     rig.wait(9.0)
     assert not caplog.messages
     rig.wait(1000.0)
