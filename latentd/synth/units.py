@@ -49,11 +49,17 @@ def params_range(name: str, low: float | None, high: float | None) -> tuple[floa
 def amounts(name: str, low: float, high: float) -> tuple[float | None, float | None]:
     """A range in params as amounts of the parameter's unit, as `params_range` takes them; None: as far as it goes."""
     kind, index = unit(name), INDEX[name]
-    least, greatest = (float(kind.amount(MINIMUM[index] + end * SPAN[index])) for end in (low, high))
+    least, greatest = (_finite(kind.amount(MINIMUM[index] + end * SPAN[index])) for end in (low, high))
     return None if low == 0.0 else least, None if high == 1.0 else greatest
 
 
 _ROUNDING = 1e-5  # an amount may come as a float of 32 bits
+_SILENT_DB = 1000.0
+
+
+def _finite(amount: float) -> float:
+    """Silence is infinitely far below full level, which JSON cannot say, and the status is answered in it."""
+    return float(amount) if math.isfinite(amount) else math.copysign(_SILENT_DB, amount)
 
 
 def _shown(amount: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,19 @@ def test_an_end_beyond_the_parameter_is_its_own_end_and_a_range_without_ends_is_
         index = INDEX[name]
         ends = [units.unit(name).amount(MINIMUM[index] + share * SPAN[index]) for share in (0.0, 0.5, 1.0)]
         assert ends == sorted(set(ends)), f"{name} does not rise from {MINIMUM[index]} to {MAXIMUM[index]}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_range_that_is_given_comes_back_as_finite_amounts(name: str) -> None:
+    """JSON, in which the status is answered, has no infinity."""
+    for low, high in ((1e30, None), (None, -1e30), (1e4, 1e4), (-1e4, -1e4)):
+        try:
+            ends = units.params_range(name, low, high)
+        except ValueError:
+            continue  # beyond the parameter's range
+        shown = units.amounts(name, *ends)
+        assert all(amount is None or math.isfinite(amount) for amount in shown)
+        assert units.params_range(name, *shown) == pytest.approx(ends, abs=1e-9)
 
 
 @pytest.mark.parametrize(
