@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from latentd.errors import UserError
 
-MOST_BYTES = 1_000_000
-MOST_MESSAGES = 50_000
+MAX_BYTES = 1_000_000
+MAX_MESSAGES = 50_000
 # In any second: as many as a MIDI cable carries.
-MOST_PER_S = 1000
+MAX_PER_S = 1000
 PERCUSSION = 9  # channel 10, counted from 0: its keys are drums
 _SUSTAIN = 64
 _PEDAL = 128  # in place of a key
@@ -64,7 +64,7 @@ def load(path: Path) -> Song:
         if not path.is_file():
             raise UserError(f"{path}: there is no such file", "Check its name")
         with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}", "Check the file's name and rights") from error
     try:
@@ -79,8 +79,8 @@ def read(data: bytes) -> Song:
     Raises:
         ValueError: what is wrong with it.
     """
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"is larger than {MOST_BYTES // 1000} kB")
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"is larger than {MAX_BYTES // 1000} kB")
     if data[:4] != b"MThd" or len(data) < 14:
         raise ValueError("is no Standard MIDI File")
     kind, _, division = struct.unpack_from(">HHh", data, 8)
@@ -100,9 +100,9 @@ def _check(events: list[Timed], length_s: float) -> None:
         raise ValueError("holds no notes, besides percussion (channel 10)")
     if length_s < 0.05:  # it would be played again and again without a pause
         raise ValueError("lasts no time")
-    crowded = (b.at_s - a.at_s < 1.0 for a, b in zip(events, events[MOST_PER_S:], strict=False))
-    if any(crowded) or len(events) > MOST_PER_S * length_s:
-        raise ValueError(f"holds more than {MOST_PER_S} notes within a second")
+    crowded = (b.at_s - a.at_s < 1.0 for a, b in zip(events, events[MAX_PER_S:], strict=False))
+    if any(crowded) or len(events) > MAX_PER_S * length_s:
+        raise ValueError(f"holds more than {MAX_PER_S} notes within a second")
 
 
 class _Seconds:
@@ -181,13 +181,13 @@ def _track(data: bytes, at: int, end: int) -> tuple[list[_Raw], int]:
                     break
                 continue
             size = 1 if status_now & 0xE0 == 0xC0 else 2
-            if status_now < 0x80 or max(data[at : at + size]) > 0x7F:
+            if status_now < 0x80 or max(data[at : at + size], default=0) > 0x7F:
                 raise ValueError(f"is damaged at byte {at}")
             if _counts(status_now, data[at]):
                 events.append(_Raw(tick, status_now, (data[at], data[at + 1])))
             at += size
-            if len(events) > MOST_MESSAGES:
-                raise ValueError(f"holds more than {MOST_MESSAGES} notes")
+            if len(events) > MAX_MESSAGES:
+                raise ValueError(f"holds more than {MAX_MESSAGES} notes")
     except IndexError:
         at = len(data) + 1
     if at > end:

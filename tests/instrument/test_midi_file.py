@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from latentd.errors import UserError
 from latentd.instrument import midi_file
-from latentd.instrument.midi_file import MOST_MESSAGES, Song, Timed, read
+from latentd.instrument.midi_file import MAX_MESSAGES, Song, Timed, read
 
 Event = tuple[int, str, int, int, int]  # ticks since the last, kind, channel, key, value
 
@@ -148,6 +148,8 @@ CROWD = b"\x00\x90\x3c\x64" * 501 + b"\x84\x58\x3c\x64" + b"\x00\x3c\x64" * 500 
         (b"RIFF" + bytes(40), "is no Standard MIDI File"),
         (whole(NOTE + END)[:-3], "ends in the middle of a track"),
         (whole(NOTE[:-1]), "ends in the middle of a track"),
+        (whole(NOTE + b"\x00\x90"), "ends in the middle of a track"),
+        (whole(b"\x00\xc0"), "ends in the middle of a track"),
         (whole(b"\x00\x3c\x64" + END), "is damaged at byte"),
         (whole(b"\x00\x90\x3c\xff" + END), "is damaged at byte"),
         (whole(b"\xff\xff\xff\xff\x00" + NOTE), "is damaged at byte"),
@@ -162,7 +164,7 @@ CROWD = b"\x00\x90\x3c\x64" * 501 + b"\x84\x58\x3c\x64" + b"\x00\x3c\x64" * 500 
         (whole(b"\x00\xff\x51\x03\0\0\0" + NOTE + END), "lasts no time"),
         (whole(CROWD + b"\x9c\x00" + END[1:]), "more than 1000 notes within a second"),
         (whole(b"\x00\x90\x3c\x64" + b"\x00\x3c\x64" * 100 + b"\x60\x3c\x00" + END), "more than 1000 notes within"),
-        (whole(b"\x00\x90\x3c\x64" + b"\x60\x3c\x64" * MOST_MESSAGES + END), f"more than {MOST_MESSAGES} notes"),
+        (whole(b"\x00\x90\x3c\x64" + b"\x60\x3c\x64" * MAX_MESSAGES + END), f"more than {MAX_MESSAGES} notes"),
         (whole(NOTE + b"\x00\xff\x01\x84\x80\x80\x00" + bytes(1 << 23)), "is larger than 1000 kB"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
