@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from latentd.schema import messages
 from latentd.schema.messages import Keys, Mistake
 
-_MOST_LAYERS = 10
+_MAX_LAYERS = 10
 
 
 def mistakes(known: Sequence[Mistake], data: Any, model: type[BaseModel]) -> list[Mistake]:
@@ -24,7 +24,7 @@ def mistakes(known: Sequence[Mistake], data: Any, model: type[BaseModel]) -> lis
     repair = _Repair(copy.deepcopy(data), model)
     found: list[Mistake] = []
     newest = known
-    for _ in range(_MOST_LAYERS):
+    for _ in range(_MAX_LAYERS):
         if not repair.apply(newest):
             break
         try:
