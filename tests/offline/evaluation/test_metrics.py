@@ -91,6 +91,10 @@ def test_grid_points_run_along_x_first_from_the_lower_left_and_include_the_edges
     assert metrics.grid_points(3)[-1].tolist() == [1.0, 1.0]
 
 
+def test_cell_points_are_the_centres_in_the_same_order() -> None:
+    assert metrics.cell_points(2).tolist() == [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]]
+
+
 def test_flips_count_each_change_of_each_category() -> None:
     classes = np.array([0.0, 0.25, 0.25, 1.0, 0.0])
     assert metrics.flips(_with(classes, FILTER)).tolist() == [3.0]
