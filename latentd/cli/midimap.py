@@ -104,7 +104,7 @@ def _install(plan: Plan) -> Path | None:
 
 def _back_up(path: Path) -> Path:
     """Copy a file to the first backup name that is free: an older backup is never overwritten."""
-    content = path.read_bytes()
+    content = files.read(path)
     for n in itertools.count(1):
         backup = path.with_name(f"{path.name}.before-latentd" + (f".{n}" if n > 1 else ""))
         with contextlib.suppress(FileExistsError), backup.open("xb") as file:

@@ -33,7 +33,7 @@ def load(path: Path) -> dict[str, XY]:
     try:
         return _read(path)
     except OSError as error:
-        log.warning("%s cannot be read: %s. Starting without landmarks", path, error)
+        log.warning("%s cannot be read: %s. Starting without landmarks", path, error.strerror)
         return {}
     except ValueError as error:
         log.warning("%s cannot be read (%s): kept as %s.damaged", path, error, path.name)
@@ -58,7 +58,7 @@ def _restored(path: Path) -> dict[str, XY]:
     path.replace(path.with_name(f"{path.name}.damaged"))
     points = _read(files.old(path))
     if points:
-        files.replace(path, files.old(path).read_bytes())
+        files.replace(path, files.read(files.old(path)))
     log.warning("starting with the %d landmarks before its last change", len(points))
     return points
 
@@ -85,7 +85,7 @@ def change(path: Path, wanted: LandmarkChange) -> dict[str, XY]:
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     until = time.monotonic() + _LOCK_S
-    with path.open("w") as file:
+    with files.open_lock(path) as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,7 +100,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _read(path: Path) -> dict[str, XY]:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(files.read(path))
     except FileNotFoundError:
         return {}
     except RecursionError:

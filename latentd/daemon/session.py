@@ -71,7 +71,7 @@ def load(file: Path) -> Session | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        log.warning("%s cannot be read: %s", file, error)
+        log.warning("%s cannot be read: %s", file, error.strerror)
         return None
     except ValueError as error:
         log.warning("%s cannot be read (%s): kept as %s.damaged", file, error, file.name)
@@ -83,11 +83,10 @@ def load(file: Path) -> Session | None:
 
 
 def _read(file: Path) -> Session:
-    with file.open("rb") as opened:
-        try:
-            data = json.loads(opened.read(MAX_BYTES))
-        except RecursionError:
-            raise ValueError("it is nested too deep") from None
+    try:
+        data = json.loads(files.read(file, MAX_BYTES))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
     match data:
         case {
             "configured": str(configured), "model": str(model), "xy": xy, "held": dict(held),

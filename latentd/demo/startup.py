@@ -94,7 +94,7 @@ def port_state_kept(folder: Path, port: int) -> Iterator[None]:
 
     They are those of a rig on the same port. Landmarks and banks, which have no port in their names, stay as saved.
     """
-    before = {file: file.read_bytes() for file in _port_files(folder, port)}
+    before = {file: files.read(file) for file in _port_files(folder, port) if file.is_file()}
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from latentd.errors import LatentdError
 from latentd.synth import amsynth, midimap
+from latentd.system import files
 
 CHANNELS = range(1, 17)
 _ENTRY = re.compile(rb"#[^\n]*|(\S+)\s+(\S+)")  # at the white space of C++ streams
@@ -65,7 +66,7 @@ def installed(environ: Mapping[str, str] | None = None) -> AmsynthConfig:
     """
     for path in (config_path(environ), old_config_path(environ)):
         try:
-            return parse(path.read_bytes())
+            return parse(files.read(path))
         except FileNotFoundError:
             continue
         except OSError as error:

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from latentd.errors import LatentdError, UserError
 from latentd.synth import amsynth
+from latentd.system import files
 
 CC_COUNT = 128
 # What amSynth writes for a CC that sets nothing.
@@ -124,7 +125,7 @@ def read(path: Path) -> Midimap | None:
         LatentdError: it cannot be read.
     """
     try:
-        return parse(path.read_bytes())
+        return parse(files.read(path))
     except FileNotFoundError:
         return None
     except OSError as error:

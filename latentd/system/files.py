@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from latentd.errors import LatentdError, UserError
 
@@ -44,6 +46,32 @@ def check_folder(folder: Path, hint: str) -> None:
             pass
     except OSError as error:
         raise cannot_write(folder, error, hint) from error
+
+
+def read(path: Path, longest: int = -1) -> bytes:
+    """The content of a file, at most its first `longest` bytes. Never waits, as reading a named pipe does.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(longest)
+
+
+def open_lock(path: Path) -> IO[str]:
+    """Open a lock file, which is created if necessary. Never waits, as opening a named pipe does.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666), "w")
 
 
 def replace(path: Path, data: bytes, *, keep: bool = False) -> None:

@@ -50,8 +50,7 @@ def remember(path: Path, address: Address) -> None:
 def recall(path: Path) -> Address | None:
     """The saved address; None: there is none, or the file holds anything but an address of this machine."""
     try:
-        with path.open("rb") as file:
-            found = json.loads(file.read(MAX_BYTES))
+        found = json.loads(files.read(path, MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(found, dict):
