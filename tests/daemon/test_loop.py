@@ -19,6 +19,7 @@ import pytest
 
 from latentd.config.config import AlsaSettings, Config
 from latentd.daemon import service
+from latentd.daemon.background import Background, Job, Then
 from latentd.daemon.service import Service
 from latentd.daemon.synth_link import OutputChoice
 from latentd.inputs.alsa import AlsaIn
@@ -34,9 +35,14 @@ TURNS = 5000  # more than any of these tests takes; a loop that spins ends there
 
 
 class Clock:
-    """Stands still, but for `step_s` at every look at it and for what the loop waits."""
+    """Stands still, but for `step_s` at every look at it and for what the loop waits.
+
+    Attributes:
+        jobs: in the background, which take no time on this clock, however slow the disk is.
+    """
 
     def __init__(self) -> None:
+        self.jobs = 0
         self.now = 1000.0
         self.step_s = 0.0
         self.end = float("inf")
@@ -66,7 +72,7 @@ class Epoll:
         self._real = real_epoll()
 
     def poll(self, timeout: float) -> list[tuple[int, int]]:
-        ready = self._real.poll(0)
+        ready = self._real.poll(LIMIT_S if self._clock.jobs else 0)
         self._clock.wait(0.0 if ready else timeout)
         return ready
 
@@ -121,6 +127,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(time, "monotonic", clock)
     monkeypatch.setattr(select, "epoll", lambda: Epoll(clock))
+    submit = Background.submit
+
+    def counted(background: Background, job: Job, then: Then) -> bool:
+        def collected(result: Any) -> None:
+            clock.jobs -= 1
+            then(result)
+
+        accepted = submit(background, job, collected)
+        clock.jobs += accepted
+        return accepted
+
+    monkeypatch.setattr(Background, "submit", counted)
     return clock
 
 
