@@ -8,7 +8,6 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from latentd import __version__
 from latentd.config.config import Config
 from latentd.daemon import signals, state_folder, systemd
 from latentd.daemon.background import Background
@@ -17,33 +16,32 @@ from latentd.daemon.commands import Control
 from latentd.daemon.datagram_work import MAX_WORK
 from latentd.daemon.datagrams import Datagrams
 from latentd.daemon.engine import Engine
+from latentd.daemon.home import HomePoint
 from latentd.daemon.idle import IdleMotion
 from latentd.daemon.intervals import AtMostEvery
 from latentd.daemon.own_notes import OwnNotes
 from latentd.daemon.pattern_log import PatternLog
 from latentd.daemon.poller import Poller
 from latentd.daemon.sender import Sender
+from latentd.daemon.service_log import ServiceLog
 from latentd.daemon.session import Session
 from latentd.daemon.session import path as session_file
 from latentd.daemon.session_keeper import SessionKeeper, restore
 from latentd.daemon.status_report import StatusReport
 from latentd.daemon.subscribers import Feedback
-from latentd.daemon.synth_link import OutputChoice, SynthLink
+from latentd.daemon.synth_link import SynthLink
 from latentd.daemon.tick_clock import TickClock, TickState
 from latentd.daemon.turns import Turns
-from latentd.errors import LatentdError, UserError
+from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mapping
 from latentd.inputs.pad_range import warn_clipped
 from latentd.inputs.receiver import JACK_PORT, Inputs
 from latentd.instrument.gesture import Gesture
 from latentd.instrument.gesture_settings import GestureSettings
-from latentd.instrument.pad import CENTRE, XY
 from latentd.instrument.shaping import limits_of
 from latentd.model.playable import Playable
-from latentd.osc.address import join_address
 from latentd.osc.packets import Message
 from latentd.status import Status
-from latentd.synth.amsynth import NAMES
 from latentd.system.keep_warm import KeepWarm
 
 if TYPE_CHECKING:
@@ -73,11 +71,8 @@ class Service:
         self._tick_clock, self._keep_warm, self._collector = TickClock(), KeepWarm(), Collector()
         self._turns = Turns()
         self._watchdog = systemd.Watchdog()
-        self._fault_log, self._summary_log = AtMostEvery(1.0), AtMostEvery(1.0)
-        self._logged_choice: OutputChoice | None = None
-        self._summed_up = (0, 0)  # received and sent, at the last summary
+        self._fault_log = AtMostEvery(1.0)
         self._deadlines: tuple[float | None, ...] = ()
-        self._homeless = False  # `home:` names no landmark, which is in the log
         with contextlib.ExitStack() as stack:
             self._open(stack, model)
             self._stack = stack.pop_all()
@@ -111,9 +106,10 @@ class Service:
         now = time.monotonic()
         if self._restored is not None:
             restore(self._restored, self.engine, now)
+        home = HomePoint(config.home, self._control.landmarks)
         if self.engine.xy is None and config.home is not None:
-            self.engine.place(self._home(), now)
-        self.idle = IdleMotion(config.idle, self.engine, self._home, self._tick_clock.input_arrived, now)
+            self.engine.place(home.find(), now)
+        self.idle = IdleMotion(config.idle, self.engine, home.find, self._tick_clock.input_arrived, now)
         limits = limits_of(config.limits)
         self._session = SessionKeeper(file, config.model, self._loaded, self.engine, self.background, limits)
         self.background.submit(lambda: state_folder.sweep(config.state_folder, config.address[1]), lambda _: None)
@@ -129,6 +125,7 @@ class Service:
             self._turns,
         )
         self._pattern_log = PatternLog(self._report.patterns_without_port)
+        self._service_log = ServiceLog(config, self.engine, self.link)
         self._poller = stack.enter_context(Poller())
 
     def run(self) -> None:
@@ -148,7 +145,7 @@ class Service:
         self._poller.watch(self.background.fileno(), self._on_background)
         if self._alsa_in is not None:
             self._poller.watch(self._alsa_in.fileno(), self._on_alsa)
-        self._log_start()
+        self._service_log.start(self._restored)
         systemd.ready()
         self._deadlines = (time.monotonic(),)  # the first turn does not wait: ports open, the watchdog is fed
 
@@ -194,8 +191,6 @@ class Service:
             self.engine.use_output(self.link.output)
             self._tick_clock.input_arrived()
             tick = self._tick(now)
-        if self.link.choice is not self._logged_choice:
-            self._log_output()
         did("the outputs", time.monotonic())
         feedback = self.feedback.step(self.engine.xy, now)
         did("the subscribers", time.monotonic())
@@ -214,8 +209,7 @@ class Service:
             warn_clipped(self.engine.inputs.clipped)
         self._collector.collect(now, tick is None)
         did("collecting garbage", time.monotonic())
-        if self.status.counters.received != self._summed_up[0]:
-            self._log_summary(now)
+        self._service_log.step(now)
 
     def _tick(self, now: float) -> float | None:
         """Run the engine's tick if it is due. Returns when the next one is; None at rest."""
@@ -307,21 +301,6 @@ class Service:
         if len(data) == 3 and data[0] & 0xF0 == 0x90 and data[2]:
             self.engine.shaping.note_on()
 
-    # -- what the rig does by itself --------------------------------------------------------------
-
-    def _home(self) -> XY:
-        """Where `home:` is now; the middle of the pad where it names no landmark, which is logged once."""
-        home = self.config.home
-        if isinstance(home, list):
-            return home[0], home[1]
-        try:
-            return self._control.landmarks.find(home) if home is not None else CENTRE
-        except UserError as error:
-            if not self._homeless:
-                log.warning("home: %s. Until then home is the middle of the pad", error)
-            self._homeless = True
-            return CENTRE
-
     def _own_note(self) -> None:
         self.engine.shaping.note_on()
         self._tick_clock.input_arrived()
@@ -349,38 +328,6 @@ class Service:
             for cc in (64, 123, 120):
                 self.link.note(0xB0 | channel, cc, 0)
         self.engine.output.resend_all(now)
-
-    # -- the log ----------------------------------------------------------------------------------
-
-    def _log_start(self) -> None:
-        where = join_address(*self.config.address)
-        log.info("latentd %s: model %s, OSC on %s", __version__, self.engine.model.name, where)
-        log.info("mappings in use: %s", ", ".join(self.config.mappings) or "none")
-        if restored := str(self._restored or ""):
-            log.info("restored what played last: %s. `latentd run --fresh` starts without it", restored)
-        self._log_output()
-
-    def _log_output(self) -> None:
-        output, self._logged_choice = self.engine.output, self.link.choice
-        log.info("output %s: %s", output.name, self.link.why)
-        systemd.status(f"playing through {output.name}: {self.link.why}")
-        names = [name for name, reached in zip(NAMES, output.reachable, strict=True) if not reached]
-        if names and output.name != "osc":  # what amSynth's own interface does not reach is in the log already
-            log.warning(
-                "MIDI does not reach %d of %d parameters: run `latentd midimap --install`, then restart amSynth and "
-                "latentd. Missing: %s",
-                len(names),
-                len(NAMES),
-                ", ".join(names),
-            )
-
-    def _log_summary(self, now: float) -> None:
-        """While something comes in, a summary of it once a second."""
-        if self._summary_log.allows(now):
-            counters = self.status.counters
-            received, sent = self._summed_up
-            self._summed_up = (counters.received, counters.sent)
-            log.debug("%d messages in, %d values out", counters.received - received, counters.sent - sent)
 
 
 def _alsa_in(config: Config) -> AlsaIn | None:
