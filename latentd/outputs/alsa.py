@@ -9,7 +9,7 @@ import numpy as np
 
 from latentd.instrument.point import Change
 from latentd.midi.messages import CC
-from latentd.outputs.notes import Notes
+from latentd.outputs.notes import ChannelMessage, Notes, is_release
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 from latentd.synth.midimap import Midimap
@@ -53,6 +53,7 @@ class AlsaOut:
         self._wanted: dict[int, int] = {}  # CC -> value
         self._written: dict[int, int] = {}
         self._notes = Notes(self._cc)
+        self._unsent_releases: dict[tuple[int, int], ChannelMessage] = {}  # by status and key, in order
         self._connected = ""  # name of the port
         self._problem = "starting"
         self._matched = True
@@ -86,7 +87,7 @@ class AlsaOut:
         if self._written.get(cc) != value and self._emit((self._status, cc, value)):
             self._written[cc] = value
 
-    def _emit(self, message: tuple[int, int, int]) -> bool:
+    def _emit(self, message: ChannelMessage) -> bool:
         if not self._connected:
             return False
         try:
@@ -99,8 +100,16 @@ class AlsaOut:
         return True
 
     def note(self, status: int, data1: int, data2: int) -> bool:
-        """Send one channel message; False: it is not allowed (see `Notes`), or no port is connected."""
-        return self._notes.accept(status, data1, data2) and self._emit((status, data1, data2))
+        """Send one channel message; False: it is not allowed (see `Notes`), or no port is connected.
+
+        A release is sent all the same, once the port is back: the synth may hold the note until then.
+        """
+        if not self._notes.accept(status, data1, data2):
+            return False
+        sent = self._emit((status, data1, data2))
+        if not sent and is_release(status, data1, data2):
+            self._unsent_releases[status, data1] = status, data1, data2
+        return sent
 
     def poll(self, now: float) -> float | None:
         """Connect when the port appears, notice when it is gone."""
@@ -135,7 +144,13 @@ class AlsaOut:
         self._counts["connections"] += 1
         self._counts["resent"] += self._counts["connections"] > 1
         log.info("connected to ALSA port %s", names[number])
+        self._send_releases()
         self._write_all()
+
+    def _send_releases(self) -> None:
+        for key, message in list(self._unsent_releases.items()):
+            if self._emit(message):
+                del self._unsent_releases[key]
 
     def _lose(self, why: str) -> None:
         if self._connected:

@@ -26,9 +26,9 @@ from latentd.inputs.alsa import AlsaIn
 from latentd.model import bundle
 from latentd.osc import packets
 from latentd.system.keep_warm import LASTS_S, WARM_S
-from tests.outputs.test_alsa import Sequencer
 from tests.support.daemon import free_port
 from tests.support.rig import LIMIT_S
+from tests.support.sequencer import Sequencer
 
 WAITING = 400  # datagrams: as many as every system keeps for a socket that nobody reads
 TURNS = 5000  # more than any of these tests takes; a loop that spins ends there

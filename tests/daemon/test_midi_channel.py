@@ -17,7 +17,7 @@ from latentd.outputs.amsynth_osc.output import run_now
 from latentd.schema.documents import DocumentErrors
 from latentd.synth.amsynth_config import AmsynthConfig
 from latentd.synth.running import RunningSynth
-from tests.outputs.test_alsa import SYNTH, Sequencer
+from tests.support.sequencer import SYNTH, Sequencer
 
 
 @pytest.fixture(autouse=True)

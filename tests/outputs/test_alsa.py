@@ -1,14 +1,10 @@
-"""ALSA in and out, with hand-written ports that keep python-rtmidi's interface.
+"""The `alsa` output, on hand-written ports: see `support/sequencer.py`.
 
-Test machines seldom have an ALSA sequencer. What runs here for real is everything but the sequencer: these tests prove
-our own logic, not python-rtmidi's. Only the message for a machine without a sequencer is tested on the real library.
+Only the message for a machine without a sequencer is tested on the real library.
 """
 
 from __future__ import annotations
 
-import select
-import threading
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,93 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentd.errors import LatentdError, UserError
-from latentd.inputs.alsa import MAX_WAITING, AlsaIn
+from latentd.inputs.alsa import AlsaIn
 from latentd.instrument.point import Change
 from latentd.outputs.alsa import AlsaOut
 from latentd.synth import amsynth, midimap
 from latentd.system import alsa
-
-SYNTH = "amsynth:MIDI IN 128:0"
-THROUGH = "Midi Through:Midi Through Port-0 14:0"
-
-
-class Sequencer:
-    """The ports that exist, and the ends that are open."""
-
-    def __init__(self, *names: str) -> None:
-        self.names = list(names)
-        self.ends: list[End] = []
-        self.failure: Exception | None = None  # raised by the next call
-        self.refusing: set[str] = set()  # ports that do not open
-
-    def open(self) -> End:
-        end = End(self)
-        self.ends.append(end)
-        return end
-
-    def out(self) -> End:
-        return self.ends[0]
-
-
-class End:
-    """rtmidi's MidiIn and MidiOut in one: one port at a time, messages to a closed end raise, no use after delete."""
-
-    def __init__(self, sequencer: Sequencer) -> None:
-        self._sequencer = sequencer
-        self.port: str | None = None
-        self.deleted = False
-        self.sent: list[bytes] = []
-        self.callback: tuple[Callable[[alsa.Message, Any], None], Any] | None = None
-
-    def _check(self) -> None:
-        assert not self.deleted
-        failure, self._sequencer.failure = self._sequencer.failure, None
-        if failure is not None:
-            raise failure
-
-    def get_ports(self) -> list[str]:
-        self._check()
-        return list(self._sequencer.names)
-
-    def open_port(self, port: int = 0, name: str | None = None) -> End:
-        self._check()
-        assert self.port is None
-        if self._sequencer.names[port] in self._sequencer.refusing:
-            raise OSError("busy")
-        self.port = self._sequencer.names[port]
-        return self
-
-    def close_port(self) -> None:
-        assert not self.deleted
-        assert self.callback is None
-        self.port = None
-
-    def delete(self) -> None:
-        assert self.port is None
-        self.deleted = True
-
-    def send_message(self, message: Sequence[int]) -> None:
-        self._check()
-        assert self.port is not None
-        assert 1 <= len(message) <= 3
-        self.sent.append(bytes(message))
-
-    def set_callback(self, func: Callable[[alsa.Message, Any], None], data: Any = None) -> None:
-        self.callback = (func, data)
-
-    def ignore_types(self, sysex: bool = True, timing: bool = True, active_sense: bool = True) -> None:
-        assert timing and active_sense
-
-    def cancel_callback(self) -> None:
-        self.callback = None
-
-    def receive(self, *message: int) -> None:
-        """A message arrives: rtmidi calls back in a thread of its own."""
-        assert self.callback is not None
-        func, data = self.callback
-        thread = threading.Thread(target=func, args=((list(message), 0.0), data))
-        thread.start()
-        thread.join()
+from tests.support.sequencer import SYNTH, THROUGH, Sequencer
 
 
 def whole(value: float) -> list[Change]:
@@ -279,91 +194,6 @@ def test_closing_ends_held_notes_and_the_pedal() -> None:
     assert sequencer.out().deleted
 
 
-def test_messages_of_every_matching_port_come_with_its_name_and_wake_the_engine() -> None:
-    sequencer = Sequencer("nanoKONTROL2 20:0", THROUGH, "LPD8 24:0")
-    midi_in = AlsaIn(["nano", "lpd8"], sequencer.open)
-    midi_in.poll(0.0)
-    assert [end.port for end in sequencer.ends] == [None, "nanoKONTROL2 20:0", "LPD8 24:0"]
-    sequencer.ends[1].receive(0xB0, 16, 1)
-    sequencer.ends[2].receive(0xE0, 1, 2)
-    assert select.select([midi_in.fileno()], [], [], 0)[0]
-    taken = midi_in.take_midi()
-    assert [m[:2] for m in taken] == [(b"\xb0\x10\x01", "nanoKONTROL2 20:0"), (b"\xe0\x01\x02", "LPD8 24:0")]
-    assert taken[0][2] <= taken[1][2]
-    assert not select.select([midi_in.fileno()], [], [], 0)[0]
-    assert midi_in.take_midi() == []
-    midi_in.close()
-
-
-def test_real_time_messages_are_dropped_and_of_system_exclusive_ones_the_data() -> None:
-    sequencer = Sequencer("LPD8 24:0")
-    received = AlsaIn(["lpd8"], sequencer.open)
-    received.poll(0.0)
-    for message in ((0xFA,), (0xFC,), (0xFB,), (0xF0, *range(100), 0xF7), (0xB0, 1, 2)):
-        sequencer.ends[1].receive(*message)
-    assert [m[0] for m in received.take_midi()] == [b"\xf0", b"\xb0\x01\x02"]
-    received.close()
-
-
-def test_a_controller_that_was_unplugged_is_connected_again_when_it_comes_back() -> None:
-    sequencer = Sequencer("LPD8 24:0")
-    midi_in = AlsaIn(["lpd8"], sequencer.open)
-    midi_in.poll(0.0)
-    sequencer.names.clear()
-    again = midi_in.poll(1.0)
-    assert sequencer.ends[1].deleted
-    sequencer.names.append("LPD8 24:0")
-    midi_in.poll(again)
-    sequencer.ends[2].receive(0xB0, 1, 2)
-    assert len(midi_in.take_midi()) == 1
-    midi_in.close()
-    assert all(end.deleted for end in sequencer.ends)
-
-
-def test_opening_a_port_is_tried_again() -> None:
-    sequencer = Sequencer("LPD8 24:0")
-    midi_in = AlsaIn(["lpd8"], sequencer.open)
-    sequencer.refusing = {"LPD8 24:0"}
-    midi_in.poll(0.0)
-    assert midi_in.facts()["ports"] == []
-    sequencer.refusing.clear()
-    midi_in.poll(1.0)
-    assert midi_in.facts()["ports"] == ["LPD8 24:0"]
-    midi_in.close()
-
-
-def test_a_list_of_input_ports_that_fails_is_read_again() -> None:
-    sequencer = Sequencer("LPD8 24:0")
-    midi_in = AlsaIn(["lpd8"], sequencer.open)
-    sequencer.failure = OSError("busy")
-    midi_in.poll(0.0)
-    midi_in.poll(1.0)
-    assert midi_in.facts()["ports"] == ["LPD8 24:0"]
-    midi_in.close()
-
-
-def test_a_port_that_never_opens_does_not_hide_the_ones_behind_it() -> None:
-    sequencer = Sequencer("LPD8 24:0", "nanoKONTROL2 20:0")
-    midi_in = AlsaIn(["lpd8", "nano"], sequencer.open)
-    sequencer.refusing = {"LPD8 24:0"}
-    midi_in.poll(0.0)
-    assert midi_in.facts()["ports"] == ["nanoKONTROL2 20:0"]
-    midi_in.close()
-
-
-def test_messages_that_are_not_taken_need_constant_memory_and_are_counted() -> None:
-    sequencer = Sequencer("LPD8 24:0")
-    midi_in = AlsaIn(["lpd8"], sequencer.open)
-    midi_in.poll(0.0)
-    func, data = sequencer.ends[1].callback or (None, None)
-    assert func is not None
-    for n in range(MAX_WAITING + 10):
-        func(([0xB0, n % 128, n // 128], 0.0), data)
-    assert midi_in.lost == 10
-    assert len(midi_in.take_midi()) == MAX_WAITING
-    midi_in.close()
-
-
 def test_each_kind_of_message_has_its_own_length() -> None:
     sequencer = Sequencer(SYNTH)
     output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
@@ -429,3 +259,29 @@ def test_notes_know_whether_and_how_often_a_port_was_connected() -> None:
         sequencer.names.remove(SYNTH)
         output.poll(times * 10.0 + 5.0)
         assert not output.connected
+
+
+def test_p9_a_release_that_reaches_nobody_is_sent_as_soon_as_the_port_is_back() -> None:
+    """What hangs there is a note of hardware whose cable was pulled."""
+    sequencer = Sequencer(SYNTH)
+    output = AlsaOut("amsynth", midimap.OURS, sequencer.open)
+    output.poll(0.0)
+    for message in ((0x90, 60, 1), (0x90, 62, 1), (0xB0, 64, 127)):
+        assert output.note(*message)
+    sequencer.failure = OSError("gone")
+    assert not output.note(0x80, 60, 0)
+    assert not output.note(0xB0, 64, 0)
+    assert not output.note(0x90, 64, 1)
+    sequencer.out().sent.clear()
+    for _ in range(2):
+        output.poll(10.0)
+        assert sequencer.out().sent == [bytes((0x80, 60, 0)), bytes((0xB0, 64, 0))]
+    output.close()
+
+
+def test_p12_releases_that_reach_nobody_need_constant_memory() -> None:
+    output = AlsaOut("amsynth", midimap.OURS, Sequencer().open)
+    for n in range(1000):
+        output.note(0x80, 60, n % 128)
+    assert len(output._unsent_releases) == 1
+    output.close()
