@@ -246,7 +246,7 @@ class Service:
     def _dispatch(self, messages: list[Message], sender: Sender, now: float, arrived: float) -> None:
         control, work, did = self._control, self._control.work, self._turns.did
         if self.feedback.any:
-            self.feedback.heard(sender.host, now)
+            self.feedback.received(sender.host, now)
         work.left = MAX_WORK
         for message in messages:
             if work.left >= 0 or not control.refuses(message):

@@ -36,7 +36,7 @@ class Feedback:
         port: the UDP port on the subscribers' hosts.
 
     Attributes:
-        any: there is a subscriber; check it before calling `heard`.
+        any: there is a subscriber; check it before calling `received`.
     """
 
     def __init__(self, send: Callable[[bytes, Sender], None], port: int) -> None:
@@ -45,15 +45,15 @@ class Feedback:
         self._port = port
         # host -> the ports that have subscribed, oldest first, and where and from where each is sent the point
         self._ports: dict[str, dict[int, Sender]] = {}
-        self._heard_s: dict[str, float] = {}  # the same hosts -> the last message of each
+        self._received_s: dict[str, float] = {}  # the same hosts -> the last message of each
         self._sent: XY | None = None  # None: a subscriber has not been sent any point yet
         self._sent_t = -_FEEDBACK_S
         self._log_limit = AtMostEvery(_LOG_S)
 
-    def heard(self, host: str, now: float) -> None:
+    def received(self, host: str, now: float) -> None:
         """A message of this host arrived: its subscriptions are renewed."""
-        if host in self._heard_s:
-            self._heard_s[host] = now
+        if host in self._received_s:
+            self._received_s[host] = now
 
     def subscribe(self, sender: Sender, on: bool, now: float) -> None:
         """Start or end the subscription of `sender`; a new one is sent the point at once.
@@ -67,13 +67,13 @@ class Feedback:
             self._end_one(host, port, ports)
             return
         if not ports and len(self._ports) >= MAX_HOSTS:
-            self._end(min(self._heard_s, key=self._heard_s.__getitem__), f"{MAX_HOSTS} hosts are subscribed", now)
+            self._end(min(self._received_s, key=self._received_s.__getitem__), f"{MAX_HOSTS} hosts are subscribed", now)
         ports.pop(port, None)
         if len(ports) >= MAX_PORTS:
             ports.pop(next(iter(ports)))
         ports[port] = sender._replace(port=self._port)
         self._ports[host] = ports
-        self._heard_s[host] = now
+        self._received_s[host] = now
         self._sent = None
         self.any = True
 
@@ -85,8 +85,8 @@ class Feedback:
             return self._sent_t + _FEEDBACK_S
         self._sent, self._sent_t = xy, now
         packet = packets.write("/latentd/xy", *xy)
-        for host, heard_s in list(self._heard_s.items()):
-            if now > heard_s + LASTS_S:
+        for host, received_s in list(self._received_s.items()):
+            if now > received_s + LASTS_S:
                 self._end(host, f"nothing came from {host} for {LASTS_DAYS} days", now)
                 continue
             self._send_to(host, packet)
@@ -117,5 +117,5 @@ class Feedback:
 
     def _forget(self, host: str) -> None:
         self._ports.pop(host, None)
-        self._heard_s.pop(host, None)
+        self._received_s.pop(host, None)
         self.any = bool(self._ports)

@@ -10,7 +10,7 @@ from latentd.daemon.sender import Sender
 from latentd.osc.packets import Message
 from latentd.status import Histogram
 
-# A turn this long is heard: points come every 4 to 16 ms.
+# A turn this long is audible: points come every 4 to 16 ms.
 LONG_S = 0.02
 # So many different causes are logged; whoever sends ever new addresses cannot fill the log.
 MAX_LOGGED = 64

@@ -1,12 +1,18 @@
-"""One dry daemon a module, for the tests that leave no trace."""
+"""A dry daemon for each module, for the tests that leave no trace; and the loop of one in this process."""
 
 from __future__ import annotations
 
+import select
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from latentd.daemon.background import Background, Job, Then
 from tests.support.daemon import Daemon, latentd
+from tests.support.loop import Clock, Epoll, Rig
 from tests.support.rig import wait_for
 
 
@@ -26,3 +32,33 @@ def daemon(shared: Daemon) -> Iterator[Daemon]:
     wait_for(lambda: shared.status()["xy"] == [0.5, 0.5], "the point")
     yield shared
     assert shared.status()["counters"]["faults"] == 0, shared.log_text()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of everything in this process."""
+    clock = Clock()
+    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(time, "monotonic", clock)
+    monkeypatch.setattr(select, "epoll", lambda: Epoll(clock))
+    submit = Background.submit
+
+    def counted(background: Background, job: Job, then: Then) -> bool:
+        def collected(result: Any) -> None:
+            clock.jobs -= 1
+            then(result)
+
+        accepted = submit(background, job, collected)
+        clock.jobs += accepted
+        return accepted
+
+    monkeypatch.setattr(Background, "submit", counted)
+    return clock
+
+
+@pytest.fixture
+def rig(tmp_path: Path, clock: Clock) -> Iterator[Rig]:
+    found = Rig(tmp_path, clock)
+    yield found
+    found.close()

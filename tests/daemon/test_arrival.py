@@ -17,8 +17,8 @@ from latentd.daemon.datagrams import MAX_DATAGRAMS, Datagrams
 from latentd.inputs.receiver import JACK_PORT
 from latentd.osc import packets
 from latentd.status import Counters
-from tests.daemon.test_loop import Rig, clock, rig  # noqa: F401 - fixtures
 from tests.support.daemon import free_port, latentd, wait_s
+from tests.support.loop import Rig
 from tests.support.rig import LIMIT_S
 
 WAITED_S = 0.3
@@ -169,7 +169,7 @@ def test_the_offset_of_the_two_clocks_is_the_systems() -> None:
     assert clock_offset() + time.monotonic() == pytest.approx(time.time(), abs=1.0)
 
 
-def test_p11_midi_has_the_time_at_which_jack_or_alsa_received_it(rig: Rig) -> None:  # noqa: F811 - it is
+def test_p11_midi_has_the_time_at_which_jack_or_alsa_received_it(rig: Rig) -> None:
     service: Any = rig.service
     seen: list[tuple[object, ...]] = []
 

@@ -11,9 +11,9 @@ from latentd.daemon.datagram_work import MAX_WORK
 from latentd.daemon.status_report import MAX_ASKERS
 from latentd.instrument.motion import MAX_RECORDED, Playback, Recording
 from latentd.osc import packets
-from tests.daemon.test_loop import Rig, clock, rig  # noqa: F401 - fixtures
 from tests.osc.test_packets import lines_run
 from tests.support.daemon import Daemon
+from tests.support.loop import Rig
 from tests.support.rig import LIMIT_S, wait_for
 
 Sent = tuple[str, tuple[float | str, ...]]
@@ -43,7 +43,7 @@ def bundle(messages: Sequence[Sent]) -> bytes:
 
 
 @pytest.mark.parametrize("messages", HOSTILE.values(), ids=HOSTILE.keys())
-def test_p12_no_datagram_causes_more_work_than_one_may(rig: Rig, messages: list[Sent]) -> None:  # noqa: F811 - it is
+def test_p12_no_datagram_causes_more_work_than_one_may(rig: Rig, messages: list[Sent]) -> None:
     rig.engine.place((0.5, 0.5), rig.clock.now)
     rig.engine.tick(rig.clock.now)
     rig.send_datagram(bundle(messages))
@@ -93,7 +93,7 @@ def test_the_limit_is_that_of_one_datagram_and_the_next_one_is_carried_out(daemo
     daemon.send("/latentd/lock", "master_vol", 0)
 
 
-def test_playing_the_longest_recording_takes_no_longer_than_a_short_one(rig: Rig) -> None:  # noqa: F811 - it is
+def test_playing_the_longest_recording_takes_no_longer_than_a_short_one(rig: Rig) -> None:
     rig.engine.place((0.5, 0.5), rig.clock.now)
     rig.engine.recording = recording = Recording(lambda: None)
     for n in range(MAX_RECORDED):
@@ -103,7 +103,7 @@ def test_playing_the_longest_recording_takes_no_longer_than_a_short_one(rig: Rig
     assert isinstance(rig.engine.motion, Playback)
 
 
-def test_a_status_is_answered_once_to_each_and_of_too_many_at_once_the_last_ones_are_told(rig: Rig) -> None:  # noqa: F811 - it is
+def test_a_status_is_answered_once_to_each_and_of_too_many_at_once_the_last_ones_are_told(rig: Rig) -> None:
     clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(MAX_ASKERS + 1)]
     to = rig.service.config.address
     for client in clients:

@@ -4,149 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import select
-import signal
-import socket
-import threading
-import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from latentd.config.config import AlsaSettings, Config
+from latentd.config.config import AlsaSettings
 from latentd.daemon import service
-from latentd.daemon.background import Background, Job, Then
-from latentd.daemon.service import Service
 from latentd.daemon.synth_link import OutputChoice
 from latentd.inputs.alsa import AlsaIn
-from latentd.model import bundle
 from latentd.osc import packets
 from latentd.system.keep_warm import LASTS_S, WARM_S
-from tests.support.daemon import free_port
-from tests.support.rig import LIMIT_S
+from tests.support.loop import Clock, Rig
 from tests.support.sequencer import Sequencer
 
 WAITING = 400  # datagrams: as many as every system keeps for a socket that nobody reads
-TURNS = 5000  # more than any of these tests takes; a loop that spins ends there
-
-
-class Clock:
-    """Stands still, but for `step_s` at every look at it and for what the loop waits.
-
-    Attributes:
-        jobs: in the background, which take no time on this clock, however slow the disk is.
-    """
-
-    def __init__(self) -> None:
-        self.jobs = 0
-        self.now = 1000.0
-        self.step_s = 0.0
-        self.end = float("inf")
-        self.turns = 0
-
-    def __call__(self) -> float:
-        self.now += self.step_s
-        return self.now
-
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-        self.turns += 1
-        if self.now >= self.end or self.turns > TURNS:
-            stop()
-
-
-def stop() -> None:
-    """End the service as systemd does."""
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-class Epoll:
-    """The real one, in the clock's time."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._real = real_epoll()
-
-    def poll(self, timeout: float) -> list[tuple[int, int]]:
-        ready = self._real.poll(LIMIT_S if self._clock.jobs else 0)
-        self._clock.wait(0.0 if ready else timeout)
-        return ready
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-
-real_epoll = select.epoll
-
-
-class Rig:
-    """A dry service that runs in this process, and a sender."""
-
-    def __init__(self, state: Path, clock: Clock, **settings: Any) -> None:
-        self.clock = clock
-        port = free_port()
-        config = Config(output="print", listen=f"127.0.0.1:{port}", state=str(state), **settings)
-        self.service = Service(config, bundle.load(), config.model, None)
-        self.engine = self.service.engine
-        self._to = ("127.0.0.1", port)
-        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-
-    def send(self, x: float, y: float) -> None:
-        self.send_datagram(packets.write("/latentd/xy", x, y))
-
-    def send_datagram(self, datagram: bytes) -> None:
-        self._sender.sendto(datagram, self._to)
-
-    def close(self) -> None:
-        """Close everything."""
-        self.service.close()
-        self._sender.close()
-
-    def run(self, seconds: float) -> None:
-        """Run for so long on its clock; should it hang, a real one ends it."""
-        self.clock.end = self.clock.now + seconds
-        hangs = threading.Timer(LIMIT_S, stop)
-        hangs.start()
-        try:
-            self.service.run()
-        finally:
-            hangs.cancel()
-        assert self.clock.turns < TURNS, "the loop spins"
-        assert self.service.status.counters.faults == 0
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of everything in this process."""
-    clock = Clock()
-    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(time, "monotonic", clock)
-    monkeypatch.setattr(select, "epoll", lambda: Epoll(clock))
-    submit = Background.submit
-
-    def counted(background: Background, job: Job, then: Then) -> bool:
-        def collected(result: Any) -> None:
-            clock.jobs -= 1
-            then(result)
-
-        accepted = submit(background, job, collected)
-        clock.jobs += accepted
-        return accepted
-
-    monkeypatch.setattr(Background, "submit", counted)
-    return clock
-
-
-@pytest.fixture
-def rig(tmp_path: Path, clock: Clock) -> Iterator[Rig]:
-    found = Rig(tmp_path, clock)
-    yield found
-    found.close()
 
 
 def watch_ticks(rig: Rig) -> list[tuple[float, int]]:

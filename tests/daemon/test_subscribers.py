@@ -8,7 +8,7 @@ from latentd.daemon.sender import Sender
 from latentd.daemon.subscribers import LASTS_S, MAX_HOSTS, MAX_PORTS, Feedback
 from latentd.errors import UserError
 from latentd.osc import packets
-from tests.daemon.test_loop import Rig, clock, rig  # noqa: F401 - fixtures
+from tests.support.loop import Rig
 
 APP, OTHER_APP = Sender("10.0.0.1", 5000), Sender("10.0.0.1", 6000)
 PHONE = Sender("10.0.0.2", 5000)
@@ -113,8 +113,8 @@ def test_a_subscription_ends_after_a_week_without_a_message_and_the_host_is_told
 def test_any_message_of_a_subscribed_host_renews_its_subscriptions_and_no_others() -> None:
     watched = Watched()
     watched.feedback.subscribe(APP, True, 0.0)
-    watched.feedback.heard(APP.host, LASTS_S)
-    watched.feedback.heard(PHONE.host, LASTS_S)
+    watched.feedback.received(APP.host, LASTS_S)
+    watched.feedback.received(PHONE.host, LASTS_S)
     assert watched.hosts(2.0 * LASTS_S) == [APP.host]
     assert watched.hosts(2.0 * LASTS_S + 1.0) == []
 
@@ -123,7 +123,7 @@ def test_p12_of_too_many_hosts_the_one_that_was_silent_longest_goes_and_is_told(
     watched = Watched()
     for i in range(MAX_HOSTS):
         watched.feedback.subscribe(Sender(f"10.0.1.{i}", 5000), True, float(i))
-    watched.feedback.heard("10.0.1.0", 500.0)
+    watched.feedback.received("10.0.1.0", 500.0)
     watched.feedback.subscribe(APP, True, 600.0)
     assert watched.told() == [
         ("subscription ended: 256 hosts are subscribed. Send /latentd/subscribe 1 to go on", Sender("10.0.1.1", 9000))
@@ -160,7 +160,7 @@ def test_apps_of_one_host_that_asked_two_addresses_are_sent_the_point_from_both(
     assert watched.hosts(2.0) == [APP.host]
 
 
-def test_whatever_a_subscribed_host_sends_renews_its_subscription(rig: Rig) -> None:  # noqa: F811 - the fixture
+def test_whatever_a_subscribed_host_sends_renews_its_subscription(rig: Rig) -> None:
     datagrams, feedback = rig.service._datagrams, rig.service.feedback
     rig.send_datagram(packets.write("/latentd/subscribe", 1))
     datagrams.read(rig.clock.now)

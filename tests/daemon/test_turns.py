@@ -13,8 +13,8 @@ from latentd.daemon.turns import LONG_S, MAX_LOGGED, Turns
 from latentd.osc import packets
 from latentd.osc.packets import Message
 from latentd.status import Histogram
-from tests.daemon.test_loop import Rig, clock, rig  # noqa: F401 - fixtures
 from tests.support.daemon import Daemon
+from tests.support.loop import Rig
 
 PHONE = Sender("10.0.0.2", 5000)
 ENOUGH_S = 0.25  # for a turn to be long
@@ -88,7 +88,7 @@ def test_each_cause_is_logged_once_and_p12_not_too_many_of_them() -> None:
     assert max(map(len, lines)) < 250
 
 
-def slow(rig: Rig, function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: F811 - it is
+def slow(rig: Rig, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which takes some time on the rig's clock."""
 
     def slowed(*args: Any) -> Any:
@@ -112,7 +112,7 @@ def slow(rig: Rig, function: Callable[..., Any]) -> Callable[..., Any]:  # noqa:
     ],
 )
 def test_a_part_of_the_loop_that_takes_long_is_in_the_log_once_and_in_the_status(
-    rig: Rig,  # noqa: F811 - it is
+    rig: Rig,
     caplog: pytest.LogCaptureFixture,
     part: str,
     method: str,
