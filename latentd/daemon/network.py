@@ -15,7 +15,7 @@ from latentd.daemon import multicast
 from latentd.daemon.intervals import AtMostEvery
 from latentd.daemon.sender import ask_for_info
 from latentd.errors import LatentdError, UserError
-from latentd.osc.address import Address, bound, is_any, is_multicast, join_address, resolve, split_zone
+from latentd.osc.address import Address, bound, is_any, is_local, is_multicast, join_address, resolve, split_zone
 from latentd.system import port_owner
 
 # Decisions are remembered for so many hosts; a hostile network cannot make them grow.
@@ -64,7 +64,7 @@ def listen(address: Address) -> socket.socket:
 
 
 class Allowed:
-    """This machine, and the networks of `allow:`."""
+    """This machine, and the networks of `allow:`. This machine's own addresses are looked up each time: they change."""
 
     def __init__(self, networks: Sequence[str]) -> None:
         self._listed = tuple(networks)
@@ -79,6 +79,8 @@ class Allowed:
             allowed = any(address in network for network in self._networks)
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
+            if not allowed and is_local(host):  # sent to another address of this machine, as amSynth's announcement
+                return True
             self._known[host] = allowed
         return allowed
 

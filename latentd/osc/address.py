@@ -93,3 +93,19 @@ def resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
         raise OSError(errno.ENODEV, f"there is no network interface {zone}")
     found = socket.getaddrinfo(host if ":" in host else bare, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
     return found[0][0], found[0][4]
+
+
+def is_local(host: str) -> bool:
+    """True for an address of this machine."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    if address.is_loopback:
+        return True
+    with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(resolve(host, 0)[1])  # the system only lets us bind to its own addresses
+        except OSError:
+            return False
+    return not (address.is_unspecified or address.is_multicast)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from latentd.daemon import network
 from latentd.daemon.network import Allowed, listen, warn_if_alone
 from latentd.errors import UserError
 from latentd.system import machine
@@ -20,6 +21,18 @@ def test_this_machine_and_listed_networks_are_allowed_and_no_others() -> None:
     assert "::1" in allowed
     assert "fe80::1%eth0" not in allowed
     assert "fe80::1%eth0" in Allowed(["fe80::/10"])
+
+
+def test_another_address_of_this_machine_is_this_machine_for_as_long_as_it_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    allowed, own = Allowed([]), {"192.168.1.5", "fd00::5"}
+    monkeypatch.setattr(network, "is_local", lambda host: host in own)
+    assert "192.168.1.5" in allowed
+    assert "fd00::5" in allowed
+    assert "192.168.1.6" not in allowed
+    own.clear()
+    assert "192.168.1.5" not in allowed
 
 
 def test_decisions_stay_right_and_few_for_many_hosts() -> None:

@@ -7,34 +7,17 @@ daemon that missed the announcement can still answer it, if it knows the UDP por
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import json
 import os
 import re
 import socket
 from pathlib import Path
 
-from latentd.osc.address import Address, resolve
+from latentd.osc.address import Address, is_local
 from latentd.system import files
 
 MAX_BYTES = 4096
 _NSM_URL = re.compile(rb"NSM_URL=osc\.udp://([^/:]+|\[[^/\]]+\]):(\d+)/?")
-
-
-def is_local(host: str) -> bool:
-    """True for an address of this machine: an amSynth elsewhere cannot read our patch files."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    if address.is_loopback:
-        return True
-    with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind(resolve(host, 0)[1])  # the system only lets us bind to its own addresses
-        except OSError:
-            return False
-    return not (address.is_unspecified or address.is_multicast)
 
 
 def remember(path: Path, address: Address) -> None:

@@ -27,8 +27,8 @@ import numpy as np
 
 from latentd.instrument.point import Change
 from latentd.osc import packets
-from latentd.osc.address import Address, join_address
-from latentd.outputs.amsynth_osc.discovery import is_local, recall, remember
+from latentd.osc.address import Address, is_local, join_address
+from latentd.outputs.amsynth_osc.discovery import recall, remember
 from latentd.outputs.amsynth_osc.patch_folder import PatchFolder
 from latentd.outputs.amsynth_osc.peer import Peer, PeerState
 from latentd.outputs.amsynth_osc.process import ProcessWatch
@@ -287,7 +287,10 @@ class AmsynthOsc:
         else:
             if sender != self._peer.address or not self._peer.state.connected:
                 self._log_limited(
-                    now, "amSynth started at %s; from now on latentd plays this one", join_address(*sender)
+                    logging.INFO,
+                    now,
+                    "amSynth started at %s; from now on latentd plays this one",
+                    join_address(*sender),
                 )
             self._adopt(sender)
             if self._transmit(self._greeting, sender):
@@ -304,7 +307,9 @@ class AmsynthOsc:
     def _refuse(self, reason: str, message: packets.Message, sender: Address, now: float) -> None:
         self._transmit(packets.write("/error", ANNOUNCE, _NSM_REFUSED, reason), sender)
         name = str(message.args[0])[:40]
-        self._log_limited(now, "%r at %s announced itself and was refused: %s", name, sender[0], reason)
+        self._log_limited(
+            logging.WARNING, now, "%r at %s announced itself and was refused: %s", name, sender[0], reason
+        )
 
     def _adopt(self, synth: Address) -> None:
         """Play this synth from now on; it holds nothing of ours yet."""
@@ -338,7 +343,7 @@ class AmsynthOsc:
             times.append(search_s)
         return min(times, default=None)
 
-    def _log_limited(self, now: float, text: str, *args: object) -> None:
+    def _log_limited(self, level: int, now: float, text: str, *args: object) -> None:
         if now >= self._logged_s + _LOG_S:
             self._logged_s = now
-            log.warning(text, *args)
+            log.log(level, text, *args)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -271,6 +272,7 @@ def test_a_restarted_synth_gets_the_whole_patch_at_once(world: World) -> None:
 def test_of_two_synths_the_newest_is_played_and_that_is_logged_once(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     connected(world)
     for i in range(50):
         world.output.receive(announcement(), ("127.0.0.1", 20001 + i % 2), 5.0 + i * 0.01)

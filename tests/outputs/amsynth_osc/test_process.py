@@ -339,6 +339,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def test_p11_a_synth_that_ends_while_nobody_plays_is_not_connected(
     world: World, processes: Processes, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     world.announce()
     world.set(0.5)
     world.answer()
@@ -357,12 +358,15 @@ def test_p11_a_synth_that_ends_while_nobody_plays_is_not_connected(
     world.announce(SECOND)
     assert world.shown() == (True, "")
     assert set(world.sent) == {SECOND}
-    assert "amSynth started at 127.0.0.1:20001" in caplog.text
+    assert ("INFO", "amSynth started at 127.0.0.1:20001; from now on latentd plays this one") in [
+        (record.levelname, record.getMessage()) for record in caplog.records
+    ]
 
 
 def test_a_synth_that_announces_itself_again_on_the_same_port_is_found_again(
     world: World, processes: Processes, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     world.announce()
     processes.end(SYNTH)
     world.output.wake()
