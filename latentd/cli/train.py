@@ -37,7 +37,7 @@ EPILOG = """Examples:
 
 \b
   latentd train ~/banks --name mine           a model of your own presets
-  latentd train                               a model of the banks that amSynth installs: half an hour
+  latentd train                               a model of the banks that amSynth installs: 40 minutes
   latentd train --recipe paper                the paper's model, which keeps little timbre: 2 minutes
   latentd train --family bass                 a pad of basses: the share of the banks that are
   latentd train --weight step=20 --name calm  a model whose parameters change less from point to point
@@ -98,8 +98,8 @@ EPILOG = """Examples:
     "weights",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Weight of another part of the loss; may be repeated.  [timbre: jump=0.8, jump_free=3, even=0.3, step=10, "
-    "flip=2, range=0.03, doubt=0.3, faint=3, teacher=0.5, families=1, level=0.2, held=0.1, axes=0.4; "
+    help="Weight of another part of the loss; may be repeated.  [timbre: jump=0.8, jump_free=3, even=0.3, step=12, "
+    "flip=3, range=0.03, doubt=0.3, faint=3, teacher=0.5, families=1, level=0.2, held=0.1, axes=0.4; "
     "vae: descriptors=1, loudness=0.05, mel=0.33, doubt=0.3]",
 )
 @click.option("--hidden", type=click.IntRange(1, 4096), help="Units per hidden layer.  [paper: 32, others: 128]")

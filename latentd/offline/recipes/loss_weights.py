@@ -18,8 +18,8 @@ class TimbreWeights:
     jump: float = 0.8  # greatest descriptor change between neighbours, above
     jump_free: float = 3.0
     even: float = 0.3  # coefficient of variation of the change between neighbours
-    step: float = 10.0  # mean change of the continuous parameters between neighbours
-    flip: float = 2.0  # change of the class probabilities between neighbours
+    step: float = 12.0  # mean change of the continuous parameters between neighbours
+    flip: float = 3.0  # change of the class probabilities between neighbours
     range: float = 0.03  # distance between the descriptors' distributions on the pad and in the corpus
     doubt: float = 0.3  # difference between the surrogate's two networks
     faint: float = 3.0  # dB below -36 LUFS
