@@ -28,6 +28,7 @@ class ServiceLog:
         self._choice: OutputChoice | None = None  # as last logged
         self._received = self._sent = 0  # at the last summary
         self._summary_limit = AtMostEvery(1.0)
+        self._unreached_logged = False
 
     def start(self, restored: Session | None) -> None:
         """The daemon is about to play; `restored`: what the last one played."""
@@ -42,6 +43,8 @@ class ServiceLog:
         """A turn of the loop ends."""
         if self._link.choice is not self._choice:
             self._log_output()
+        if not self._unreached_logged and self._engine.output.name != "osc" and self._link.notes_connection is not None:
+            self._log_unreached()
         if self._counters.received != self._received and self._summary_limit.allows(now):
             self._log_summary()
 
@@ -49,8 +52,12 @@ class ServiceLog:
         output, self._choice = self._engine.output, self._link.choice
         log.info("output %s: %s", output.name, self._link.why)
         systemd.status(f"playing through {output.name}: {self._link.why}")
-        names = [name for name, reached in zip(NAMES, output.reachable, strict=True) if not reached]
-        if names and output.name != "osc":  # what amSynth's own interface does not reach is in the log already
+
+    def _log_unreached(self) -> None:
+        """MIDI plays a synth. What amSynth's own interface does not reach is in the log already."""
+        self._unreached_logged = True
+        names = [name for name, reached in zip(NAMES, self._engine.output.reachable, strict=True) if not reached]
+        if names:
             log.warning(
                 "MIDI does not reach %d of %d parameters: run `latentd midimap --install`, then restart amSynth and "
                 "latentd. Missing: %s",

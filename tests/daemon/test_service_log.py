@@ -23,7 +23,7 @@ class Rig:
     def __init__(self) -> None:
         self.status = Status()
         self.output = SimpleNamespace(name="jack", reachable=np.ones(COUNT, dtype=np.bool_))
-        self.link = SimpleNamespace(choice=OutputChoice.CONFIGURED, why="as configured")
+        self.link = SimpleNamespace(choice=OutputChoice.CONFIGURED, why="as configured", notes_connection=None)
         engine = SimpleNamespace(status=self.status, output=self.output, model=SimpleNamespace(name="timbre"))
         self.log = ServiceLog(Config(), cast("Any", engine), cast("Any", self.link))
 
@@ -48,18 +48,31 @@ def test_it_begins_with_what_plays_and_what_played_last(rig: Rig, caplog: pytest
 def test_p11_another_output_and_what_it_does_not_reach_are_logged_once(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
+    rig.output.reachable[3] = False
+    rig.output.name, rig.link.notes_connection = "osc", 1
     rig.log.start(None)
     caplog.clear()
     rig.log.step(1.0)
     assert caplog.messages == []
+    rig.output.name = "jack"
     rig.link.choice, rig.link.why = OutputChoice.SILENT, "amSynth is silent"
-    rig.output.reachable[3] = False
     rig.log.step(2.0)
     rig.log.step(3.0)
     assert caplog.messages[0] == "output jack: amSynth is silent"
     assert "does not reach 1 of 41" in caplog.messages[1]
     assert caplog.messages[1].endswith(f"Missing: {NAMES[3]}")
     assert len(caplog.messages) == 2
+
+
+def test_what_midi_does_not_reach_is_logged_once_there_is_a_synth(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.output.reachable[3] = False
+    rig.log.start(None)
+    rig.log.step(1.0)
+    assert "does not reach" not in caplog.text
+    for connection in (1, None, 2):
+        rig.link.notes_connection = connection
+        rig.log.step(2.0)
+    assert caplog.text.count("does not reach 1 of 41") == 1
 
 
 def test_what_comes_in_is_summed_up_at_most_once_a_second(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:

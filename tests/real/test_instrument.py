@@ -251,7 +251,7 @@ def test_p9_sigterm_mid_gesture_ends_in_order_and_leaves_no_process() -> None:
 
 
 def test_run_names_every_parameter_that_the_installed_map_does_not_reach() -> None:
-    with jackd() as server, latentd("--output", "jack", env=server.env) as daemon:
+    with jackd() as server, latentd("--output", "jack", env=server.env) as daemon, amsynth(server):
         wait_for(lambda: "does not reach" in daemon.log_text(), "the warning")
         assert "filter_resonance" in daemon.log_text()
         assert "midimap --install" in daemon.log_text()
