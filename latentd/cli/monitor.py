@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from latentd.config.config import Config, load_config
+from latentd.daemon.commands import find
 from latentd.daemon.monitor import ADDRESS, LASTS_S
 from latentd.daemon.network import Allowed, listen, network_of
 from latentd.daemon.sender import Sender, Senders
@@ -185,7 +186,7 @@ def _beside(
     facts = client.status()
     mappings = _readable(names or tuple(facts["mappings"]))
     wanted.check(mapping.name for mapping in mappings)
-    tracer = Tracer(mappings, daemon=True)
+    tracer = Tracer(mappings, control_outcome)
     tracer.prepare()
     _print(f"beside the latentd at {where}, mappings {', '.join(facts['mappings'])}; q ends")
     leader = LeaderLine()
@@ -259,6 +260,16 @@ def _traced(tracer: Tracer, kind: str, source: str, data: bytes, now: float) -> 
 
 
 _network_of = functools.lru_cache(256)(network_of)  # asks the system
+
+
+def control_outcome(address: str) -> str:
+    """What the daemon does with a message to its control interface."""
+    try:
+        if not packets.is_pattern(address):
+            find(address)
+    except LatentdError as error:
+        return f"not used: {error}"
+    return "latentd's control interface"
 
 
 class LeaderLine:

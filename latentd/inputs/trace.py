@@ -81,17 +81,21 @@ class _Mapped:
         return PadPoint(point.source, x, y, point.touch, self._range.excess(point))
 
 
+def _needs_daemon(_address: str) -> str:
+    return "latentd's control interface, which needs a running daemon"
+
+
 class Tracer:
     """Reads messages as a daemon with these mappings would.
 
     Args:
-        daemon: a daemon gets the same messages, its control interface's among them.
+        control: the outcome of a message to latentd's own control interface, by its address.
     """
 
-    def __init__(self, mappings: Sequence[DeviceMapping], daemon: bool = False) -> None:
+    def __init__(self, mappings: Sequence[DeviceMapping], control: Callable[[str], str] = _needs_daemon) -> None:
         self._mappings = list(mappings)
         self._mapped = [_Mapped(mapping) for mapping in mappings]
-        self._daemon = daemon
+        self._control = control
         self._advice: dict[str, str] = {}
         self._shipped: list[DeviceMapping] | None = None
 
@@ -122,8 +126,7 @@ class Tracer:
         if trace.mappings:
             return trace
         if message.address.startswith("/latentd/"):
-            needs = "" if self._daemon else ", which needs a running daemon"
-            return trace._replace(outcome=f"latentd's control interface{needs}")
+            return trace._replace(outcome=self._control(message.address))
         if message.address.startswith("/nsm/"):
             return trace._replace(outcome="session management (NSM), from a synth")
         return trace._replace(outcome=_UNUSED + self._others_for_osc(message, now))

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latentd.cli.monitor import control_outcome
 from latentd.inputs.trace import Tracer, describe_midi
 from latentd.osc import packets
 from tests.support.mapped import Receiver, loaded
 
 
-def tracer(*names: str, daemon: bool = False) -> Tracer:
-    return Tracer([loaded(name) for name in names], daemon)
+def tracer(*names: str) -> Tracer:
+    return Tracer([loaded(name) for name in names])
 
 
 def line(traced: Tracer, address: str, *args: float | str | bytes | None) -> str:
@@ -128,7 +129,11 @@ def test_bytes_that_are_not_osc_are_shown_with_the_reason() -> None:
 
 
 def test_control_messages_are_known_beside_a_daemon_and_without_one() -> None:
-    assert line(tracer("xy", daemon=True), "/latentd/xy", 0.5, 0.5).endswith("latentd's control interface")
+    beside = Tracer([loaded("xy")], control_outcome)
+    assert line(beside, "/latentd/xy", 0.5, 0.5).endswith("latentd's control interface")
+    assert line(beside, "/latentd/lock/master_vol", 1).endswith("latentd's control interface")
+    assert line(beside, "/latentd/*", 1).endswith("latentd's control interface")
+    assert "not used: '/latentd/x': no such message. Did you mean /latentd/xy" in line(beside, "/latentd/x", 0.5)
     assert line(tracer("xy"), "/latentd/xy", 0.5, 0.5).endswith("control interface, which needs a running daemon")
 
 
