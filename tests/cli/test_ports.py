@@ -33,9 +33,9 @@ def run(tmp_path: Path, config: str, *options: str) -> str:
 
 
 def test_only_the_addresses_on_which_latentd_listens_are_marked(tmp_path: Path) -> None:
-    found = json.loads(run(tmp_path, "listen: 127.0.0.1:8123", "--json"))
-    assert {(target["host"], target["port"]) for target in found["osc"] if target["heard"]} == {("127.0.0.1", 8123)}
-    found = json.loads(run(tmp_path, "listen: 0.0.0.0:8000", "--json"))
+    found = json.loads(run(tmp_path, f"listen: 127.0.0.1:{(port := free_port())}", "--json"))
+    assert {(target["host"], target["port"]) for target in found["osc"] if target["heard"]} == {("127.0.0.1", port)}
+    found = json.loads(run(tmp_path, f"listen: 0.0.0.0:{free_port()}", "--json"))
     assert all(target["heard"] for target in found["osc"])
 
 
@@ -67,14 +67,14 @@ def test_a_running_daemon_is_asked_where_it_listens(
 
 def test_this_machines_networks_are_suggested_for_allow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "networks", lambda: ["10.1.0.0/16"])
-    assert "as [10.1.0.0/16]" in run(tmp_path, "listen: 0.0.0.0:8000")
+    assert "as [10.1.0.0/16]" in run(tmp_path, f"listen: 0.0.0.0:{free_port()}")
     monkeypatch.setattr(machine, "addresses", lambda: [("eth0", "10.1.2.3"), ("lo", "127.0.0.1")])
-    assert "--set 'allow=[10.1.0.0/16]'" in run(tmp_path, "")
+    assert "--set 'allow=[10.1.0.0/16]'" in run(tmp_path, f"listen: 127.0.0.1:{free_port()}")
 
 
 def test_a_daemon_that_refuses_all_other_machines_gets_advice_for_allow(tmp_path: Path) -> None:
-    assert "network to `allow:`" in run(tmp_path, "listen: 0.0.0.0:8000")
-    assert "network to `allow:`" not in run(tmp_path, "listen: 0.0.0.0:8000\nallow: [192.168.1.0/24]")
+    assert "network to `allow:`" in run(tmp_path, f"listen: 0.0.0.0:{free_port()}")
+    assert "network to `allow:`" not in run(tmp_path, f"listen: 0.0.0.0:{free_port()}\nallow: [192.168.1.0/24]")
 
 
 def test_alsa_ports_are_listed_without_the_numbers_that_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
