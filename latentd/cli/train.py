@@ -98,8 +98,8 @@ EPILOG = """Examples:
     "weights",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Weight of another part of the loss; may be repeated.  [timbre: jump=0.8, jump_free=3, even=0.3, step=12, "
-    "flip=3, range=0.03, doubt=0.3, faint=3, teacher=0.5, families=1, level=0.2, held=0.1, axes=0.4; "
+    help="Weight of another part of the loss; may be repeated.  [timbre: jump=0.5, jump_free=3, even=0.3, step=11, "
+    "flip=2.5, range=0.2, doubt=0.3, faint=3, teacher=0.5, families=1.5, level=0.2, held=0.1, axes=0.4; "
     "vae: descriptors=1, loudness=0.05, mel=0.33, doubt=0.3]",
 )
 @click.option("--hidden", type=click.IntRange(1, 4096), help="Units per hidden layer.  [paper: 32, others: 128]")

@@ -15,16 +15,16 @@ from latentd.errors import UserError
 class TimbreWeights:
     """Weights of the recipe `timbre`, where the distance of a preset from its nearest sound on the pad has 1."""
 
-    jump: float = 0.8  # greatest descriptor change between neighbours, above
+    jump: float = 0.5  # greatest descriptor change between neighbours, above
     jump_free: float = 3.0
     even: float = 0.3  # coefficient of variation of the change between neighbours
-    step: float = 12.0  # mean change of the continuous parameters between neighbours
-    flip: float = 3.0  # change of the class probabilities between neighbours
-    range: float = 0.03  # distance between the descriptors' distributions on the pad and in the corpus
+    step: float = 11.0  # mean change of the continuous parameters between neighbours
+    flip: float = 2.5  # change of the class probabilities between neighbours
+    range: float = 0.2  # distance between the descriptors' distributions on the pad and in the corpus
     doubt: float = 0.3  # difference between the surrogate's two networks
     faint: float = 3.0  # dB below -36 LUFS
     teacher: float = 0.5  # distance from the atlas
-    families: float = 1.0  # distance from the atlas where it has a rare family of sounds
+    families: float = 1.5  # distance from the atlas where it has a rare family of sounds
     level: float = 0.2  # LU of the distance from the target level, over notes and velocities
     held: float = 0.1  # dB below -38, of a note after three seconds
     axes: float = 0.4  # 1 - correlation of x with brightness, and of y with a fast attack
