@@ -11,8 +11,8 @@ from latentd.daemon.datagram_work import MAX_WORK
 from latentd.daemon.status_report import MAX_ASKERS
 from latentd.instrument.motion import MAX_RECORDED, Playback, Recording
 from latentd.osc import packets
-from tests.osc.test_packets import lines_run
 from tests.support.daemon import Daemon
+from tests.support.lines_run import lines_run
 from tests.support.loop import Rig
 from tests.support.rig import LIMIT_S, wait_for
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from latentd.inputs.mapping import shipped_mappings
 from latentd.inputs.midi_spec import CODINGS
-from latentd.inputs.mpe import MAX_NOTES
 from latentd.inputs.receiver import MAX_KNOWN, Inputs
 from latentd.status import Counters
 from tests.support.mapped import Receiver, loaded
@@ -303,139 +302,19 @@ def test_pads_are_a_grid_and_the_newest_leads() -> None:
     assert not receiver.midi(0x90, 52, 100)
 
 
-def semitones(value: float, reach: float = 48.0) -> tuple[int, int]:
-    """Data bytes of a bend."""
-    bend = round(8192 + value / reach * (8192 if value < 0 else 8191))
-    return bend & 0x7F, bend >> 7
-
-
-def test_mpe_the_newest_note_leads_with_the_values_its_channel_sent_before() -> None:
-    receiver = Receiver("mpe")
-    receiver.midi(0xE1, *semitones(0))
-    receiver.midi(0xB1, 74, 127)  # before its note
-    assert receiver.point() is None
-    receiver.midi(0x91, 60, 100)
-    assert receiver.place() == (60.0, 1.0, True)
-    receiver.midi(0x92, 72, 100)
-    assert receiver.place() == (72.0, round(64 / 127, 6), True)
-    receiver.midi(0xB1, 74, 0)  # of the note that does not lead
-    assert receiver.point() is None
-    receiver.midi(0xE2, 0, 0)
-    assert receiver.place() == (24.0, round(64 / 127, 6), True)
-    receiver.midi(0x82, 72, 0)
-    assert receiver.place() == (60.0, 0.0, True)
-    receiver.midi(0x81, 60, 0)
-    assert receiver.place() == (60.0, 0.0, False)
-
-
-def test_p12_mpe_of_more_notes_than_anybody_holds_the_oldest_are_forgotten_and_counted() -> None:
-    receiver = Receiver("mpe")
-    for note in range(100):
-        receiver.midi(0x91 + note % 8, note, 100)
-    assert receiver.counters.excess == 100 - MAX_NOTES
-    for note in range(99, 100 - MAX_NOTES - 1, -1):
-        assert receiver.place() == (float(note), round(64 / 127, 6), True)
-        receiver.midi(0x81 + note % 8, note, 0)
-    assert receiver.place() == (float(100 - MAX_NOTES), round(64 / 127, 6), False)
-
-
-def test_mpe_bend_range_comes_by_rpn_0_and_holds_for_the_zone() -> None:
-    receiver = Receiver("mpe-bend")
-    for control, value in ((101, 0), (100, 0), (6, 12), (38, 0)):
-        assert receiver.midi(0xB5, control, value) or control != 6
-    receiver.midi(0xB5, 96, 5)  # a step, which sets no range
-    receiver.midi(0x91, 60, 100)
-    receiver.midi(0xE1, 127, 127)
-    assert receiver.place() == (12.0, round(64 / 127, 6), True)
-    receiver.midi(0xE1, 0, 0)
-    assert receiver.place() == (-12.0, round(64 / 127, 6), True)
-
-
-def test_mpe_manager_bends_all_by_its_own_range() -> None:
-    receiver = Receiver("mpe")
-    receiver.midi(0x91, 60, 100)
-    receiver.midi(0xE0, 127, 127)
-    assert receiver.place() == (62.0, round(64 / 127, 6), True)
-    assert not receiver.midi(0x90, 60, 100)  # the manager's notes are no fingers
-    receiver = Receiver("mpe-bend")
-    receiver.midi(0x91, 60, 100)
-    receiver.midi(0xE1, *semitones(-12))
-    receiver.midi(0xE0, 127, 127)
-    point = receiver.point()
-    assert point is not None
-    assert point.x == pytest.approx(-10.0, abs=0.01)
-
-
-def test_mpe_zones_are_set_by_rpn_6() -> None:
-    receiver = Receiver("mpe")
-
-    def configure(status: int, members: int) -> None:
-        for control, value in ((101, 0), (100, 6), (6, members)):
-            receiver.midi(status, control, value)
-
-    receiver.midi(0x9E, 50, 100)
-    configure(0xB0, 3)
-    assert receiver.place() == (50.0, round(64 / 127, 6), False)  # a zone that is set anew is silent
-    assert receiver.midi(0x93, 60, 100)
-    assert not receiver.midi(0x94, 60, 100)
-    configure(0xBF, 12)  # the upper zone takes a channel away
-    assert not receiver.midi(0x93, 61, 100)
-    configure(0xB0, 0)
-    assert not receiver.midi(0x91, 61, 100)
-
-
-def test_mpe_upper_zone_counts_downwards() -> None:
-    receiver = Receiver(text="mpe: {zone: upper, members: 2}")
-    assert receiver.midi(0x9E, 60, 100)
-    assert receiver.midi(0x9D, 60, 100)
-    assert not receiver.midi(0x9C, 60, 100)
-    assert not receiver.midi(0x9F, 60, 100)
-
-
-def test_mpe_all_notes_off() -> None:
-    receiver = Receiver("mpe")
-    receiver.midi(0x91, 60, 100)
-    receiver.midi(0x92, 61, 100)
-    receiver.midi(0xB2, 123, 0)
-    assert receiver.place() == (60.0, round(64 / 127, 6), True)
-    receiver.midi(0xB0, 120, 0)
-    assert receiver.place() == (60.0, round(64 / 127, 6), False)
-
-
-def test_linnstrument_example_of_a_slide_keeps_the_lead() -> None:
-    """The messages of the second example in user_firmware_mode.md, with another finger down."""
-    receiver = Receiver("linnstrument-ufm")
-    receiver.midi(0x92, 12, 120)
-    receiver.midi(0xA2, 12, 50)
-    receiver.midi(0xB2, 12, 16)
-    receiver.midi(0xB2, 44, 85)
-    assert receiver.point() is None  # y is not known yet
-    receiver.midi(0xB2, 76, 127)
-    assert receiver.place() == (round((16 * 128 + 85) / 4265, 6), 3 / 8, True)
-    receiver.midi(0x95, 3, 120)
-    receiver.midi(0xB2, 119, 12)
-    receiver.midi(0x92, 13, 120)
-    receiver.midi(0x82, 12, 13)
-    receiver.midi(0xB2, 13, 17)
-    receiver.midi(0xB2, 45, 0)
-    receiver.midi(0xB2, 77, 0)
-    assert receiver.place() == (round(17 * 128 / 4265, 6), 2 / 8, True)
-    receiver.midi(0x82, 13, 0)
-    receiver.inputs.take()
-    for control, value in ((3, 0), (35, 0), (67, 0)):
-        receiver.midi(0xB5, control, value)
-    assert receiver.place() == (0.0, 5 / 8, True)
-    receiver.midi(0x85, 3, 0)
-    assert receiver.place() == (0.0, 5 / 8, False)
-
-
 def every_midi_mapping() -> list[str]:
     return [p.stem for p in shipped_mappings() if not (loaded(p.stem).file.osc or loaded(p.stem).file.tuio)]
 
 
 BYTES = st.one_of(st.binary(max_size=40), st.lists(st.sampled_from(range(256)), max_size=40).map(bytes))
+
+
 STATUS = st.integers(0x80, 0xEF)
+
+
 DATA = st.one_of(st.sampled_from([0, 6, 38, 64, 74, 96, 97, 98, 99, 100, 101, 119, 123, 127]), st.integers(0, 127))
+
+
 EVENTS = st.tuples(STATUS, DATA, DATA).map(lambda m: bytes(m if m[0] & 0xE0 != 0xC0 else m[:2]))
 
 
@@ -462,98 +341,3 @@ def test_well_formed_events_are_never_malformed(stream: list[bytes]) -> None:
     for data in stream:
         inputs.midi(data, "port", 0.0)
     assert counters.malformed == 0
-
-
-def test_linnstrument_uses_what_belongs_to_its_mode_and_nothing_else() -> None:
-    receiver = Receiver(text="linnstrument: {rows: 3, width: 128}")
-    used = [(0x91, 5, 1), (0xB1, 5, 0), (0xB1, 37, 64), (0xB1, 69, 127), (0xB1, 119, 5), (0x81, 5, 0), (0xB1, 69, 1)]
-    assert [receiver.midi(*message) for message in used] == [True] * len(used)
-    others = [(0x93, 5, 1), (0x91, 26, 1), (0xB1, 96, 1), (0xB1, 26, 1), (0xE1, 0, 64), (0xD1, 5), (0xB3, 37, 1)]
-    assert [receiver.midi(*message) for message in others] == [False] * len(others)
-
-
-def test_linnstrument_another_finger_that_lifts_does_not_break_a_slide() -> None:
-    receiver = Receiver(text="linnstrument: {rows: 1, width: 128}")
-    for column, x in ((3, 10), (7, 20)):
-        for message in ((0x90, column, 1), (0xB0, column, 0), (0xB0, 32 + column, x), (0xB0, 64 + column, 127)):
-            receiver.midi(*message)
-    assert receiver.place() == (10 / 128, 1.0, True)
-    receiver.midi(0xB0, 119, 3)
-    receiver.midi(0x80, 7, 0)
-    receiver.midi(0x90, 4, 1)  # the first finger, in its next cell
-    receiver.midi(0x80, 3, 0)
-    receiver.midi(0xB0, 4, 0)
-    receiver.midi(0xB0, 36, 11)
-    assert receiver.place() == (round(11 / 128, 6), 1.0, True)
-
-
-def test_linnstrument_a_slide_is_announced_for_the_next_note_of_its_row_alone() -> None:
-    receiver = Receiver(text="linnstrument: {rows: 2, width: 128}")
-    for message in ((0x90, 3, 1), (0xB0, 3, 0), (0xB0, 35, 10), (0xB0, 67, 0), (0xB0, 119, 3)):
-        receiver.midi(*message)
-    receiver.midi(0x91, 4, 1)  # another row: a new finger
-    receiver.midi(0x90, 5, 1)  # and the slide is forgotten
-    receiver.midi(0x80, 3, 0)
-    receiver.inputs.take()
-    for message in ((0xB1, 4, 0), (0xB1, 36, 64), (0xB1, 68, 127)):
-        receiver.midi(*message)
-    assert receiver.place() == (0.5, 1.0, True)  # of the two that are left, this one came first
-
-
-@pytest.mark.parametrize(
-    ("message", "used"),
-    [
-        ((0x91, 60, 1), True),
-        ((0x81, 60, 0), True),
-        ((0xE1, 0, 0), True),
-        ((0xD1, 5), True),
-        ((0xB1, 74, 5), True),
-        ((0xE0, 0, 0), True),
-        ((0xB0, 74, 5), True),
-        ((0x90, 60, 1), False),
-        ((0xA1, 60, 5), False),
-        ((0xB1, 1, 5), False),
-        ((0xE4, 0, 0), False),
-        ((0x94, 60, 1), False),
-        ((0xC1, 5), False),
-    ],
-)
-def test_mpe_uses_what_is_of_its_zone_and_nothing_else(message: tuple[int, ...], used: bool) -> None:
-    receiver = Receiver(text="mpe: {members: 3}")
-    assert receiver.midi(*message) == used
-
-
-@pytest.mark.parametrize(("range_", "reach"), [(0, 0.0), (12, 12.0), (96, 96.0), (127, 96.0)])
-def test_mpe_a_bend_reaches_its_range_at_both_ends_and_rests_in_the_middle(range_: int, reach: float) -> None:
-    receiver = Receiver("mpe-bend")
-    for control, value in ((101, 0), (100, 0), (6, range_)):
-        receiver.midi(0xB5, control, value)
-    receiver.midi(0x91, 60, 100)
-    for value, bend in ((0, -reach), (4096, -reach / 2), (8192, 0.0), (16383, reach)):
-        receiver.midi(0xE1, value & 0x7F, value >> 7)
-        point = receiver.point()
-        assert point is not None
-        assert point.x == pytest.approx(bend)
-
-
-def test_mpe_notes_that_are_silenced_where_none_sounds_are_nobodys() -> None:
-    receiver = Receiver("mpe")
-    assert not receiver.midi(0xB0, 123, 0)
-    receiver.midi(0x91, 60, 100)
-    assert not receiver.midi(0xB2, 123, 0)
-    assert receiver.midi(0xB1, 123, 0)
-    point = receiver.point()
-    assert point is not None
-    assert point.touch is False
-
-
-def test_p12_mpe_forgets_the_oldest_of_more_notes_than_a_player_holds() -> None:
-    receiver = Receiver(text="mpe: {members: 1}")
-    for note in range(100):
-        receiver.midi(0x91, note, 1)
-    for note in range(99, 35, -1):
-        assert receiver.inputs.take()
-        receiver.midi(0x81, note, 0)
-    point = receiver.point()
-    assert point is not None
-    assert point.touch is False

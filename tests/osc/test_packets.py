@@ -1,12 +1,9 @@
-"""OSC 1.0: packets and address patterns, against the specification's bytes and python-osc's builder."""
+"""OSC 1.0: packets, against the specification's bytes and python-osc's builder."""
 
 from __future__ import annotations
 
 import math
 import struct
-import sys
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -16,11 +13,13 @@ from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from latentd.osc import packets
-from latentd.osc.packets import IMPULSE, Malformed, Message, matches, read, read_untagged, write
-from latentd.osc.patterns import MAX_ADDRESS, Addresses, can_match
+from latentd.osc.packets import IMPULSE, Malformed, Message, read, read_untagged, write
 from latentd.status import Counters
+from tests.support.lines_run import lines_run
 
 IMMEDIATELY = b"\0\0\0\0\0\0\0\1"
+
+
 XY = b"/xy\0,ff\0\x3e\x80\x00\x00\x3f\x00\x00\x00"
 
 
@@ -231,6 +230,8 @@ def test_damaged_packets_are_messages_or_malformed(at: int, byte: int, cut: int)
 
 
 FLOATS = st.floats(width=32, allow_nan=False)
+
+
 ARGUMENTS = st.one_of(
     st.integers(-(2**31), 2**31 - 1).map(lambda v: ("i", v)),
     st.integers(-(2**63), 2**63 - 1).map(lambda v: ("h", v)),
@@ -241,6 +242,8 @@ ARGUMENTS = st.one_of(
     st.booleans().map(lambda v: ("T" if v else "F", v)),
     st.just(("N", None)),
 )
+
+
 MESSAGES = st.tuples(st.from_regex(r"(/[a-zA-Z0-9_]{1,8}){1,4}", fullmatch=True), st.lists(ARGUMENTS, max_size=8))
 
 
@@ -289,105 +292,6 @@ def test_writing_picks_the_type_by_the_value() -> None:
     assert read(packet) == [Message("/a", args)]
 
 
-@pytest.mark.parametrize(
-    ("pattern", "address", "expected"),
-    [
-        ("/xy", "/xy", True),
-        ("/xy", "/xyz", False),
-        ("/x?", "/xy", True),
-        ("/x?", "/x", False),
-        ("/x?", "/x/", False),
-        ("/*", "/anything", True),
-        ("/*", "/any/thing", False),
-        ("/*/xy", "/1/xy", True),
-        ("/a*b*c", "/abbbc", True),
-        ("/a*b*c", "/abbb", False),
-        ("/**", "/", True),
-        ("/[abc]", "/b", True),
-        ("/[a-c]", "/b", True),
-        ("/[a-c]", "/d", False),
-        ("/[!a-c]", "/d", True),
-        ("/[!a-c]", "/b", False),
-        ("/[a-]", "/-", True),
-        ("/[]", "/a", False),
-        ("/[!]", "/a", True),
-        ("/{foo,bar}", "/bar", True),
-        ("/{foo,bar}", "/foobar", False),
-        ("/{a,ab}{c,bc}", "/abc", True),
-        ("/{foo,}x", "/x", True),
-        ("/{foo", "/foo", False),
-        ("/[foo", "/f", False),
-        ("/x.y", "/xzy", False),
-        ("/a/b", "/a", False),
-    ],
-)
-def test_address_patterns(pattern: str, address: str, expected: bool) -> None:
-    assert matches(pattern, address) is expected
-
-
-@settings(deadline=None)
-@given(st.text("ab*?", max_size=8), st.text("ab", max_size=8))
-def test_wildcards_agree_with_the_plain_definition(pattern: str, name: str) -> None:
-    def plain(p: str, n: str) -> bool:
-        if not p:
-            return not n
-        if p[0] == "*":
-            return any(plain(p[1:], n[i:]) for i in range(len(n) + 1))
-        return bool(n) and p[0] in ("?", n[0]) and plain(p[1:], n[1:])
-
-    assert matches("/" + pattern, "/" + name) is plain(pattern, name)
-
-
-@settings(deadline=None)
-@given(st.text("ab*?[]{}!-,/", max_size=40), st.text("ab-!,/", max_size=20))
-def test_no_pattern_raises(pattern: str, address: str) -> None:
-    assert matches(pattern, address) in (True, False)
-
-
-KNOWN = ("/a", "/a/b", "/a/ab", "/b/b", "/b/ab", "/ba", "/a/b/a")
-
-
-@settings(deadline=None)
-@given(st.text("ab*?[]{}!-,/", max_size=12))
-def test_a_pattern_finds_among_known_addresses_those_that_it_matches(pattern: str) -> None:
-    found = Addresses(KNOWN).matching("/" + pattern)
-    assert sorted(found) == sorted(address for address in KNOWN if matches("/" + pattern, address))
-
-
-def test_an_address_that_others_begin_with_is_found_too() -> None:
-    assert Addresses(KNOWN).matching("/*") == ["/a", "/ba"]
-    assert Addresses(KNOWN).matching("/[ab]/*b") == ["/a/b", "/a/ab", "/b/b", "/b/ab"]
-
-
-def lines_run(call: Callable[[], object], most: int) -> int:
-    """How many lines of Python a call runs; more than `most` end it."""
-    count = 0
-
-    def trace(_frame: FrameType, event: str, _arg: object) -> Any:
-        nonlocal count
-        count += event == "line"
-        assert count <= most
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
-
-
-@pytest.mark.parametrize("pattern", ["*a" * 250 + "b", "{a,aa,aaa}" * 50 + "b", "[!b]*" * 100 + "b"])
-def test_a_hostile_pattern_takes_few_steps(pattern: str) -> None:
-    """The pattern's length times the address's at most; trying all ways of matching would take more than 2**50."""
-    assert lines_run(lambda: matches("/" + pattern, "/" + "a" * 500), MAX_ADDRESS**2) > 100
-
-
-def test_a_pattern_longer_than_any_address_matches_nothing() -> None:
-    assert not matches("/" + "*" * 100_000, "/a")
-
-
 def element(data: bytes) -> bytes:
     return len(data).to_bytes(4, "big") + data
 
@@ -397,6 +301,8 @@ def padded(text: bytes) -> bytes:
 
 
 HEAD = b"#bundle\0" + bytes(8)
+
+
 LARGE = {
     "empty bundles": HEAD + 3000 * element(HEAD),
     "what is no message": HEAD + 8000 * element(b"abc\0"),
@@ -439,18 +345,3 @@ def test_a_packet_of_more_messages_than_anybody_sends_is_malformed() -> None:
     assert len(packets.read(head + packets.MAX_MESSAGES * element)) == packets.MAX_MESSAGES
     with pytest.raises(packets.Malformed, match="more than 128 messages"):
         packets.read(head + (packets.MAX_MESSAGES + 1) * element)
-
-
-@pytest.mark.parametrize("pattern", ["/a[1-9", "/{a,b", "/{a/b}", "/[a/b]", "/a[]", "/[9-1]x", "/{a}[", "/a/[b"])
-def test_a_pattern_whose_brackets_do_not_close_can_match_nothing(pattern: str) -> None:
-    assert not can_match(pattern)
-
-
-@given(st.text("ab/[]{}!-,*?", max_size=8), st.text("ab/", max_size=6))
-def test_what_can_match_nothing_does_not(pattern: str, address: str) -> None:
-    assert can_match("/" + pattern) or not matches("/" + pattern, "/" + address)
-
-
-@pytest.mark.parametrize("pattern", ["/", "/a", "/[1-9]/{a,b}*?", "/[!a]", "/{}", "/[a-]"])
-def test_a_sound_pattern_can_match_something(pattern: str) -> None:
-    assert can_match(pattern)
