@@ -22,8 +22,8 @@ from latentd.instrument.point import Change
 from latentd.outputs.jack.port import JackPort
 from latentd.synth import amsynth, midimap
 from latentd.system import machine
-from tests.outputs.jack.test_cycle import check_limits
 from tests.support.daemon import latentd
+from tests.support.jack_cycle import check_limits
 from tests.support.listener import Listener
 from tests.support.oracle import Oracle
 from tests.support.rig import LIMIT_S, Server, Synth, jackd, need, pipewire, wait_for

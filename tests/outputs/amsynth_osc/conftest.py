@@ -1,10 +1,15 @@
-"""Every synth of these tests has a process that goes on running, unless the test ends it."""
+"""An `osc` output; and every synth of these tests has a process that goes on running, unless the test ends it."""
 
 from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from latentd.outputs.amsynth_osc import process
+from tests.support.nsm_world import World
 from tests.support.synth_process import Processes
 
 
@@ -14,3 +19,16 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
     found = Processes()
     monkeypatch.setattr(process, "find", found.find)
     return found
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    found = World(tmp_path)
+    yield found
+    found.output.close()
+
+
+@pytest.fixture(autouse=True)
+def _plain_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else has run here, `caplog` receives the log."""
+    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)

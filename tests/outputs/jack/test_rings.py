@@ -16,7 +16,7 @@ from latentd.outputs.jack.memory import INCOMING_SIZE, NOTES_SIZE, PUSHED, Fact,
 from latentd.outputs.jack.port import JackPort
 from latentd.outputs.jack.rings import MAX_LOOKS
 from latentd.synth import midimap
-from tests.outputs.jack.test_cycle import Rig
+from tests.support.jack_cycle import Rig
 
 NOTE = b"\x90\x3c\x40"
 
