@@ -26,7 +26,7 @@ from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors import numpy as tensor_files
 
-from latentd.errors import LatentdError, UserError
+from latentd.errors import UserError
 from latentd.model.decoder import Decoder, Encoder, Layout, Network, SoundEncoder
 from latentd.model.pad_sounds import DESCRIPTORS, PICTURE, Sounds
 from latentd.model.playable import Landmark, Playable
@@ -52,7 +52,7 @@ _GREATEST = 1e6  # limit of a weight or a box corner: within it the sums of a ne
 T = TypeVar("T", bound=BaseModel)
 
 
-class BundleError(LatentdError):
+class BundleError(UserError):
     """A bundle is incomplete, damaged, or not for this synth."""
 
     def __init__(self, message: str, hint: str = "Copy the bundle again, or train again") -> None:

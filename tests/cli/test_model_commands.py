@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -311,3 +312,31 @@ def test_measuring_without_its_libraries_says_what_to_install(command: str) -> N
     assert (done.returncode, done.stdout) == (1, "")
     assert "needs scipy, pyloudnorm" in done.stderr
     assert done.stderr.endswith(f". {resources.install('render')}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("decode", "0.5", "0.5", "--model", "{}"),
+        ("encode", "{}/../one.bank", "--model", "{}"),
+        ("render", "--points", "0.5,0.5", "--model", "{}", "--out", "{}/../out"),
+        ("map", "{}", "--out", "{}/../out"),
+        ("evaluate", "{}"),
+        ("check", "--config", "{}/../config.yaml"),
+        ("run", "--output", "print", "--set", "state={}/../state", "--model", "{}"),
+        ("run", "--output", "print", "--set", "state={}/../state", "--config", "{}/../config.yaml"),
+    ],
+)
+@pytest.mark.parametrize("damaged", ["model.json", "decoder.safetensors"])
+def test_a_damaged_model_is_exit_code_2_in_every_command(
+    tmp_path: Path, arguments: tuple[str, ...], damaged: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(bundle.load().folder, folder)
+    (folder / damaged).write_bytes(b"damaged")
+    (tmp_path / "one.bank").write_text(
+        Bank((Preset.from_patch("one", _decoded(0.5, 0.5)),)).to_text(), encoding="utf-8"
+    )
+    (tmp_path / "config.yaml").write_text(f"model: {folder}\n", encoding="utf-8")
+    done = _run(*(argument.format(folder) for argument in arguments))
+    assert (done.returncode, damaged in done.stderr) == (2, True), done.stderr
