@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import select
 import time
 from collections.abc import Iterator
@@ -14,6 +15,12 @@ from latentd.daemon.background import Background, Job, Then
 from tests.support.daemon import Daemon, latentd
 from tests.support.loop import Clock, Epoll, Rig
 from tests.support.rig import wait_for
+
+
+@pytest.fixture(autouse=True)
+def _plain_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else has run here, `caplog` receives the log."""
+    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +69,13 @@ def rig(tmp_path: Path, clock: Clock) -> Iterator[Rig]:
     found = Rig(tmp_path, clock)
     yield found
     found.close()
+
+
+@pytest.fixture
+def controllers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where amSynth's own file would lie."""
+    for name in ("XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    path = tmp_path / "amsynth" / "controllers"
+    path.parent.mkdir()
+    return path

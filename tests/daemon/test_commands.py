@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import re
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,78 +18,13 @@ from latentd.daemon.message_spec import PREFIX, Command
 from latentd.errors import UserError
 from latentd.model import bundle
 from latentd.osc import packets
-from latentd.osc.client import Client
-from tests.support.daemon import Daemon, error, free_port
-from tests.support.daemon import latentd as running
-from tests.support.rig import LIMIT_S, wait_for
+from tests.support.daemon import error
+from tests.support.player import CENTRE, Player, playing
+from tests.support.rig import wait_for
 
-CENTRE = [0.5, 0.5]
 MARKER = "reverb_width"  # locked before each message: the newest change that undo can find besides the message itself
 PARAMETER = "filter_cutoff"
 ENDED_NOTES = '"midi": [176, 123, 0]'
-
-
-class Player:
-    """A daemon, the client that plays it, and what it sends to the feedback port."""
-
-    def __init__(self, daemon: Daemon, client: socket.socket, feedback: socket.socket) -> None:
-        self.daemon = daemon
-        self.address = ("127.0.0.1", daemon.port)
-        self.client = client
-        self.feedback = feedback
-
-    def send(self, address: str, *args: float | str | None) -> None:
-        """Send one message, from the client."""
-        self.client.sendto(packets.write(address, *args), self.address)
-
-    def answers(self, listening: socket.socket | None = None) -> list[packets.Message]:
-        """What has arrived since the last call."""
-        found: list[packets.Message] = []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                found += packets.read((listening or self.client).recv(65536))
-        return found
-
-    def status(self) -> dict[str, Any]:
-        """The daemon's status, which comes after what was sent before."""
-        return self.daemon.status()
-
-    def finish(self) -> None:
-        """Wait until everything that was sent is carried out, in the background, too."""
-        with Client(f"127.0.0.1:{self.daemon.port}") as client:
-            client.confirm("/latentd/save", "barrier", answer="/latentd/saved", limit_s=LIMIT_S, answer_s=LIMIT_S)
-
-    def reset(self) -> None:
-        """The point in the middle, and nothing that moves or holds it; nothing locked, no landmark."""
-        for name in ("notes", "wander", "play", "freeze", "touch", "record", "monitor", "subscribe"):
-            self.send(f"/latentd/{name}", 0)
-        self.send("/latentd/xy", *CENTRE)
-        wait_for(lambda: self.daemon.status()["xy"] == CENTRE, "the point")
-        status = self.daemon.status()
-        for name in status["own"]:
-            self.send("/latentd/lock", name, 0)
-        for name in status["landmarks"]:
-            self.send("/latentd/landmark/delete", name)
-        if status["model"] != bundle.DEFAULT:
-            self.send("/latentd/model", bundle.DEFAULT)
-        self.finish()
-        (self.daemon.state / "banks" / "mine.bank").unlink(missing_ok=True)
-        self.answers()
-        self.answers(self.feedback)
-
-
-@contextlib.contextmanager
-def playing() -> Iterator[Player]:
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as feedback,
-    ):
-        port = free_port()
-        feedback.bind(("127.0.0.1", port))
-        for listening in (client, feedback):
-            listening.setblocking(False)
-        with running("--output", "print", "--set", f"feedback_port={port}", "--set", "notes.chord=[C4]") as daemon:
-            yield Player(daemon, client, feedback)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +141,6 @@ def landmark_there(player: Player) -> None:
 
 
 LOW, HIGH = bundle.load().box
-
 CASES = {
     "xy": Case((0.25, 0.75), seen=xy, becomes=lambda _: [0.25, 0.75]),
     "z": Case(tuple((LOW + (HIGH - LOW) * (0.25, 0.75)).tolist()), seen=xy, becomes=lambda _: [0.25, 0.75]),
@@ -235,6 +167,7 @@ CASES = {
     "status": Case(),
     "ping": Case(),
 }
+
 
 PLAIN = [(command, False) for command in COMMANDS if not command.only_in_address]
 IN_ADDRESS = [(command, True) for command in COMMANDS if command.takes_name]
@@ -387,22 +320,6 @@ def test_every_row_has_a_case_and_todays_addresses_are_there() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=form_id)
-def test_every_row_fits_its_handler(command: Command) -> None:
-    parameters = list(inspect.signature(command.handler).parameters.values())[1:]
-    assert [parameter.default is not parameter.empty for parameter in parameters] == [
-        argument.optional for argument in command.arguments
-    ]
-    optional = [argument.optional for argument in command.arguments]
-    assert optional == sorted(optional), "only the last arguments may be left out"
-    assert command.handler.__doc__ and command.does and command.does[0].islower() and not command.does.endswith(".")
-
-
-def test_no_address_means_two_rows() -> None:
-    assert len(BY_ADDRESS) + sum(c.only_in_address for c in COMMANDS) == len(COMMANDS)
-    assert not BY_ADDRESS.keys() & {f"{path}/{case.name}" for path in BY_NAMED_ADDRESS for case in CASES.values()}
-
-
 @pytest.mark.parametrize(
     ("address", "usage"),
     [
@@ -425,6 +342,22 @@ def test_an_address_that_is_like_none_is_answered_with_where_all_are(address: st
         find(PREFIX + address)
     assert "`latentd messages` lists them all" in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=form_id)
+def test_every_row_fits_its_handler(command: Command) -> None:
+    parameters = list(inspect.signature(command.handler).parameters.values())[1:]
+    assert [parameter.default is not parameter.empty for parameter in parameters] == [
+        argument.optional for argument in command.arguments
+    ]
+    optional = [argument.optional for argument in command.arguments]
+    assert optional == sorted(optional), "only the last arguments may be left out"
+    assert command.handler.__doc__ and command.does and command.does[0].islower() and not command.does.endswith(".")
+
+
+def test_no_address_means_two_rows() -> None:
+    assert len(BY_ADDRESS) + sum(c.only_in_address for c in COMMANDS) == len(COMMANDS)
+    assert not BY_ADDRESS.keys() & {f"{path}/{case.name}" for path in BY_NAMED_ADDRESS for case in CASES.values()}
 
 
 def test_the_readme_has_the_table_that_the_command_prints() -> None:

@@ -22,7 +22,7 @@ from latentd.instrument import motion
 from latentd.model import bundle
 from latentd.osc.packets import Message
 from latentd.synth.amsynth import INDEX
-from tests.daemon.test_engine import Recorder, engine
+from tests.support.engine import Recorder, engine
 
 CLIENT = Sender("127.0.0.1", 9)
 

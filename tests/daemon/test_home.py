@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from latentd.daemon.home import HomePoint
 from latentd.instrument.landmarks import UserLandmarks
-
-
-@pytest.fixture(autouse=True)
-def logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
 
 
 @pytest.mark.parametrize(

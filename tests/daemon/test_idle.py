@@ -14,7 +14,7 @@ from latentd.daemon.idle import GLIDE_S, TREMBLE, IdleMotion, IdleState
 from latentd.instrument.motion import Glide, Wander
 from latentd.instrument.pad import XY
 from latentd.instrument.point import Point
-from tests.daemon.test_engine import Recorder, engine
+from tests.support.engine import Recorder, engine
 from tests.support.state_table import StateTable, Transition, rows
 
 AFTER_S = 60.0

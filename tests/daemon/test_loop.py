@@ -77,7 +77,6 @@ def test_after_a_point_the_tick_is_run_again_and_again_with_nothing_new(
 def test_p11_an_alsa_input_that_is_not_there_is_in_the_status_and_once_in_the_log(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
     monkeypatch.setattr(service, "_alsa_in", lambda config: AlsaIn(config.alsa.inputs, Sequencer("nano 20:0").open))
     rig = Rig(tmp_path, clock, alsa=AlsaSettings(inputs=["nano", "LPD8"]))
     shown: list[Any] = []
@@ -97,10 +96,7 @@ def test_p11_an_alsa_input_that_is_not_there_is_in_the_status_and_once_in_the_lo
     assert shown == [{"alsa.inputs": ["LPD8"]}]
 
 
-def test_p11_a_new_reason_for_the_output_that_plays_is_logged_once(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
+def test_p11_a_new_reason_for_the_output_that_plays_is_logged_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "latentd")
     wait, start = rig.clock.wait, rig.clock.now
 

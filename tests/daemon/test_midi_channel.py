@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from tests.support.sequencer import SYNTH, Sequencer
 @pytest.fixture(autouse=True)
 def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where amSynth's config file would lie."""
-    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     path = tmp_path / "amsynth" / "config"

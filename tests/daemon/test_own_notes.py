@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ from tests.instrument.test_note_player import sounding
 from tests.support.state_table import StateTable, Transition, rows
 
 CHORD = {(0, 60), (0, 64)}
-
-
-@pytest.fixture(autouse=True)
-def _plain_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever else has run here, `caplog` receives the log."""
-    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
 
 
 class Link:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
 from latentd.daemon.pattern_log import PatternLog, Patterns
@@ -30,8 +28,7 @@ class Log:
 
 
 @pytest.fixture
-def patterns(monkeypatch: pytest.MonkeyPatch) -> Log:
-    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
+def patterns() -> Log:
     return Log()
 
 

@@ -29,8 +29,7 @@ class Rig:
 
 
 @pytest.fixture
-def rig(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Rig:
-    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
+def rig(caplog: pytest.LogCaptureFixture) -> Rig:
     caplog.set_level(logging.DEBUG, "latentd")
     return Rig()
 

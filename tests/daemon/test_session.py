@@ -18,8 +18,8 @@ from latentd.instrument.motion import Wander
 from latentd.instrument.shaping import ShapingSettings
 from latentd.synth.amsynth import INDEX
 from latentd.system import files
-from tests.daemon.test_engine import Recorder
-from tests.daemon.test_engine import engine as engine_into
+from tests.support.engine import Recorder
+from tests.support.engine import engine as engine_into
 
 FULL = Session("timbre", "/models/paper", (0.25, 0.75), {"master_vol": 0.5, "reverb_wet": None}, True, True)
 

@@ -14,82 +14,18 @@ import pytest
 from latentd.config.config import Config, OutputName
 from latentd.daemon import synth_link
 from latentd.daemon.sender import Sender
-from latentd.daemon.synth_link import OutputChoice, PortState, PortWatch, SynthLink, cc_map
-from latentd.errors import LatentdError, UserError
+from latentd.daemon.synth_link import OutputChoice, SynthLink
 from latentd.instrument.point import Change
 from latentd.osc import packets
 from latentd.outputs.amsynth_osc import process, search
 from latentd.outputs.amsynth_osc.discovery import remember
 from latentd.outputs.amsynth_osc.output import run_now
 from latentd.synth import midimap
-from latentd.synth.amsynth import COUNT, INDEX, NAMES
+from latentd.synth.amsynth import COUNT, INDEX
 from tests.support.state_table import StateTable, Transition, rows
 from tests.support.synth_process import Processes
 
 SYNTH = Sender("127.0.0.1", 20000)
-
-
-@pytest.fixture(autouse=True)
-def _plain_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever else has run here, `caplog` receives the log."""
-    monkeypatch.setattr(logging.getLogger("latentd"), "propagate", True)
-
-
-@pytest.fixture
-def controllers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where amSynth's own file would lie."""
-    for name in ("XDG_CONFIG_HOME", "HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    path = tmp_path / "amsynth" / "controllers"
-    path.parent.mkdir()
-    return path
-
-
-def test_the_map_is_that_of_amsynths_own_file(controllers: Path) -> None:
-    assert cc_map(Config()) == midimap.BUILT_IN
-    controllers.write_text(midimap.OURS.text(), encoding="ascii")
-    assert cc_map(Config()) == midimap.OURS
-
-
-def test_a_file_is_read_as_amsynth_reads_it(controllers: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A short file gives CC 7 another parameter: to guess the built-in map would send the volume into the cutoff."""
-    controllers.write_text("null\n" * 7 + "filter_cutoff\n", encoding="ascii")
-    found = cc_map(Config())
-    assert found.cc[INDEX["filter_cutoff"]] == 7
-    assert found.missing == tuple(name for name in NAMES if name != "filter_cutoff")
-    assert not caplog.messages
-
-
-def test_a_file_that_cannot_be_read_is_a_warning_and_no_cc_is_sent(
-    controllers: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    controllers.mkdir()
-    for output in ("auto", "osc", "jack", "alsa"):
-        caplog.clear()
-        assert not cc_map(Config(output=output)).reachable.any()
-        (warning,) = caplog.messages
-        assert "no MIDI CC will be sent" in warning
-        assert str(controllers) in warning
-
-
-def test_a_dry_run_does_not_look_at_it(controllers: Path, caplog: pytest.LogCaptureFixture) -> None:
-    controllers.mkdir()
-    assert cc_map(Config(output="print")) == midimap.BUILT_IN
-    assert not caplog.messages
-
-
-@pytest.mark.parametrize("output", ["auto", "print"])
-def test_a_file_that_the_configuration_names_must_be_readable(output: str, tmp_path: Path) -> None:
-    named = tmp_path / "mine"
-    config = Config.model_validate({"controllers": str(named), "output": output})
-    with pytest.raises(UserError, match="no such controllers file"):
-        cc_map(config)
-    named.mkdir()
-    with pytest.raises(LatentdError, match="Is a directory"):
-        cc_map(config)
-    named.rmdir()
-    named.write_text(midimap.OURS.text(), encoding="ascii")
-    assert cc_map(config) == midimap.OURS
 
 
 class Choosing:
@@ -127,60 +63,6 @@ def test_the_choice_goes_where_its_table_says(row: Transition) -> None:
 
 def test_nothing_else_changes_the_choice() -> None:
     CHOICE.check_the_rest()
-
-
-class Watching:
-    """A watch, its clock, and how often it has warned."""
-
-    def __init__(self) -> None:
-        self.watch = PortWatch()
-        self.now: float = 100.0
-        self.warnings = 0
-
-    def see(self, missing: bool, later_s: float) -> None:
-        self.now += later_s
-        self.warnings += self.watch.step(missing, self.now)
-
-
-def missing_for_5_s(watching: Watching) -> None:
-    assert watching.watch.state is not PortState.PRESENT
-    watching.see(True, 5.25)
-
-
-PORT = StateTable(
-    PortWatch,
-    PortState,
-    Watching,
-    lambda watching: watching.watch.state,
-    {
-        "missing": lambda watching: watching.see(True, 0.25),
-        "missing for 5 s": missing_for_5_s,
-        "there": lambda watching: watching.see(False, 0.25),
-    },
-)
-
-
-@pytest.mark.parametrize("row", rows(PortWatch), ids=str)
-def test_a_port_watch_goes_where_its_table_says(row: Transition) -> None:
-    PORT.check(row)
-
-
-def test_nothing_else_changes_a_port_watch() -> None:
-    PORT.check_the_rest()
-
-
-def test_a_missing_port_is_warned_about_once_each_time_it_is_missed() -> None:
-    watching = Watching()
-    for missing, seconds, warnings in (
-        (True, 5.0, 0),
-        (True, 0.5, 1),
-        (True, 60.0, 1),
-        (False, 1.0, 1),
-        (True, 6.0, 2),
-    ):
-        for _ in range(int(seconds * 4) + 1):
-            watching.see(missing, 0.25)
-        assert watching.warnings == warnings
 
 
 class FakeJack:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,70 +9,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentd.instrument.point import Change
 from latentd.instrument.rate_limit import Budget
 from latentd.instrument.shaping import _MOVING_BAND, JUMP, Shaping, ShapingSettings, rates
-from latentd.synth.amsynth import COUNT, INDEX, PARAMETERS, PARAMS_STEP, STEPPED, Array, Kind, Motion, round_steps
-
-CATEGORIES = [i for i, p in enumerate(PARAMETERS) if p.kind is Kind.CATEGORY]
-FINE = np.full(COUNT, 1e-6)
-COARSE = np.full(COUNT, 1.0 / 127.0)
-ALL = np.ones(COUNT, dtype=bool)
-# Long enough for the slowest default ramp, the dwell and a patch at the smallest budget.
-SETTLE_S = 1.0
-INTERVAL_S = 0.004
-
-Log = list[tuple[float, Change]]
-
-
-def targets() -> st.SearchStrategy[Array]:
-    """Anything that a decoder may return: continuous anywhere in 0..1, categories at class positions."""
-
-    def build(seed: int) -> Array:
-        rng = np.random.default_rng(seed)
-        target: Array = rng.random(COUNT)
-        target[CATEGORIES] = round_steps(target)[CATEGORIES]
-        return target
-
-    return st.integers(0, 2**32 - 1).map(build)
-
-
-gestures = st.lists(st.tuples(targets(), st.floats(0.0, 0.3)), min_size=1, max_size=12)
-
-
-def shaping(resolution: Array = FINE, **given_settings: object) -> Shaping:
-    return Shaping(ShapingSettings.model_validate(given_settings), resolution, ALL, INTERVAL_S, CATEGORIES)
-
-
-def play(shape: Shaping, gesture: Sequence[tuple[Array, float]], rest_s: float = SETTLE_S, at: float = 100.0) -> Log:
-    """Run a gesture as the engine would: a step per point, steps when due, then rest at the last point."""
-    now, log = at, Log()
-
-    def step(target: Array, still: bool, at: float) -> None:
-        log.extend((at, change) for change in shape.step(target.tolist(), still, at))
-
-    for target, wait_s in gesture:
-        step(target, False, now)
-        until = now + wait_s
-        while (due := shape.next_step()) is not None and due < until:
-            now = max(due, now)
-            step(target, False, now)
-        now = until
-    last = gesture[-1][0]
-    until = now + rest_s
-    step(last, True, now)
-    while (due := shape.next_step()) is not None and due < until:
-        now = max(due, now)
-        step(last, True, now)
-    return log
-
-
-def held(log: Log) -> Array:
-    """What a synth that obeys every change holds in the end."""
-    state: Array = np.full(COUNT, np.nan)
-    for _, change in log:
-        state[change.parameter] = change.value
-    return state
+from latentd.synth.amsynth import COUNT, INDEX, PARAMETERS, PARAMS_STEP, STEPPED, Array, Motion, round_steps
+from tests.support.shaping import (
+    ALL,
+    CATEGORIES,
+    COARSE,
+    FILTER,
+    FINE,
+    GLIDES,
+    INTERVAL_S,
+    JUMPS,
+    PITCH,
+    at,
+    gestures,
+    held,
+    play,
+    settle,
+    shaping,
+    targets,
+    values_of,
+)
 
 
 @settings(deadline=None, max_examples=60)
@@ -178,27 +134,6 @@ def test_p6_at_rest_nothing_is_sent() -> None:
     assert shape.next_step() is None
 
 
-def test_a_locked_parameter_stays_and_comes_back_when_released() -> None:
-    index = INDEX["master_vol"]
-    shape = shaping()
-    play(shape, [(np.full(COUNT, 0.25), 0.0)])
-    shape.lock(index)
-    moved = np.full(COUNT, 0.75)
-    play(shape, [(moved, 0.5)], at=110.0)
-    assert shape.params[index] == pytest.approx(0.25)
-    assert shape.params[INDEX["osc_mix"]] == pytest.approx(0.75)
-    shape.tweak(index, None)
-    play(shape, [(moved, 0.5)], at=120.0)
-    assert shape.params[index] == pytest.approx(0.75)
-
-
-def test_a_configured_lock_holds_from_the_first_point() -> None:
-    index = INDEX["master_vol"]
-    shape = shaping(lock=["master_vol"])
-    play(shape, [(np.full(COUNT, 0.3), 0.1), (np.full(COUNT, 0.9), 0.5)])
-    assert shape.params[index] == pytest.approx(0.3)
-
-
 def test_switches_wait_for_the_next_note_where_asked_to() -> None:
     index = INDEX["filter_type"]
     shape = shaping(switch_on_note=True)
@@ -209,22 +144,6 @@ def test_switches_wait_for_the_next_note_where_asked_to() -> None:
     shape.note_on()
     play(shape, [(high, 0.5)], at=120.0)
     assert shape.params[index] == 1.0
-
-
-def test_a_lock_from_the_settings_stays_released_and_one_from_before_the_first_step_can_be_restored() -> None:
-    index = INDEX["master_vol"]
-    first = shaping(lock=["master_vol"])
-    before = first.own_values()
-    play(first, [(np.full(COUNT, 0.3), 0.1)])
-    first.tweak(index, None)
-    second = shaping(lock=["master_vol"])
-    second.take_own(first.own_values())
-    play(second, [(np.full(COUNT, 0.3), 0.1), (np.full(COUNT, 0.6), 0.1)])
-    assert second.params[index] == 0.6
-    second.take_own(before)
-    play(second, [(np.full(COUNT, 0.9), 0.1)], at=200.0)
-    assert second.params[index] == 0.6
-    assert second.own == {"master_vol": 0.6}
 
 
 def test_unreachable_parameters_are_never_sent() -> None:
@@ -262,32 +181,10 @@ def test_settings_say_what_is_wrong(wrong: dict[str, object], message: str) -> N
         ShapingSettings.model_validate(wrong)
 
 
-JUMPS, GLIDES, PITCH, FILTER = (INDEX[n] for n in ("master_vol", "filter_cutoff", "osc2_pitch", "filter_type"))
-
-
-def at(base: float = 0.5, **values: float) -> list[float]:
-    """A wish: `base` everywhere, other values for the parameters that are named."""
-    wish = [base] * COUNT
-    for name, value in values.items():
-        wish[INDEX[name]] = value
-    return wish
-
-
-def told(changes: Sequence[Change]) -> dict[int, float]:
-    return {change.parameter: change.value for change in changes}
-
-
-def settle(shape: Shaping, wish: list[float], now: float) -> None:
-    """Let it come to rest at this wish."""
-    shape.step(wish, True, now)
-    while (due := shape.next_step()) is not None:
-        shape.step(wish, True, due)
-
-
 @given(targets())
 def test_p1_the_very_first_step_tells_the_decoded_patch(target: Array) -> None:
     changes = shaping().step(target.tolist(), False, 5.0)
-    state = np.array([told(changes)[i] for i in range(COUNT)])
+    state = np.array([values_of(changes)[i] for i in range(COUNT)])
     np.testing.assert_allclose(state, round_steps(target), atol=1e-9)
 
 
@@ -298,29 +195,31 @@ def test_a_ramp_begins_with_one_step_after_a_rest_and_then_keeps_to_the_time_tha
     for wait_s, counts_s in ((0.0, INTERVAL_S), (0.01, 0.01), (0.003, 0.003), (0.02, 0.02)):
         now += wait_s
         place += counts_s / 0.5
-        assert told(shape.step(at(1.0), False, now))[GLIDES] == pytest.approx(place, abs=1e-9)
+        assert values_of(shape.step(at(1.0), False, now))[GLIDES] == pytest.approx(place, abs=1e-9)
     settle(shape, at(1.0), now)
-    assert told(shape.step(at(0.0), False, 200.0))[GLIDES] == pytest.approx(1.0 - INTERVAL_S / 0.5, abs=1e-9)
+    assert values_of(shape.step(at(0.0), False, 200.0))[GLIDES] == pytest.approx(1.0 - INTERVAL_S / 0.5, abs=1e-9)
 
 
 def test_p6_a_tremble_about_a_border_of_the_output_is_told_once_and_a_real_move_always() -> None:
     shape = shaping(COARSE)
     settle(shape, at(master_vol=10.4 / 127), 10.0)
     sent = [
-        JUMPS in told(shape.step(at(master_vol=cc / 127), False, 11.0 + 0.1 * n))
+        JUMPS in values_of(shape.step(at(master_vol=cc / 127), False, 11.0 + 0.1 * n))
         for n, cc in enumerate((10.55, 10.45, 10.55, 10.45, 10.65, 10.45, 10.55, 10.35))
     ]
     assert sent == [False, False, False, False, True, False, False, True]
-    assert told(shape.step(at(master_vol=10.55 / 127), True, 20.0))[JUMPS] == pytest.approx(11 / 127)  # at rest: exact
+    assert values_of(shape.step(at(master_vol=10.55 / 127), True, 20.0))[JUMPS] == pytest.approx(
+        11 / 127
+    )  # at rest: exact
 
 
 def test_p6_moves_that_nobody_hears_wait_for_the_rest() -> None:
     shape = shaping()
     settle(shape, at(), 10.0)
-    assert told(shape.step(at(master_vol=0.5 + 1e-4), False, 11.0)) == {}
-    assert told(shape.step(at(master_vol=0.5 + 3e-4), False, 12.0)) == {JUMPS: 0.5 + 3e-4}
-    assert told(shape.step(at(master_vol=0.5 + 4e-4), False, 13.0)) == {}
-    assert told(shape.step(at(master_vol=0.5 + 4e-4), True, 14.0)) == {JUMPS: 0.5 + 4e-4}
+    assert values_of(shape.step(at(master_vol=0.5 + 1e-4), False, 11.0)) == {}
+    assert values_of(shape.step(at(master_vol=0.5 + 3e-4), False, 12.0)) == {JUMPS: 0.5 + 3e-4}
+    assert values_of(shape.step(at(master_vol=0.5 + 4e-4), False, 13.0)) == {}
+    assert values_of(shape.step(at(master_vol=0.5 + 4e-4), True, 14.0)) == {JUMPS: 0.5 + 4e-4}
 
 
 def test_p5_while_the_point_moves_a_switch_steps_on_only_beyond_its_border() -> None:
@@ -368,44 +267,6 @@ def test_a_note_still_counts_for_what_the_dwell_held_back() -> None:
     assert shape.params[FILTER] == 1.0
 
 
-def test_p4_a_tweak_is_held_within_the_range_until_given_back() -> None:
-    shape = shaping()
-    settle(shape, at(), 10.0)
-    for value, held_at in ((0.25, 0.25), (7.0, 1.0), (-7.0, 0.0)):
-        shape.tweak(JUMPS, value)
-        assert shape.own == {"master_vol": held_at}
-        settle(shape, at(), 20.0)
-        assert shape.params[JUMPS] == held_at
-    shape.tweak(JUMPS, None)
-    settle(shape, at(), 30.0)
-    assert (shape.params[JUMPS], shape.own) == (0.5, {})
-
-
-def test_what_was_taken_back_holds_where_it_was_not_where_the_parameter_is() -> None:
-    shape = shaping()
-    shape.take_own({JUMPS: 0.125})  # before the first step
-    settle(shape, at(), 10.0)
-    before = shape.own_values()
-    shape.tweak(JUMPS, 0.75)
-    settle(shape, at(), 20.0)
-    shape.take_own(before)
-    assert shape.own == {"master_vol": 0.125}
-    settle(shape, at(), 30.0)
-    assert shape.params[JUMPS] == 0.125
-
-
-def test_a_lock_before_the_first_step_holds_where_the_first_step_puts_it() -> None:
-    shape = shaping()
-    shape.lock(JUMPS)
-    assert (shape.own, shape.held, shape.value) == ({}, None, None)
-    settle(shape, at(0.25), 10.0)
-    assert shape.own == {"master_vol": 0.25}
-    settle(shape, at(0.75), 20.0)
-    assert shape.params[JUMPS] == 0.25
-    assert shape.value is not None
-    assert shape.value[JUMPS] == 0.25
-
-
 def test_held_is_the_present_class_of_each_category() -> None:
     shape = shaping()
     settle(shape, at(0.0), 10.0)
@@ -433,8 +294,8 @@ def test_p2_the_configured_budget_counts_else_the_outputs_and_what_waits_is_coun
 
 
 def test_the_audible_comes_first_what_was_never_told_as_a_whole_move() -> None:
-    def order(shape: Shaping, wish: list[float], now: float) -> list[int]:
-        return [change.parameter for change in shape.step(wish, True, now)]
+    def order(shape: Shaping, target: list[float], now: float) -> list[int]:
+        return [change.parameter for change in shape.step(target, True, now)]
 
     volume, sustain, mix = (INDEX[n] for n in ("master_vol", "amp_sustain", "osc_mix"))
     shape = shaping()
@@ -447,53 +308,3 @@ def test_the_audible_comes_first_what_was_never_told_as_a_whole_move() -> None:
     limited.step(at(), True, 10.0)  # 20 of them; the others were never told, and weigh 1 at most
     rest = order(limited, at(master_vol=0.65), 11.0)  # it weighs 5: 0.75 of a whole move
     assert rest.index(INDEX["lfo_waveform"]) < rest.index(volume) < rest.index(INDEX["amp_release"])
-
-
-ranges = st.dictionaries(
-    st.integers(0, COUNT - 1),
-    st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)).map(lambda ends: (min(ends), max(ends))),
-)
-
-
-@settings(deadline=None)
-@given(
-    gestures, ranges, st.sampled_from([FINE, COARSE]), st.dictionaries(st.integers(0, COUNT - 1), st.floats(0.0, 1.0))
-)
-def test_nothing_leaves_its_limits_neither_by_input_nor_by_hand(
-    gesture: list[tuple[Array, float]],
-    limits: dict[int, tuple[float, float]],
-    resolution: Array,
-    tweaks: dict[int, float],
-) -> None:
-    shape = shaping(resolution)
-    shape.take_limits(limits)
-    for index, value in tweaks.items():
-        shape.tweak(index, value)
-    for _, (index, value) in play(shape, gesture):
-        low, high = limits.get(index, (0.0, 1.0))
-        step = float(max(resolution[index], PARAMS_STEP[index]))
-        if math.floor(high / step) < math.ceil(low / step):  # no value of the output in between: the nearest
-            low, high = low - step, high + step
-        assert low - 1e-6 <= value <= high + 1e-6, PARAMETERS[index].name
-    for name, own in shape.own.items():
-        low, high = shape.limits.get(INDEX[name], (0.0, 1.0))
-        step = float(max(resolution[INDEX[name]], PARAMS_STEP[INDEX[name]]))
-        assert low - step <= own <= high + step
-
-
-def test_a_limit_moves_what_is_beyond_it_by_the_ramp_and_its_end_gives_the_value_back() -> None:
-    shape, index = shaping(filter_s=1.0), INDEX["filter_cutoff"]
-    target = np.full(COUNT, 0.9)
-    play(shape, [(target, 0.0)])
-    shape.take_limits({index: (0.0, 0.5)})
-    values = [change.value for _, change in play(shape, [(target, 0.0)], at=200.0) if change.parameter == index]
-    assert values[-1] == pytest.approx(0.5, abs=1e-5)
-    assert len(values) > 50  # 0.4 of a second, in steps
-    assert all(later <= earlier for earlier, later in pairwise(values))
-    shape.tweak(index, 0.8)
-    assert shape.own["filter_cutoff"] == 0.5
-    shape.take_limits({index: (0.0, 1.0)})
-    assert not shape.limits
-    play(shape, [(target, 0.0)], at=300.0)
-    assert shape.params[index] == pytest.approx(0.8, abs=1e-5)
-    assert shape.own["filter_cutoff"] == 0.8
