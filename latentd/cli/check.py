@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 from latentd.config import references
 from latentd.config.config import Config, default_file, found_file
 from latentd.daemon import landmark_file
-from latentd.inputs.mapping import load_mapping, schema, shipped_mappings
+from latentd.errors import LatentdError
+from latentd.inputs.mapping import MappingFile, load_mapping, schema, shipped_mappings
+from latentd.schema import scalars
 from latentd.schema.documents import parse_document, read_text
 from latentd.schema.messages import Keys
 
@@ -28,7 +31,7 @@ from latentd.schema.messages import Keys
 @click.option("--defaults", is_flag=True, help="Print the configuration with every default and its meaning.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file: file, ok, faults.")
 def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, defaults: bool, as_json: bool) -> int:
-    """Check mapping FILES and the configuration; list every mistake.
+    """Check mapping and configuration FILES; list every mistake.
 
     Without FILES: all mappings that come with latentd, and your own configuration file if there is one; with --config
     alone, only that file. Each mistake is one line with file, line, key, the value found and what is allowed. The exit
@@ -43,12 +46,30 @@ def command(files: tuple[Path, ...], config: Path | None, print_schema: bool, de
     chosen = list(files) or ([] if config else shipped_mappings())
     if not files:
         config = config or found_file()
-    results = [(path, references.mistakes_of(partial(load_mapping, str(path)))) for path in chosen]
+    results = [(path, _mistakes(path)) for path in chosen]
     if config:
         results.append((config, _config_mistakes(config)))
     for path, mistakes in results:
         _report(path, mistakes, as_json)
     return 2 if any(mistakes for _, mistakes in results) else 0
+
+
+def _mistakes(path: Path) -> list[str]:
+    """The mistakes of a mapping, or of a configuration: its keys say which it is."""
+    keys = _keys(path)
+    if keys & set(Config.model_fields) and not keys & set(MappingFile.model_fields):
+        return _config_mistakes(path)
+    return references.mistakes_of(partial(load_mapping, str(path)))
+
+
+def _keys(path: Path) -> set[str]:
+    """The keys of a YAML file; none where it cannot be read, or has none."""
+    try:
+        node = scalars.compose(read_text(path)) if path.is_file() else None  # a pipe is read once
+    except (LatentdError, OSError, ValueError, yaml.YAMLError):
+        return set()
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return {key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode)}
 
 
 def _config_mistakes(path: Path) -> list[str]:

@@ -102,7 +102,7 @@ def examine(config: Config) -> list[Check]:
         ("mappings", lambda: _mappings(config)),
         ("OSC port", lambda: _port(config)),
         ("state folder", lambda: _folder(config.state_folder)),
-        ("controllers", lambda: _controllers(config)),
+        ("controllers", lambda: _controllers(config, status)),
         ("port patterns", lambda: _port_patterns(config, status, answer)),
         ("MIDI channel", lambda: _midi_channel(config, outputs)),
         ("ignored", lambda: _ignored(config)),
@@ -235,7 +235,7 @@ def _folder(folder: Path) -> Check:
     return Check("state folder", "ok", str(folder))
 
 
-def _controllers(config: Config) -> Check:
+def _controllers(config: Config, status: dict[str, Any]) -> Check:
     path, found = midimap.controllers_path(), midimap.BUILT_IN
     try:
         if config.controllers:
@@ -249,6 +249,10 @@ def _controllers(config: Config) -> Check:
         return Check("controllers", "bad" if config.controllers else "weak", error.message, error.hint)
     unknown = f"; unknown words in it: {', '.join(map(repr, found.unknown[:_SHOWN_WORDS]))}" if found.unknown else ""
     reached = f"MIDI reaches {amsynth.COUNT - len(found.missing)} of {amsynth.COUNT} parameters ({path}{unknown})"
+    unreached = status.get("unreached", [])
+    if len(unreached) > len(found.missing):
+        reached = f"{path} is newer than the latentd that runs: its MIDI reaches {amsynth.COUNT - len(unreached)}"
+        return Check("controllers", "weak", f"{reached} of {amsynth.COUNT} parameters", "Restart amSynth and latentd")
     if found.missing:
         step = "latentd midimap --install, then start amSynth again (its OSC interface needs no map)"
         return Check("controllers", "weak", reached, step)

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from latentd.config.config import load_config
-from latentd.daemon.arguments import WrongValueError
+from latentd.daemon.arguments import Argument, Number, WrongValueError
 from latentd.daemon.commands import COMMANDS, find
 from latentd.daemon.message_spec import PREFIX
 from latentd.osc.client import Client
@@ -47,7 +47,8 @@ def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> 
 def command(address: str, args: tuple[str, ...], to: str | None, as_json: bool) -> None:
     """Send one message to a running daemon; `latentd messages` lists them.
 
-    ADDRESS may leave out the leading /latentd/. ARGS are numbers and names, as the message takes them.
+    ADDRESS may leave out the leading /latentd/. ARGS are numbers and names, as the message takes them; `nil` where it
+    takes nil.
     """
     request = parse(address if address.startswith("/") else PREFIX + address, args)
     with Client(to or load_config(None).listen) as client:
@@ -63,7 +64,7 @@ class Request(NamedTuple):
     """A message to send, and the address of the answer to wait for; empty where none will come."""
 
     address: str
-    args: tuple[float | str, ...]
+    args: tuple[float | str | None, ...]
     answer: str
 
 
@@ -74,8 +75,8 @@ def parse(address: str, words: tuple[str, ...]) -> Request:
         UserError: there is no such message, or it takes other arguments.
     """
     command, name = find(address)
-    tags = [argument.tag for argument in command.sent(name is not None)]
-    args = tuple(_value(word, tag) for word, tag in itertools.zip_longest(words, tags[: len(words)], fillvalue="f"))
+    arguments = command.sent(name is not None)[: len(words)]
+    args = tuple(_value(word, argument) for word, argument in itertools.zip_longest(words, arguments))
     message = Message(address, args)
     try:
         is_release = command.read(message, name) is None
@@ -85,8 +86,11 @@ def parse(address: str, words: tuple[str, ...]) -> Request:
     return Request(address, args, answers and PREFIX + answers)
 
 
-def _value(word: str, tag: str) -> float | str:
+def _value(word: str, argument: Argument | None) -> float | str | None:
     """A word as its argument's type. One that is no number stays a word: the message refuses it as such."""
+    tag = argument.tag if argument else "f"
+    if word == "nil" and isinstance(argument, Number) and argument.nil:
+        return None
     with contextlib.suppress(ValueError):
         return word if tag == "s" else int(word) if tag == "i" else float(word)
     return word

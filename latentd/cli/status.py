@@ -12,9 +12,10 @@ import click
 from latentd.config.config import load_config
 from latentd.osc.client import Client
 from latentd.synth import units
-from latentd.synth.amsynth import INDEX, PARAMETERS
+from latentd.synth.amsynth import COUNT, INDEX, PARAMETERS
 
 _WIDTH, _KEY_WIDTH = 80, 9
+_MAX_NAMES = 4  # of parameters in one line
 # Counters of an output that show problems; the others are for developers.
 _PROBLEMS = (
     "xruns", "restarts", "faults", "refused", "notes_lost", "midi_lost", "midi_malformed", "missing", "retried",
@@ -40,6 +41,7 @@ def page(facts: dict[str, Any]) -> str:
         _line("model", facts["model"]),
         _line("mappings", ", ".join(Path(name).name if "/" in name else name for name in facts["mappings"])),
         _line("output", f"{facts['output']}: {facts['why']}"),
+        _line("unreached", _unreached(facts["unreached"])),
         _line("point", _point(facts)),
         _line("motion", facts["motion"] + (", because nobody plays" if facts["idle"] == "moving" else "")),
         _line("notes", f"{facts['notes']['plays']}: {facts['notes']['state']}" if facts["notes"]["plays"] else ""),
@@ -55,6 +57,15 @@ def page(facts: dict[str, Any]) -> str:
     outputs = facts["ways"].items()
     lines += [_line(name, _output(output)) for name, output in outputs if name == facts["output"] or _in_use(output)]
     return "\n".join(line for line in lines if line)
+
+
+def _unreached(names: list[str]) -> str:
+    """The parameters that the output cannot set."""
+    if not names:
+        return ""
+    shown = ", ".join(names[:_MAX_NAMES]) + (" …" if len(names) > _MAX_NAMES else "")
+    step = "run `latentd midimap --install`, then restart amSynth and latentd"
+    return f"{len(names)} of {COUNT} parameters ({shown}): {step}"
 
 
 def _times(times: dict[str, Any]) -> str:

@@ -118,6 +118,7 @@ class StatusReport:
             "lateness": status.lateness.facts(),
             "turns": self._turns.facts(),
             "ways": self._link.facts(),
+            "unreached": [n for n, reached in zip(NAMES, engine.output.reachable, strict=True) if not reached],
             "patterns_without_port": self.patterns_without_port(),
             "alsa_in": self._alsa_in.facts() if self._alsa_in is not None else None,
         }

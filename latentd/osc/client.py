@@ -67,7 +67,7 @@ class Client:
         raise self._no_answer()
 
     def confirm(
-        self, address: str, *args: float | str, answer: str = "", limit_s: float = 1.0, answer_s: float = 10.0
+        self, address: str, *args: float | str | None, answer: str = "", limit_s: float = 1.0, answer_s: float = 10.0
     ) -> packets.Message | None:
         """Send one message and a ping. The daemon answers in order, so an error comes before the pong.
 

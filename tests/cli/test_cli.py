@@ -6,6 +6,7 @@ import gc
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -64,3 +65,21 @@ def test_the_defaults_are_printed() -> None:
 def test_garbage_is_collected_again_once_a_command_is_imported() -> None:
     assert cli.get_command(click.Context(cli), "status") is not None
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("model: paper\nshaping: {timbre: 1}\n", "2: shaping.timbre: unknown key; did you mean timbre_s?"),
+        ("notes: {chord: [H2]}\n", "1: notes.chord[0]: "),
+        ("title: x\nmodel: paper\n", "2: model: unknown key"),  # a mapping with a mistake
+    ],
+)
+def test_check_tells_a_configuration_from_a_mapping_by_its_keys(tmp_path: Path, text: str, place: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    done = run("check", str(file))
+    assert done.returncode == 2
+    assert f"{file}:{place}" in done.stderr
+    file.write_text("model: paper\n", encoding="utf-8")
+    assert run("check", str(file)).stdout == f"{file}: ok\n"

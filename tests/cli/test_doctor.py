@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from latentd.cli import doctor
 from latentd.config.config import Config
 from latentd.daemon import midi_channel
 from latentd.osc import packets
-from latentd.synth import midimap
+from latentd.synth import amsynth, midimap
 from latentd.synth.running import RunningSynth
 from latentd.system import jackd, machine
 from tests.support.daemon import free_port
@@ -142,12 +142,18 @@ def test_shared_memory_that_no_jackd_can_start_with_is_named(
 
 
 @contextlib.contextmanager
-def a_daemon(ways: dict[str, Any], output: str = "jack", patterns: dict[str, list[str]] | None = None) -> Iterator[str]:
+def a_daemon(
+    ways: dict[str, Any],
+    output: str = "jack",
+    patterns: dict[str, list[str]] | None = None,
+    unreached: Sequence[str] = (),
+) -> Iterator[str]:
     """What answers like a latentd with these outputs, however long that takes; yields its address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon, pytest.MonkeyPatch.context() as patient:
         patient.setattr(doctor, "_ANSWER_S", LIMIT_S)
         daemon.bind(("127.0.0.1", 0))
-        status = json.dumps({"version": "0", "ways": ways, "output": output, "patterns_without_port": patterns or {}})
+        facts = {"version": "0", "ways": ways, "output": output, "unreached": [*unreached]}
+        status = json.dumps(facts | {"patterns_without_port": patterns or {}})
 
         def answer() -> None:
             while (datagram := daemon.recvfrom(1000))[0]:
@@ -230,6 +236,17 @@ def test_the_patterns_of_a_running_daemon_count(tmp_path: Path) -> None:
     with a_daemon({"jack": {"connected": True}}, patterns={"jack.sources": ["nano.*"]}) as address:
         check = look(tmp_path, 0, listen=address)["port patterns"]
     assert (check.state, check.found) == ("weak", "jack.sources: no port matches 'nano.*'")
+
+
+def test_a_daemon_that_is_older_than_the_map_is_reported(tmp_path: Path) -> None:
+    with a_daemon({"jack": {"connected": True}}, unreached=amsynth.NAMES[:39]) as address:
+        check = look(tmp_path, 0, listen=address)["controllers"]
+    assert (check.state, check.step) == ("weak", "Restart amSynth and latentd")
+    assert check.found.endswith("controllers is newer than the latentd that runs: its MIDI reaches 2 of 41 parameters")
+    (tmp_path / "amsynth" / "controllers").unlink()
+    with a_daemon({"jack": {"connected": True}}, unreached=amsynth.NAMES[:39]) as address:
+        check = look(tmp_path, 0, listen=address)["controllers"]
+    assert "midimap --install" in check.step
 
 
 def test_an_incomplete_map_is_reported(tmp_path: Path) -> None:

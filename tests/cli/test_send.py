@@ -93,6 +93,9 @@ def test_where_nobody_answers_it_is_exit_code_1() -> None:
         ("/latentd/save", ("1",), ("1",), "/latentd/saved"),
         ("/latentd/save/mine", ("1",), (1.0,), "/latentd/saved"),
         ("/latentd/save/mine", ("0",), (0.0,), ""),
+        ("/latentd/xy", ("nil", "0.5"), (None, 0.5), ""),
+        ("/latentd/limit", ("amp_attack", "nil", "0.5"), ("amp_attack", None, 0.5), ""),
+        ("/latentd/save", ("nil",), ("nil",), "/latentd/saved"),
         ("/latentd/undo", (), (), ""),
         ("/latentd/status", (), (), "/latentd/status"),
         ("/latentd/monitor", ("1",), (1,), ""),
@@ -111,6 +114,7 @@ def test_words_become_what_the_row_takes(
     [
         ("/latentd/xy", ("0.3",), "/latentd/xy ff X Y: found 0.3"),
         ("/latentd/xy", ("left", "0.3"), "/latentd/xy ff X Y: found 'left', 0.3. X is 0 to 1"),
+        ("/latentd/z", ("nil", "0.3"), "/latentd/z ff Z0 Z1: found 'nil', 0.3. Z0 is a number"),
         ("/latentd/freeze", ("1.5",), "/latentd/freeze i ON: found '1.5'. ON is 1 or 0"),
         ("/latentd/lock", ("mastervol", "1"), "Did you mean 'master_vol'?"),
         ("/latentd/undo", ("1", "2"), "/latentd/undo: found 1.0, 2.0"),

@@ -32,7 +32,7 @@ def shown(**changes: Any) -> str:
         "turns": TIMES | {"long": 0, "longest": ""},
         "counters": {"received": 61, "used": 40, "superseded": 0, "unmapped": 2, "sent": 0, "withheld": 0},
         "ways": {"osc": OSC, "jack": JACK}, "motion": "", "idle": "waiting", "notes": {"plays": "", "state": "off"},
-        "patterns_without_port": {},
+        "patterns_without_port": {}, "unreached": [],
     } | changes  # fmt: skip
     return page(facts)
 
@@ -41,6 +41,13 @@ def test_frozen_held_and_landmarks_are_shown_only_when_there_are_any() -> None:
     text = shown()
     assert not any(f"\n{key} " in text for key in ("frozen", "held", "landmarks"))
     assert "limits" not in text
+    assert "unreached" not in text
+    assert "unreached 2 of 41 parameters (amp_attack, reverb_wet): run `latentd midimap --install`, then" in " ".join(
+        shown(unreached=["amp_attack", "reverb_wet"]).split()
+    )
+    assert "39 of 41 parameters (amp_attack, amp_decay, amp_sustain, amp_release …)" in " ".join(
+        shown(unreached=NAMES[:39]).split()
+    )
     limits = {"osc2_detune": [-12.0, 12.0], "amp_sustain": [-20.0, None], "filter_resonance": [None, 0.5]}
     assert "osc2_detune from -12 to 12 cents, amp_sustain from -20 dB, filter_resonance to 0.5" in " ".join(
         shown(limits=limits).split()
