@@ -35,10 +35,11 @@ class Poller:
         """The same for descriptors that come and go: those of the last call that are not among `fds` are dropped."""
         if fds == self._changing:
             return
-        for fd in set(self._changing).difference(fds):
+        # All of them: a number that is there again may be another descriptor's by now.
+        for fd in self._changing:
             with contextlib.suppress(OSError):  # closed, it left the set by itself
                 self._epoll.unregister(fd)
-        for fd in set(fds).difference(self._changing):
+        for fd in fds:
             self.watch(fd, handler)
         self._changing = fds
 

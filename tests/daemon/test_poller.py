@@ -55,3 +55,16 @@ def test_descriptors_that_are_no_longer_wanted_are_dropped_closed_or_not(poller:
     assert len(ready(poller, 20.0)) == 2
     for fd in (*fds[1:], new):
         os.close(fd)
+
+
+def test_a_new_descriptor_with_the_number_of_one_that_was_closed_is_watched(poller: Poller) -> None:
+    """In one turn the synth's process may end and the JACK port's next process start, with a pipe of that number."""
+    stays, ends = os.eventfd(0), os.eventfd(0)
+    poller.watch_changing([ends, stays], handler)
+    new = os.eventfd(1)
+    os.dup2(new, ends)  # closes the old one
+    os.close(new)
+    poller.watch_changing([stays, ends], handler)
+    assert ready(poller, 20.0) == [handler]
+    os.close(stays)
+    os.close(ends)
