@@ -264,7 +264,10 @@ def _port_patterns(config: Config, status: dict[str, Any], answer: JackFacts | s
     found = status["patterns_without_port"] if status else _patterns_without_port(config, answer)
     lines = [f"{key}: no port matches {pattern!r}" for key, patterns in found.items() for pattern in patterns]
     if not lines:
-        return Check("port patterns", "ok", "each matches a port")
+        silent = [] if status else _lists_no_ports(config, answer)
+        return Check(
+            "port patterns", "ok", f"unknown without {' and '.join(silent)}" if silent else "each matches a port"
+        )
     step = "Connect the device or start the program, or take a name from `latentd ports`"
     return Check("port patterns", "weak", "\n".join(lines), step)
 
@@ -284,6 +287,15 @@ def _patterns_without_port(config: Config, answer: JackFacts | str) -> dict[str,
         found["alsa.inputs"] = _unmatched_alsa(alsa.inputs, sources)
         found["alsa.out"] = _unmatched_alsa([alsa.out] if config.output == "alsa" else [], sinks)
     return found
+
+
+def _lists_no_ports(config: Config, answer: JackFacts | str) -> list[str]:
+    """What the configuration has patterns for, but cannot be asked for its ports."""
+    by_jack = config.jack.sources or config.jack.keyboards or config.jack.playback != Config().jack.playback
+    jack = bool(by_jack) and config.output in ("auto", "osc", "jack") and not isinstance(answer, JackFacts)
+    by_alsa = config.alsa.inputs or config.output == "alsa"
+    alsa = bool(by_alsa) and isinstance(machine.alsa_midi_ports(), str)
+    return ["a JACK server"] * jack + ["an ALSA sequencer"] * alsa
 
 
 def _unmatched_jack(patterns: list[str], ports: list[str], answer: JackFacts) -> list[str]:

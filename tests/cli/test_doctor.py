@@ -232,6 +232,18 @@ def test_patterns_that_match_no_port_are_named(tmp_path: Path, monkeypatch: pyte
     assert check.found == "alsa.out: no port matches 'Port 1'"
 
 
+def test_patterns_are_unknown_where_nothing_lists_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "ask_jack", lambda: "no server is running")
+    monkeypatch.setattr(machine, "alsa_midi_ports", lambda: "no ALSA sequencer (/dev/snd/seq)")
+    sources, inputs = {"sources": ["nano.*"]}, {"inputs": ["nano"]}
+    assert look(tmp_path, 0)["port patterns"].found == "each matches a port"
+    assert look(tmp_path, 0, jack=sources)["port patterns"].found == "unknown without a JACK server"
+    check = look(tmp_path, 0, jack=sources, alsa=inputs)["port patterns"]
+    assert check.found == "unknown without a JACK server and an ALSA sequencer"
+    found = look(tmp_path, 0, output="alsa", alsa={"out": "synth"})["port patterns"].found
+    assert found == "unknown without an ALSA sequencer"
+
+
 def test_the_patterns_of_a_running_daemon_count(tmp_path: Path) -> None:
     with a_daemon({"jack": {"connected": True}}, patterns={"jack.sources": ["nano.*"]}) as address:
         check = look(tmp_path, 0, listen=address)["port patterns"]
