@@ -37,8 +37,9 @@ _MAX_HEAD_BYTES = 256
 _FIXED: Final = {"i": "i", "f": "f", "h": "q", "d": "d", "t": "Q", "r": "I"}
 _CONSTANTS: Final = {"T": True, "F": False, "N": None}
 
-# Without type tags, 4 bytes are an integer or a float. Integers of up to this size would be denormal floats or NaN.
-_SMALL_INTEGER = 1_000_000
+# Without type tags, 4 bytes are an integer or a float. These integers would be denormal floats, or NaN with a payload
+# (the plain NaN of x86 is 0xFFC00000).
+_ONLY_INTEGERS = (-0x3FFFFF, 0x7FFFFF)
 # A float of this size would be an integer of at least 900 million.
 _PLAUSIBLE = (1e-6, 1e9)
 _INTEGER, _FLOAT = struct.Struct(">i"), struct.Struct(">f")
@@ -283,7 +284,7 @@ def _integer_or_float(data: bytes, at: int, tag: str) -> float:
     """Four bytes as an integer if that is small, as a float if that is plausible, otherwise as `tag` says."""
     integer: int = _INTEGER.unpack_from(data, at)[0]
     real: float = _FLOAT.unpack_from(data, at)[0]
-    if abs(integer) <= _SMALL_INTEGER:
+    if _ONLY_INTEGERS[0] <= integer <= _ONLY_INTEGERS[1]:
         return integer
     return real if tag == "f" or _PLAUSIBLE[0] <= abs(real) <= _PLAUSIBLE[1] else integer
 
