@@ -266,18 +266,18 @@ def _train(
 
 
 def _train_paper(rows: Corpus, held_out: Corpus, recipe: Recipe) -> Trained:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import TextColumn
 
+    from latentd.offline import progress
     from latentd.offline.corpus.corpus import paper_layout
     from latentd.offline.recipes.paper import Epoch, train
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[losses]}")) as progress:
-        task = progress.add_task("epochs", total=recipe.epochs, losses="")
+    with progress.bar(TextColumn("{task.fields[losses]}"), transient=False) as bar:
+        task = bar.add_task("epochs", total=recipe.epochs, losses="")
 
         def show(epoch: Epoch) -> None:
             validation = "" if epoch.validation is None else f", held out {epoch.validation:.3f}"
-            progress.update(task, advance=1, losses=f"loss {epoch.train:.3f}{validation}")
+            bar.update(task, advance=1, losses=f"loss {epoch.train:.3f}{validation}")
 
         return train(paper_layout(), rows, held_out, recipe, show)
 
@@ -285,20 +285,17 @@ def _train_paper(rows: Corpus, held_out: Corpus, recipe: Recipe) -> Trained:
 @contextmanager
 def _measuring(rendering: _Rendering) -> Iterator[tuple[MeasureNote, OnProgress]]:
     """For a recipe with an audio loss: the function that renders and measures patches, and the progress bar."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
+    from latentd.offline import progress
     from latentd.offline.render import clip_cache
     from latentd.offline.render.clip_spec import ClipSpec
     from latentd.offline.timbre import measure
     from latentd.offline.timbre.measure import Measured
 
-    columns = (TextColumn("{task.description:40}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=1)
+    with progress.bar(transient=False) as bar:
+        task = bar.add_task("", total=1)
 
         def report(part: str, done: int, total: int) -> None:
-            progress.update(task, description=part, completed=done, total=total)
+            bar.update(task, description=part, completed=done, total=total)
 
         def measured(patches: Array, spec: ClipSpec) -> Measured:
             def rendered(done: int) -> None:

@@ -1,20 +1,76 @@
-"""A progress bar on the terminal for work of many steps."""
+"""The progress of work of many steps: a bar on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+_A_MINUTE = 60.0
 
 
-def bar() -> Progress:
-    """A bar on standard error if that is a terminal, else nothing, so that pipes and logs stay clean."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True)
+_LINE_EVERY_S = 30.0
+
+
+def bar(*columns: ProgressColumn, transient: bool = True) -> Progress:
+    """A bar on standard error if that is a terminal, with more columns at its end; else a line every 30 seconds."""
+    if not sys.stderr.isatty():
+        return Lines()
+    first = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*first, *columns, console=Console(stderr=True), transient=transient)
+
+
+class Lines(Progress):
+    """Progress as lines: `rendering: 120 of 2500, about 4 min left`. Nothing of work that is over sooner.
+
+    Args:
+        get_time: monotonic seconds.
+    """
+
+    def __init__(self, get_time: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(console=Console(stderr=True), disable=True, get_time=get_time)
+        self._due = get_time() + _LINE_EVERY_S
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        """As `Progress.update`."""
+        super().update(task_id, **changes)
+        self._show(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """As `Progress.advance`."""
+        super().advance(task_id, advance)
+        self._show(task_id)
+
+    def _show(self, task_id: TaskID) -> None:
+        if self.get_time() >= self._due:
+            self._due = self.get_time() + _LINE_EVERY_S
+            click.echo(_line(self._tasks[task_id]), err=True)
+
+
+def _line(task: Task) -> str:
+    left = task.time_remaining
+    if left is None:
+        about = ""
+    elif left < _A_MINUTE:
+        about = ", less than a minute left"
+    else:
+        about = f", about {left / _A_MINUTE:.0f} min left"
+    return f"{task.description}: {task.completed:.0f} of {task.total or 0:.0f}{about}"
 
 
 class Counted:

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from latentd.offline import progress
+
 pytestmark = pytest.mark.offline
 
 LINES = [
@@ -56,3 +58,37 @@ def test_a_pipe_gets_only_the_lines() -> None:
     shown, piped = _on_a_terminal(subprocess.PIPE)
     assert piped.splitlines() == LINES
     assert "working" in shown and ".wav" not in shown
+
+
+def test_without_a_terminal_there_is_a_line_every_30_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 100.0
+    with progress.Lines(lambda: now) as lines:
+        task = lines.add_task("rendering", total=200)
+        for done in range(101):
+            now = 100.0 + 1.5 * done
+            lines.update(task, completed=done)
+        lines.update(task, description="training", completed=0, total=4)
+        now += 40.0
+        lines.advance(task)
+        now += 20.0
+        lines.advance(task)
+    out, shown = capsys.readouterr()
+    assert not out
+    assert shown.splitlines() == [
+        "rendering: 20 of 200, about 4 min left",
+        "rendering: 40 of 200, about 4 min left",
+        "rendering: 60 of 200, about 4 min left",
+        "rendering: 80 of 200, about 3 min left",
+        "rendering: 100 of 200, about 2 min left",
+        "training: 1 of 4",  # no speed is known of it yet
+    ]
+
+
+def test_short_work_leaves_a_log_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 100.0
+    with progress.Lines(lambda: now) as lines:
+        task = lines.add_task("rendering", total=20)
+        for done in range(21):
+            now = 100.0 + done
+            lines.update(task, completed=done)
+    assert capsys.readouterr() == ("", "")
