@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ PATIENCE_S = 2.0
 PACKAGES = {"jackd": "jackd2", "amsynth": "amsynth"}
 _PR_SET_PDEATHSIG = 1
 _LOG_TAIL_BYTES = 4096
+_LICENCE = re.compile(r"^(jackdmp |Copyright |This is free software|under certain conditions|.*NO WARRANTY).*", re.M)
 
 # From the end of a program's standard error and its return code (minus the signal that killed it) to a known cause.
 Diagnose = Callable[[str, int], LatentdError | None]
@@ -60,8 +62,10 @@ class Program:
         return self.process.poll() is None
 
     def last_line(self) -> str:
-        """The last line of its standard error, or else of its standard output; empty where both are empty."""
-        return _last_line(_tail(self._err)) or _last_line(_tail(self._out))
+        """The last line of its standard error, or else of its standard output, but for name and licence of jackd; empty
+        where there is none.
+        """
+        return _last_line(_tail(self._err)) or _last_line(_LICENCE.sub("", _tail(self._out)))
 
     def error(self) -> LatentdError:
         """Why it ended."""

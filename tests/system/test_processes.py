@@ -47,6 +47,23 @@ def test_standard_error_says_more_than_a_licence_on_standard_output(tmp_path: Pa
             programs.check()
 
 
+def test_a_licence_is_no_reason(tmp_path: Path) -> None:
+    licence = """\
+jackdmp 1.9.21
+Copyright 2001-2005 Paul Davis and others.
+jackdmp comes with ABSOLUTELY NO WARRANTY
+This is free software, and you are welcome to redistribute it
+under certain conditions; see the file COPYING for details
+"""
+    for reason, expected in (("", r"exit code 3\. Start again"), ("no driver\n", r"exit code 3: no driver\. Start")):
+        with Programs(tmp_path) as programs:
+            speech = f"print({reason + licence!r}); exit(3)"
+            program = programs.start("jackd", [sys.executable, "-c", speech], {})
+            program.process.wait(20)
+            with pytest.raises(LatentdError, match=expected):
+                programs.check()
+
+
 def test_a_known_cause_replaces_the_last_line(tmp_path: Path) -> None:
     def diagnose(text: str, code: int) -> LatentdError | None:
         return LatentdError("the disk is full", "Make room") if (text, code) == ("E28\n", 3) else None
