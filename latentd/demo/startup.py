@@ -113,6 +113,10 @@ def _port_files(folder: Path, port: int) -> list[Path]:
 # -- JACK -----------------------------------------------------------------------------------------
 
 
+class NoAnswerError(LatentdError):
+    """A program runs, but does not answer."""
+
+
 def find_server(programs: Programs, say: Say) -> JackServer:
     """The running server, JACK's own or PipeWire's; else a private one."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("NSM_")}
@@ -148,6 +152,8 @@ def _private_server(programs: Programs, env: dict[str, str], say: Say) -> JackSe
             started = _start_server(
                 programs, env, name, ["-S", "-d", "dummy", "-r", str(_RATE_HZ), "-p", _DUMMY_FRAMES]
             )
+        except NoAnswerError:
+            raise  # it would take as long under each name
         except LatentdError as error:
             failure = error
         else:
@@ -251,13 +257,14 @@ def _wait(condition: Callable[[], bool], what: str, programs: Programs) -> None:
     """Wait until `condition` is true.
 
     Raises:
-        LatentdError: a program ended meanwhile, or it took too long.
+        NoAnswerError: it took too long.
+        LatentdError: a program ended meanwhile.
     """
     end = time.monotonic() + _LIMIT_S
     while not condition():
         programs.check()
         if time.monotonic() > end:
-            raise LatentdError(f"{what} did not answer within {_LIMIT_S:g} s", "`latentd doctor` may know why")
+            raise NoAnswerError(f"{what} did not answer within {_LIMIT_S:g} s", "`latentd doctor` may know why")
         time.sleep(_RETRY_S)
 
 
