@@ -87,7 +87,7 @@ COMMANDS = (
     ),
     Command("model", (_NAME,), model.model, "play another model", undo=True, answers="loaded s", work=2),
     Command("wander", (_ON,), performance.wander, "walk over the pad by itself until a hand moves the point"),
-    Command("notes", (_ON,), performance.notes, "play the notes of the configuration, or end them"),
+    Command("notes", (_ON,), performance.notes, "play the notes of the configuration, a held chord anew; or end them"),
     Command("record", (_ON,), performance.record, "remember the gesture from 1 to 0", limits=f"{MAX_RECORDED} points"),
     Command("play", (_ON,), performance.play, "play the recorded gesture in a loop"),
     Command(

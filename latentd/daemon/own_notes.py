@@ -13,6 +13,8 @@ from latentd.instrument.note_player import Message, NotePlayer, NotesSettings
 
 log = logging.getLogger(__name__)
 
+# Controllers that end every note of amSynth 1.13.2, on any channel [measured]. The pedal going up ends no held key.
+_ENDS_ALL = (120, 123, 124, 125, 126, 127)
 # JACK, the synth and latentd may start in any order.
 _MISSING_S = 10.0
 
@@ -22,7 +24,7 @@ class NotesState(Enum):
 
     OFF = "off"
     WAITING = "waiting for the synth"
-    PLAYING = "playing"
+    PLAYING = "sent to the synth"  # whether it sounds, only the synth knows
 
 
 _OFF, _WAITING, _PLAYING = NotesState
@@ -35,8 +37,12 @@ class OwnNotes:
         WAITING | the synth is reached      | PLAYING
         PLAYING | the synth is lost         | WAITING
         PLAYING | the synth is reached anew | PLAYING
+        PLAYING | switched on               | PLAYING
         any     | switched off, or a panic  | OFF
         OFF     | switched on               | WAITING
+
+    amSynth has one voice a key, whatever the channel, so a keyboard that plays and releases a key of the chord ends the
+    chord's note. It is struck again by itself where `heard` takes the release, else when it is switched on once more.
 
     Without notes in the configuration it is OFF for ever. A synth that is not reached for 10 s is logged once.
 
@@ -51,6 +57,7 @@ class OwnNotes:
         self._link = link
         self._note_on = note_on
         self._player = _player(settings, link.channel)
+        self._holds = bool(settings.chord)
         self.what = settings.file or " ".join(map(str, settings.chord))
         self.state = _OFF if self._player is None else _WAITING
         self._connection: int | None = None
@@ -80,6 +87,19 @@ class OwnNotes:
             self.state = _OFF
         elif self.state is _OFF:
             self.state, self._connection, self._missing_since = _WAITING, None, now
+        elif self.state is _PLAYING and self._holds:
+            self._send(self._player.start(now))
+
+    def heard(self, message: bytes, now: float) -> None:
+        """A device has sent this, and perhaps to the synth, too: what it ends of a chord is struck again."""
+        if self.state is not _PLAYING or self._player is None or len(message) != 3:
+            return
+        status, data1, data2 = message
+        kind = status & 0xF0
+        if kind == 0x80 or (kind == 0x90 and not data2):
+            self._player.ended(data1, now)
+        elif kind == 0xB0 and data1 in _ENDS_ALL:
+            self._player.ended(None, now)
 
     def facts(self) -> dict[str, object]:
         """For status."""

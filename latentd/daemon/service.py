@@ -300,6 +300,7 @@ class Service:
             self.status.counters.unmapped += 1
         if len(data) == 3 and data[0] & 0xF0 == 0x90 and data[2]:
             self.engine.shaping.note_on()
+        self.notes.heard(data, now)
 
     def _own_note(self) -> None:
         self.engine.shaping.note_on()

@@ -18,6 +18,8 @@ from latentd.schema.messages import Clash
 # been switched on misses some. The chord may have to last for weeks.
 STRIKES_S = (0.0, 1.0, 5.0)
 VELOCITY = 100  # of a chord's notes
+# A note of a chord that something else has ended is struck again so long after that: by then the synth has ended it.
+AGAIN_S = 0.05
 # What is later than this, because the machine stood still, is skipped.
 LATE_S = 0.25
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -84,7 +86,9 @@ class NotePlayer:
         self._times = [event.at_s for event in song.events]
         self._messages = [_scaled(event.message(channel), level) for event in song.events]
         self._length_s = song.length_s
-        self._held: dict[Message, None] = {}  # the messages that release what sounds
+        self._held: dict[Message, Message] = {}  # what releases what sounds, and what began it
+        self._again: dict[Message, None] = {}  # what strikes again, at `_again_s`, those that were ended
+        self._again_s = math.inf
         self._start_s = 0.0  # of the present round; a sum of lengths, so that nothing drifts
         self._next = 0
         self.due = math.inf
@@ -99,8 +103,19 @@ class NotePlayer:
     def stop(self) -> list[Message]:
         """Play nothing until `start`: the messages that release what sounds."""
         released = self._releases()
-        self.due = math.inf
+        self._again.clear()
+        self.due = self._again_s = math.inf
         return released
+
+    def ended(self, key: int | None, now: float) -> None:
+        """Something else has ended a note in the synth (None: all): a chord's is struck again, AGAIN_S later."""
+        if self._length_s < math.inf:
+            return  # a song goes on by itself
+        strikes = [begun for begun in self._held.values() if key in (None, begun[1])]
+        if strikes:
+            self._again.update(dict.fromkeys(strikes))
+            self._again_s = min(now + AGAIN_S, self._again_s)
+            self._plan()
 
     def step(self, now: float) -> list[Message]:
         """The messages that are due, in order; at most those of LATE_S, and the releases."""
@@ -108,7 +123,11 @@ class NotePlayer:
         if now > self.due + LATE_S and self._length_s < math.inf:
             found += self._skip_to(now)
         while self.due <= now:
-            if self._next == len(self._times):
+            if self._again_s <= now:
+                found += self._again  # without releases: where they came back to us, this would never end
+                self._again.clear()
+                self._again_s = math.inf
+            elif self._next == len(self._times):
                 found += self._releases()
                 self._start_s += self._length_s
                 self._next = 0
@@ -121,7 +140,7 @@ class NotePlayer:
 
     def _plan(self) -> None:
         at_s = self._length_s if self._next == len(self._times) else self._times[self._next]
-        self.due = self._start_s + at_s
+        self.due = min(self._start_s + at_s, self._again_s)
 
     def _skip_to(self, now: float) -> list[Message]:
         """Leave out what is too late, in step with the beat."""
@@ -135,7 +154,7 @@ class NotePlayer:
         kind = status & 0xF0
         release = (status, data1, 0) if kind == 0xB0 else (0x80 | status & 0x0F, data1, 0)
         if data2 and kind != 0x80:
-            self._held[release] = None
+            self._held[release] = message
         else:
             self._held.pop(release, None)
 

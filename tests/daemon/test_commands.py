@@ -159,7 +159,7 @@ CASES = {
     "panic": Case(seen=lambda player: player.daemon.log_text().count(ENDED_NOTES), becomes=lambda before: before + 1),
     "model": Case(name="paper", seen=status("model"), becomes=lambda _: "paper"),
     "wander": Case((1,), seen=moved, becomes=lambda _: True),
-    "notes": Case((1,), seen=lambda player: player.status()["notes"]["state"], becomes=lambda _: "playing"),
+    "notes": Case((1,), seen=lambda player: player.status()["notes"]["state"], becomes=lambda _: "sent to the synth"),
     "record": Case((1,), seen=recording, becomes=lambda _: True, prepare=record_one_point),
     "play": Case((1,), seen=moved, becomes=lambda _: True, prepare=recorded),
     "subscribe": Case((1,), seen=is_fed, becomes=lambda _: True),

@@ -10,7 +10,7 @@ import pytest
 
 from latentd.daemon.own_notes import NotesState, OwnNotes
 from latentd.errors import UserError
-from latentd.instrument.note_player import Message, NotesSettings
+from latentd.instrument.note_player import AGAIN_S, STRIKES_S, Message, NotesSettings
 from tests.instrument.test_note_player import sounding
 from tests.support.state_table import StateTable, Transition, rows
 
@@ -111,10 +111,94 @@ def test_switched_off_it_is_silent_whatever_comes_back_until_it_is_switched_on()
     rig.notes.switch(True, rig.now)
     rig.wait(0.1)
     assert rig.sounds == CHORD
+
+
+def test_switched_on_again_a_chord_is_struck_again_and_a_file_goes_on(tmp_path: Path) -> None:
+    rig = Rig()
+    rig.reach(1)
+    rig.wait(10.0)
     before = len(rig.link.sent)
-    rig.notes.switch(True, rig.now)  # again: it plays already
+    rig.notes.switch(True, rig.now)
     rig.wait(0.1)
-    assert len(rig.link.sent) == before
+    assert rig.link.sent[before:] == [(0x80, 64, 0), (0x80, 60, 0), (0x90, 60, 100), (0x90, 64, 100)]
+    rig = Rig(file=song(tmp_path))
+    rig.reach(1)
+    rig.notes.switch(True, rig.now)
+    rig.wait(0.1)
+    assert rig.link.sent == [(0x90, 60, 80)]
+
+
+AGAIN_60, AGAIN_64 = [(0x90, 60, 100)], [(0x90, 64, 100)]
+
+
+@pytest.mark.parametrize(
+    ("heard", "struck"),
+    [
+        ([(0x80, 60, 64)], AGAIN_60),
+        ([(0x95, 64, 0)], AGAIN_64),
+        ([(0xB0, 123, 0)], AGAIN_60 + AGAIN_64),
+        ([(0xB0, 126, 0)], AGAIN_60 + AGAIN_64),
+        ([(0xB3, 120, 0), (0x80, 64, 0), (0x80, 64, 0)], AGAIN_60 + AGAIN_64),
+        ([(0x80, 61, 64), (0x90, 60, 1), (0xB0, 7, 0), (0xB0, 64, 0), (0xE0, 60, 0), (0xF8,), (0xC0, 60)], []),
+    ],
+    ids=[
+        "a note-off",
+        "a note-on of velocity 0",
+        "all notes off",
+        "mono",
+        "several at once",
+        "what ends no note of it",
+    ],
+)
+def test_what_a_device_ends_of_a_chord_is_struck_again(heard: list[tuple[int, ...]], struck: list[Message]) -> None:
+    rig = Rig()
+    rig.reach(1)
+    rig.wait(10.0)
+    before = len(rig.link.sent)
+    for message in heard:
+        rig.notes.heard(bytes(message), rig.now)
+    assert rig.notes.step(rig.now) == (rig.now + AGAIN_S if struck else float("inf")), "the synth ends it first"
+    rig.wait(100.0)
+    assert rig.link.sent[before:] == struck
+
+
+def test_what_comes_back_of_its_own_notes_ends_nothing_for_ever() -> None:
+    rig = Rig()
+    rig.reach(1)
+    for _ in range(100):
+        due = rig.notes.step(rig.now)
+        if due is None or due == float("inf"):
+            break
+        rig.now, before = due, len(rig.link.sent)
+        rig.notes.step(rig.now)
+        for message in rig.link.sent[before:]:
+            rig.notes.heard(bytes(message), rig.now)
+    assert (rig.notes.step(rig.now), rig.sounds) == (float("inf"), CHORD)
+
+
+def test_what_a_device_ends_of_a_file_or_of_a_chord_that_is_off_is_not_struck_again(tmp_path: Path) -> None:
+    rig = Rig(file=song(tmp_path))
+    rig.reach(1)
+    rig.notes.heard(bytes((0x80, 60, 0)), rig.now)
+    rig.wait(0.1)
+    assert rig.link.sent == [(0x90, 60, 80)]
+    rig = Rig()
+    rig.reach(1)
+    rig.notes.heard(bytes((0x80, 60, 0)), rig.now)
+    rig.notes.switch(False, rig.now)
+    rig.notes.heard(bytes((0x80, 60, 0)), rig.now)
+    rig.wait(10.0)
+    assert rig.sounds == set()
+
+
+def test_a_strike_that_is_due_comes_in_time_also_when_a_device_ends_the_note() -> None:
+    rig = Rig()
+    rig.reach(1)
+    rig.wait(STRIKES_S[1] - 0.02)
+    rig.notes.heard(bytes((0x80, 60, 0)), rig.now)
+    assert rig.notes.step(rig.now) == 100.0 + STRIKES_S[1]
+    rig.wait(100.0)
+    assert rig.sounds == CHORD
 
 
 def test_a_file_is_played_in_a_loop_on_the_channel_and_at_the_level(tmp_path: Path) -> None:

@@ -137,7 +137,10 @@ def test_p10_an_idle_walk_is_not_what_somebody_played() -> None:
 def test_a_chord_is_held_from_the_start_to_the_end_and_a_message_ends_and_begins_it() -> None:
     with latentd(*sets("notes={chord: [C4, 64], channel: 2, level: 0.5}")) as daemon:
         wait_for(lambda: midi(daemon)[:2] == [[0x91, 60, 50], [0x91, 64, 50]], "the chord")
-        assert daemon.status()["notes"] == {"plays": "60 64", "state": "playing"}
+        assert daemon.status()["notes"] == {"plays": "60 64", "state": "sent to the synth"}
+        before = len(midi(daemon))
+        daemon.send("/latentd/notes", 1)
+        wait_for(lambda: midi(daemon)[before : before + 4][2:] == [[0x91, 60, 50], [0x91, 64, 50]], "it struck again")
         daemon.send("/latentd/notes", 0)
         wait_for(lambda: sorted(midi(daemon)[-2:]) == [[0x81, 60, 0], [0x81, 64, 0]], "its end")
         assert daemon.status()["notes"]["state"] == "off"

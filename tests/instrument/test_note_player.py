@@ -150,3 +150,14 @@ def test_a_chord_is_struck_however_late_it_is() -> None:
     player = NotePlayer(chord([60]), 1, 1.0)
     player.start(0.0)
     assert sounding(player.step(1000.0)) == {(0, 60)}
+
+
+def test_a_chord_that_is_stopped_is_not_struck_again_for_a_note_that_was_ended_before() -> None:
+    player = NotePlayer(chord([60]), 1, 1.0)
+    player.start(0.0)
+    player.step(0.0)
+    player.ended(60, 0.0)
+    player.stop()
+    assert (player.due, player.step(10.0)) == (math.inf, [])
+    player.start(20.0)
+    assert [message for _, message in played(player, 20.5)] == [(0x90, 60, 100)]

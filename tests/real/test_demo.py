@@ -117,7 +117,7 @@ def test_it_records_a_changing_sound_removes_its_files_and_keeps_the_users(tmp_p
         synth = next(pid for pid, name in running.programs().items() if name == "amsynth")
         first = read_beside(udp_port(synth))
         line = running.line()
-        assert line["notes"]["state"] == "playing"
+        assert line["notes"]["state"] == "sent to the synth"
         assert line["counters"]["faults"] == 0
 
         def changed() -> int:

@@ -50,7 +50,7 @@ def test_a_held_chord_sounds_through_restarts_until_a_panic_and_again_after_the_
         sounds(server, daemon)
         synth.stop()
         server.kill()
-        wait_for(lambda: daemon.status()["notes"]["state"] != "playing", "the loss of the server")
+        wait_for(lambda: daemon.status()["notes"]["state"] != "sent to the synth", "the loss of the server")
         server.start()
         synth.start()
         sounds(server, daemon)
