@@ -144,18 +144,18 @@ def model(tmp_path: Path) -> Iterator[Path]:
 
 
 DAMAGES = [
-    ("model.json", "cut off", 1),
-    ("model.json", "missing", 2),  # then it is no model at all
-    ("decoder.safetensors", "cut off", 1),
-    ("decoder.safetensors", "missing", 1),
-    ("sounds.safetensors", "cut off", 1),
-    ("landmarks.json", "missing", 1),
+    ("model.json", "cut off"),
+    ("model.json", "missing"),
+    ("decoder.safetensors", "cut off"),
+    ("decoder.safetensors", "missing"),
+    ("sounds.safetensors", "cut off"),
+    ("landmarks.json", "missing"),
 ]
 
 
-@pytest.mark.parametrize(("file", "damage", "code"), DAMAGES)
+@pytest.mark.parametrize(("file", "damage"), DAMAGES)
 def test_a_damaged_model_is_the_same_error_in_every_command(
-    file: str, damage: str, code: int, model: Path, tmp_path: Path
+    file: str, damage: str, model: Path, tmp_path: Path
 ) -> None:
     data = (model / file).read_bytes()
     (model / file).unlink()
@@ -166,7 +166,7 @@ def test_a_damaged_model_is_the_same_error_in_every_command(
     messages = set()
     for arguments in COMMANDS:
         found, message = _refusal(*(a.format(model=model, preset=preset, folder=tmp_path / "out") for a in arguments))
-        assert found == code
+        assert found == 2
         assert file in message
         messages.add(message)
     assert len(messages) == 1
@@ -179,7 +179,7 @@ def test_a_model_whose_card_cannot_be_written_is_refused_before_the_work(model: 
     del manifest["quality"]["reconstruction"]
     path.write_text(json.dumps(manifest))
     message = f"{path}: the card cannot be made from it: KeyError('reconstruction'). Train again"
-    assert _refusal("evaluate", str(model), "--save") == (1, message)
+    assert _refusal("evaluate", str(model), "--save") == (2, message)
 
 
 @pytest.mark.parametrize(
