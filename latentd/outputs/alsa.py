@@ -9,7 +9,7 @@ import numpy as np
 
 from latentd.instrument.point import Change
 from latentd.midi.messages import CC
-from latentd.outputs.notes import ChannelMessage, Notes, is_release
+from latentd.outputs.notes import Notes, WaitingReleases
 from latentd.synth import amsynth
 from latentd.synth.amsynth import Array
 from latentd.synth.midimap import Midimap
@@ -53,7 +53,7 @@ class AlsaOut:
         self._wanted: dict[int, int] = {}  # CC -> value
         self._written: dict[int, int] = {}
         self._notes = Notes(self._cc)
-        self._unsent_releases: dict[tuple[int, int], ChannelMessage] = {}  # by status and key, in order
+        self._waiting = WaitingReleases()  # for the port
         self._connected = ""  # name of the port
         self._problem = "starting"
         self._matched = True
@@ -84,10 +84,10 @@ class AlsaOut:
 
     def _write(self, cc: int) -> None:
         value = self._wanted[cc]
-        if self._written.get(cc) != value and self._emit((self._status, cc, value)):
+        if self._written.get(cc) != value and self._emit(self._status, cc, value):
             self._written[cc] = value
 
-    def _emit(self, message: ChannelMessage) -> bool:
+    def _emit(self, *message: int) -> bool:
         if not self._connected:
             return False
         try:
@@ -106,9 +106,9 @@ class AlsaOut:
         """
         if not self._notes.accept(status, data1, data2):
             return False
-        sent = self._emit((status, data1, data2))
-        if not sent and is_release(status, data1, data2):
-            self._unsent_releases[status, data1] = status, data1, data2
+        sent = self._emit(status, data1, data2)
+        if not sent:
+            self._waiting.add(status, data1, data2)
         return sent
 
     def poll(self, now: float) -> float | None:
@@ -144,13 +144,8 @@ class AlsaOut:
         self._counts["connections"] += 1
         self._counts["resent"] += self._counts["connections"] > 1
         log.info("connected to ALSA port %s", names[number])
-        self._send_releases()
+        self._waiting.send(self._emit)
         self._write_all()
-
-    def _send_releases(self) -> None:
-        for key, message in list(self._unsent_releases.items()):
-            if self._emit(message):
-                del self._unsent_releases[key]
 
     def _lose(self, why: str) -> None:
         if self._connected:
@@ -190,7 +185,7 @@ class AlsaOut:
     def close(self) -> None:
         """End all held notes and leave the sequencer."""
         for message in self._notes.releases():
-            self._emit(message)
+            self._emit(*message)
         if self._connected:
             self._connected = ""
             self._out.close_port()

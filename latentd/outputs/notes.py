@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 SUSTAIN = 64
 # Unmapped controllers that would change amSynth's patch unnoticed (bank select), or crash it: 1.13.2 crashes on CC 127
@@ -54,3 +54,28 @@ class Notes:
         """The messages that end all that is held, pedals first so that the note-offs take effect."""
         held = sorted(self._held, key=lambda key: key[1] != _PEDAL)
         return [(0xB0 | c, SUSTAIN, 0) if key == _PEDAL else (0x80 | c, key, 0) for c, key in held]
+
+
+class WaitingReleases:
+    """Releases that could not be sent yet, in order: one for each key and pedal of a channel, so their number ends."""
+
+    def __init__(self) -> None:
+        self._messages: dict[tuple[int, int], ChannelMessage] = {}
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def add(self, status: int, data1: int, data2: int) -> bool:
+        """Keep a message if it is a release; False: it is none, so it is lost."""
+        if not is_release(status, data1, data2):
+            return False
+        self._messages[status, data1] = status, data1, data2
+        return True
+
+    def send(self, send: Callable[[int, int, int], bool]) -> None:
+        """Send them, until `send` returns False."""
+        while self._messages:
+            key = next(iter(self._messages))
+            if not send(*self._messages[key]):
+                return
+            del self._messages[key]

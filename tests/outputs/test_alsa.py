@@ -283,5 +283,5 @@ def test_p12_releases_that_reach_nobody_need_constant_memory() -> None:
     output = AlsaOut("amsynth", midimap.OURS, Sequencer().open)
     for n in range(1000):
         output.note(0x80, 60, n % 128)
-    assert len(output._unsent_releases) == 1
+    assert len(output._waiting) == 1
     output.close()

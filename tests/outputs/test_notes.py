@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentd.outputs.notes import Notes, is_release
+from latentd.outputs.notes import Notes, WaitingReleases, is_release
 
 MAPPED = 74
 
@@ -107,3 +107,24 @@ def test_what_is_no_channel_message_does_not_pass(status: int) -> None:
 )
 def test_note_offs_and_a_lifted_pedal_end_something(channel: int, message: tuple[int, int, int], ends: bool) -> None:
     assert is_release(message[0] | channel, *message[1:]) == ends
+
+
+def test_releases_wait_in_order_until_they_are_sent_and_nothing_else_waits() -> None:
+    waiting, sent, room = WaitingReleases(), list[tuple[int, int, int]](), 0
+
+    def send(*message: int) -> bool:
+        status, data1, data2 = message
+        if len(sent) == room:
+            return False
+        sent.append((status, data1, data2))
+        return True
+
+    messages = [(0x80, 60, 0), (0x91, 61, 0), (0xB0, 64, 0)]
+    assert all(waiting.add(*message) for message in messages)
+    assert waiting.add(0x80, 60, 9)
+    assert not waiting.add(0x90, 62, 1)
+    assert not waiting.add(0xB0, 64, 127)
+    for room in (0, 2, 3, 4):
+        waiting.send(send)
+        assert (len(sent), len(waiting)) == (min(room, 3), 3 - min(room, 3))
+    assert sent == [(0x80, 60, 9), *messages[1:]]

@@ -18,7 +18,7 @@ from latentd.outputs.jack.memory import (
     lap,
     plus,
 )
-from latentd.outputs.notes import ChannelMessage, Notes, is_release
+from latentd.outputs.notes import Notes, WaitingReleases, is_release
 
 # One less than the ring, so that the low byte of the count distinguishes full from empty.
 NOTES_ROOM = NOTES_SIZE - 1
@@ -34,7 +34,7 @@ class NotesOut:
         self._memory = memory
         self._notes = Notes(ccs)
         self._pushed = 0
-        self._waiting: dict[ChannelMessage, None] = {}  # releases that found no room, in order
+        self._waiting = WaitingReleases()  # that found no room
         self.lost = 0
 
     def play(self, status: int, data1: int, data2: int) -> bool:
@@ -42,10 +42,7 @@ class NotesOut:
         if not self._notes.accept(status, data1, data2):
             return False
         if self._waiting or not self._push(status, data1, data2):
-            if is_release(status, data1, data2):
-                self._waiting[status, data1, data2] = None
-            else:
-                self.lost += 1
+            self.lost += not self._waiting.add(status, data1, data2)
         return True
 
     @property
@@ -55,8 +52,7 @@ class NotesOut:
 
     def push_waiting(self) -> None:
         """Hand over the releases that found no room."""
-        while self._waiting and self._push(*next(iter(self._waiting))):
-            del self._waiting[next(iter(self._waiting))]
+        self._waiting.send(self._push)
 
     def drop_unplayed(self) -> None:
         """Between two processes: drop what is in the ring, except releases. A late note-on would be wrong."""

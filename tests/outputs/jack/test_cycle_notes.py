@@ -147,3 +147,11 @@ def test_between_two_children_what_is_dropped_is_counted_and_nothing_old_is_play
     assert [e for _ in range(3) for _, e in rig.run()] == [bytes((0x80, 60, 0))]
     rig.port._notes.drop_unplayed()
     assert rig.port.facts()["notes_lost"] == 1
+
+
+def test_p12_releases_that_wait_for_room_need_constant_memory(rig: Rig) -> None:
+    for _ in range(NOTES_ROOM):
+        assert rig.port.note(0x90, 60, 1)
+    for velocity in range(128):
+        assert rig.port.note(0x80, 60, velocity)
+    assert len(rig.port._notes._waiting) == 1
