@@ -11,8 +11,8 @@ from latentd.instrument.motion import Glide, PointMotion, Wander
 from latentd.instrument.pad import XY
 
 GLIDE_S = 4.0
-# A point that moves less than this far from where it was is a sensor that trembles, not input.
-TREMBLE = 0.01
+# A point that moves less than this from where it was is jitter of a sensor, not input.
+JITTER = 0.01
 
 
 class IdleState(Enum):
@@ -91,7 +91,7 @@ class IdleMotion:
         xy, anchor = engine.xy, self._anchor
         if xy is None or anchor is None:
             return xy is not anchor
-        return max(abs(xy[0] - anchor[0]), abs(xy[1] - anchor[1])) > TREMBLE
+        return max(abs(xy[0] - anchor[0]), abs(xy[1] - anchor[1])) > JITTER
 
     def _arrived(self, now: float) -> bool:
         motion, engine = self._motion, self._engine

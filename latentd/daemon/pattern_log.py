@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
 # Devices and synths may start a little later than the daemon.
-_PATIENCE_S = 10.0
+_WARN_AFTER_S = 10.0
 
 Patterns = Mapping[str, Sequence[str]]  # by the key of the configuration that they stand in
 
@@ -36,6 +36,6 @@ class PatternLog:
         missing = {(key, pattern) for key, patterns in self._without_port().items() for pattern in patterns}
         self._since = {one: self._since.get(one, now) for one in missing}
         for key, pattern in sorted(missing - self._logged):
-            if now >= self._since[key, pattern] + _PATIENCE_S:
+            if now >= self._since[key, pattern] + _WARN_AFTER_S:
                 self._logged.add((key, pattern))
                 log.warning("%s: no port matches %r. `latentd ports` lists the ports", key, pattern)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from latentd.config.config import IdleSettings
 from latentd.daemon.engine import Engine
-from latentd.daemon.idle import GLIDE_S, TREMBLE, IdleMotion, IdleState
+from latentd.daemon.idle import GLIDE_S, JITTER, IdleMotion, IdleState
 from latentd.instrument.motion import Glide, Wander
 from latentd.instrument.pad import XY
 from latentd.instrument.point import Point
@@ -188,13 +188,13 @@ def test_a_finger_that_rests_on_the_pad_keeps_the_point() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=8, max_size=8))
-def test_a_sensor_that_trembles_and_never_stops_is_no_input(trembling: list[tuple[float, float]]) -> None:
+def test_jitter_of_a_sensor_that_never_stops_is_no_input(jitter: list[tuple[float, float]]) -> None:
     rig = Rig("wander")
     rig.move(0.5, 0.5)
     for n in range(round(AFTER_S / 0.1) + 20):
         rig.now += 0.1
-        dx, dy = trembling[n % len(trembling)]
-        rig.move(0.5 + 0.4 * TREMBLE * dx, 0.5 + 0.4 * TREMBLE * dy)
+        dx, dy = jitter[n % len(jitter)]
+        rig.move(0.5 + 0.4 * JITTER * dx, 0.5 + 0.4 * JITTER * dy)
     assert (rig.begun, rig.state) == (1, IdleState.MOVING), "the walk goes on"
 
 
@@ -202,7 +202,7 @@ def test_a_slow_hand_is_input_however_slow_it_is() -> None:
     rig = Rig("wander")
     for n in range(4 * round(AFTER_S)):
         rig.now += 1.0
-        rig.move(0.5 + n * 1.1 * TREMBLE / AFTER_S, 0.5)
+        rig.move(0.5 + n * 1.1 * JITTER / AFTER_S, 0.5)
     assert rig.begun == 0
 
 

@@ -200,7 +200,7 @@ def test_a_ramp_begins_with_one_step_after_a_rest_and_then_keeps_to_the_time_tha
     assert values_of(shape.step(at(0.0), False, 200.0))[GLIDES] == pytest.approx(1.0 - INTERVAL_S / 0.5, abs=1e-9)
 
 
-def test_p6_a_tremble_about_a_border_of_the_output_is_told_once_and_a_real_move_always() -> None:
+def test_p6_jitter_about_a_border_of_the_output_is_sent_once_and_a_real_move_always() -> None:
     shape = shaping(COARSE)
     settle(shape, at(master_vol=10.4 / 127), 10.0)
     sent = [
