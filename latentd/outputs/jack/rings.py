@@ -100,13 +100,19 @@ class MidiIn:
 
     def take(self) -> list[tuple[bytes, float]]:
         """Messages since the last call, oldest first, with their time on the monotonic clock."""
-        self.drain()
+        self._empty_ring()
         messages = list(self._messages)
         self._messages.clear()
         return messages
 
     def drain(self) -> None:
-        """Empty the ring, so that the descriptor is readable only for what comes next."""
+        """Make room in the ring; the descriptor stays readable while a message waits to be taken."""
+        self._empty_ring()
+        if self._messages:
+            os.eventfd_write(self.wake_fd, 1)
+
+    def _empty_ring(self) -> None:
+        """Empty it, so that the descriptor is readable only for what comes next."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self.wake_fd)
         memory = self._memory

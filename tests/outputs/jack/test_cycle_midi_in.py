@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 
 import pytest
@@ -84,6 +85,15 @@ def test_clock_and_active_sensing_do_not_wake_the_engine(rig: Rig) -> None:
     with pytest.raises(BlockingIOError):
         os.eventfd_read(rig.port.filenos()[0])
     assert rig.port.take_midi() == []
+
+
+def test_p1_midi_that_comes_just_before_a_poll_still_wakes_the_engine(rig: Rig) -> None:
+    rig.midi_in.events = [(0, b"\xb0\x01\x02")]
+    rig.run()
+    rig.port.poll(0.0)
+    assert select.select(rig.port.filenos()[:1], [], [], 0)[0], "it would wait for the next message"
+    assert [message for message, _ in rig.port.take_midi()] == [b"\xb0\x01\x02"]
+    assert not select.select(rig.port.filenos()[:1], [], [], 0)[0]
 
 
 def test_broken_bytes_are_counted_and_not_made_up_to_messages(rig: Rig) -> None:
