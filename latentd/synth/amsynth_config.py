@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from latentd.errors import LatentdError
+from latentd.errors import UserError
 from latentd.synth import amsynth, midimap
 from latentd.system import files
 
@@ -62,7 +62,7 @@ def installed(environ: Mapping[str, str] | None = None) -> AmsynthConfig:
     """The settings that amSynth takes if it starts now: its defaults where there is no file.
 
     Raises:
-        LatentdError: the file cannot be read.
+        UserError: the file cannot be read.
     """
     for path in (config_path(environ), old_config_path(environ)):
         try:
@@ -70,5 +70,5 @@ def installed(environ: Mapping[str, str] | None = None) -> AmsynthConfig:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise LatentdError(f"{path}: {error.strerror or error}", "Check the file and its permissions") from error
+            raise UserError(f"{path}: {error.strerror or error}", "Check the file and its permissions") from error
     return AmsynthConfig()

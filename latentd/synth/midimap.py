@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from latentd.errors import LatentdError, UserError
+from latentd.errors import UserError
 from latentd.synth import amsynth
 from latentd.system import files
 
@@ -122,22 +122,21 @@ def read(path: Path) -> Midimap | None:
     """The map in a controllers file; None where there is no such file.
 
     Raises:
-        LatentdError: it cannot be read.
+        UserError: it cannot be read.
     """
     try:
         return parse(files.read(path))
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise LatentdError(f"{path}: {error.strerror or error}", "Check the file and its permissions") from error
+        raise UserError(f"{path}: {error.strerror or error}", "Check the file and its permissions") from error
 
 
 def read_required(path: Path) -> Midimap:
     """The map in a controllers file that has to exist.
 
     Raises:
-        UserError: there is no such file.
-        LatentdError: it cannot be read.
+        UserError: there is no such file, or it cannot be read.
     """
     found = read(path)
     if found is None:
@@ -181,7 +180,7 @@ def installed(environ: Mapping[str, str] | None = None) -> tuple[Path, Midimap] 
     """The controllers file that amSynth takes if it starts now, and its map; None where it takes the built-in map.
 
     Raises:
-        LatentdError: the file cannot be read.
+        UserError: the file cannot be read.
     """
     for path in (controllers_path(environ), old_controllers_path(environ)):
         found = read(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from latentd.errors import LatentdError
+from latentd.errors import UserError
 from latentd.synth import amsynth_config
 from latentd.synth.amsynth_config import AmsynthConfig, parse
 from latentd.synth.running import RunningSynth, running
@@ -69,7 +69,7 @@ def test_the_file_lies_where_amsynth_looks_for_it(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
     path = tmp_path / ".config" / "amsynth" / "config"
     path.mkdir(parents=True)
-    with pytest.raises(LatentdError, match="Is a directory") as caught:
+    with pytest.raises(UserError, match="Is a directory") as caught:
         amsynth_config.installed({"HOME": str(tmp_path)})
     assert str(path) in str(caught.value)
 
