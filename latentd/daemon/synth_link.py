@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from functools import partial
@@ -361,9 +360,9 @@ def _print(config: Config) -> Output | None:
     """The dry run; imported only when chosen."""
     if config.output != "print":
         return None
-    from latentd.outputs.print import Print
+    from latentd.outputs.print import Print, standard_output
 
-    return Print(sys.stdout)
+    return Print(standard_output())
 
 
 def _mismatches(config: Config, plays: int) -> list[Mismatch]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import logging
 import queue
+import select
+import sys
 import threading
 from collections.abc import Sequence
-from typing import TextIO
 
 import numpy as np
 
@@ -17,6 +20,7 @@ from latentd.synth.amsynth import COUNT, MINIMUM, NAMES, SPAN, Array
 # Lines queued for a slow reader; more are dropped and counted.
 MAX_QUEUED = 256
 _CLOSE_S = 1.0
+log = logging.getLogger(__name__)
 _LOW: list[float] = MINIMUM.tolist()
 _SPAN: list[float] = SPAN.tolist()
 
@@ -28,13 +32,16 @@ class Print:
     """Writes `{"t": seconds, "changes": {parameter: value in the synth's units}}` and `{"midi": [bytes]}` lines.
 
     A separate thread formats and writes, so a pipe that nobody reads blocks that thread and never the engine.
+
+    Args:
+        stream: unbuffered, as Python's end waits for a buffer that another thread writes; None: nowhere.
     """
 
     name = "print"
     interval_s = 0.004
     budget_per_s: float | None = None
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: io.FileIO | None) -> None:
         self.resolution: Array = np.full(COUNT, 1e-6)
         self.reachable = np.ones(COUNT, dtype=np.bool_)
         self._stream = stream
@@ -42,7 +49,7 @@ class Print:
         self._lines: queue.Queue[Line | None] = queue.Queue(MAX_QUEUED)
         self._written = 0
         self._lost = 0
-        self._broken = False
+        self._broken = stream is None
         self._thread = threading.Thread(target=self._work, name="latentd-print", daemon=True)
         self._thread.start()
 
@@ -97,12 +104,25 @@ class Print:
         """The thread's work, until `close` or until the reader is gone."""
         while (line := self._lines.get()) is not None:
             try:
-                self._stream.write(json.dumps(_readable(line)) + "\n")
-                self._stream.flush()
-            except (OSError, ValueError):  # a broken pipe, a closed stream
+                self._write(json.dumps(_readable(line)).encode() + b"\n")
+            except (OSError, ValueError) as error:  # a broken pipe, a closed stream, a full disk
                 self._broken = True
+                self._lost += 1
+                if not isinstance(error, BrokenPipeError):
+                    log.warning("nothing more is printed: %s", getattr(error, "strerror", None) or error)
                 return
             self._written += 1
+
+    def _write(self, data: bytes) -> None:
+        assert self._stream is not None  # without one nothing is queued
+        while data:
+            select.select([], [self._stream], [])  # another program may have made it one that does not wait
+            data = data[self._stream.write(data) or 0 :]
+
+
+def standard_output() -> io.FileIO | None:
+    """Standard output without its buffer; None where it is closed."""
+    return None if sys.stdout is None else io.FileIO(sys.stdout.fileno(), "w", closefd=False)
 
 
 def _readable(line: Line) -> dict[str, object]:

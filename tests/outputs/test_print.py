@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
+
+import pytest
 
 from latentd.instrument.point import Change
 from latentd.outputs import Output
@@ -15,8 +19,8 @@ from latentd.synth import amsynth
 from tests.support.rig import LIMIT_S, wait_for
 
 
-def test_each_send_is_one_line_with_the_changes_in_the_synths_units() -> None:
-    stream = io.StringIO()
+def test_each_send_is_one_line_with_the_changes_in_the_synths_units(tmp_path: Path) -> None:
+    stream = io.FileIO(tmp_path / "lines", "w")
     output: Output = Print(stream)
     cutoff = amsynth.INDEX["filter_cutoff"]
     output.send([Change(cutoff, 0.25), Change(amsynth.INDEX["lfo_waveform"], 1.0)], 1.5)
@@ -28,7 +32,8 @@ def test_each_send_is_one_line_with_the_changes_in_the_synths_units() -> None:
     assert output.poll(3.0) is None
     wait_for(lambda: output.facts()["written"] == 4, "the lines")
     output.close()
-    assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
+    stream.close()
+    assert [json.loads(line) for line in (tmp_path / "lines").read_text(encoding="utf-8").splitlines()] == [
         {"t": 1.5, "changes": {"filter_cutoff": 0.0, "lfo_waveform": 6.0}},
         {"t": 2.0, "changes": {"filter_cutoff": 1.5}},
         {"midi": [0x90, 60, 100]},
@@ -40,7 +45,7 @@ def test_each_send_is_one_line_with_the_changes_in_the_synths_units() -> None:
 def test_a_full_pipe_drops_lines_and_counts_them_but_never_blocks() -> None:
     read_end, write_end = os.pipe()
     whole = [Change(i, 0.5) for i in range(amsynth.COUNT)]
-    with os.fdopen(write_end, "w") as stream, os.fdopen(read_end) as reader:
+    with io.FileIO(write_end, "w") as stream, os.fdopen(read_end) as reader:
         output = Print(stream)
         for i in range(2000):  # a pipe holds 64 KiB, about 60 of these lines
             output.send(whole, float(i))
@@ -57,12 +62,44 @@ def test_a_full_pipe_drops_lines_and_counts_them_but_never_blocks() -> None:
 def test_a_reader_that_has_gone_is_no_error() -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
-    stream = os.fdopen(write_end, "w")
+    stream = io.FileIO(write_end, "w")
     output = Print(stream)
     output.send([Change(0, 0.5)], 0.0)
     wait_for(lambda: not output.facts()["connected"], "the pipe to be found broken")
     output.close()
     output.send([Change(0, 0.6)], 1.0)
+    assert output.facts() == {"connected": False, "written": 0, "lost": 2}
+    stream.close()
+
+
+def test_a_full_disk_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    with io.FileIO("/dev/full", "w") as stream:
+        output = Print(stream)
+        output.send([Change(0, 0.5)], 0.0)
+        wait_for(lambda: not output.facts()["connected"], "the disk to be found full")
+        output.send([Change(0, 0.6)], 1.0)
+        output.close()
+    assert caplog.messages == ["nothing more is printed: No space left on device"]
+
+
+def test_without_standard_output_nothing_is_printed() -> None:
+    output = Print(None)
+    output.send([Change(0, 0.5)], 0.0)
+    output.close()
     assert output.facts() == {"connected": False, "written": 0, "lost": 1}
-    with contextlib.suppress(BrokenPipeError):
-        stream.close()
+
+
+END = """
+import os, sys
+from latentd.instrument.point import Change
+from latentd.outputs.print import Print, standard_output
+output = Print(standard_output())
+for i in range(2000):
+    output.send([Change(n, 0.5) for n in range(41)], float(i))
+output.close()
+"""
+
+
+def test_p9_a_pipe_that_nobody_reads_does_not_prevent_an_end_in_order() -> None:
+    with subprocess.Popen([sys.executable, "-c", END], stdout=subprocess.PIPE) as program:
+        assert program.wait(LIMIT_S) == 0
