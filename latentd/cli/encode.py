@@ -47,12 +47,16 @@ def command(files: tuple[Path, ...], by: str, model: str) -> None:
     """
     loaded = bundle.load(model)
     place = _by_sound(loaded) if by == "sound" else _by_parameters(loaded)
+    found = False
     for path in banks.bank_files(files):
         presets = banks.read(path)
+        found = found or bool(presets)
         if names := banks.dropped(presets):
             click.echo(f"{path}: dropped, unknown to amSynth: {', '.join(names)}", err=True)
         for line in _lines(path, presets, place):
             click.echo(line)
+    if not found:
+        raise UserError("No presets in these files", "Name bank files that hold presets")
 
 
 def _by_parameters(model: Model) -> Place:

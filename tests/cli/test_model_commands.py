@@ -340,3 +340,10 @@ def test_a_damaged_model_is_exit_code_2_in_every_command(
     (tmp_path / "config.yaml").write_text(f"model: {folder}\n", encoding="utf-8")
     done = _run(*(argument.format(folder) for argument in arguments))
     assert (done.returncode, damaged in done.stderr) == (2, True), done.stderr
+
+
+def test_banks_without_presets_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty.bank").write_text("amSynth\nEOF\n", encoding="utf-8")
+    for command in ("encode", "corpus"):
+        done = _run(command, str(tmp_path / "empty.bank"))
+        assert (done.returncode, "No presets in these files" in done.stderr) == (2, True), done.stderr
