@@ -97,7 +97,7 @@ def examine(config: Config) -> list[Check]:
         ("amSynth", _amsynth),
         ("JACK", lambda: _jack(answer, outputs)),
         ("shared memory", lambda: _shared_memory(answer, outputs)),
-        ("rig", lambda: _rig(status)),
+        ("rig", lambda: _rig(config, status)),
         ("model", lambda: _model(config)),
         ("mappings", lambda: _mappings(config)),
         ("OSC port", lambda: _port(config)),
@@ -165,15 +165,18 @@ def _status(config: Config) -> dict[str, Any]:
     return {}
 
 
-def _rig(status: dict[str, Any]) -> Check:
+def _rig(config: Config, status: dict[str, Any]) -> Check:
     """Whether the running daemon and the running synth reach each other."""
     outputs: dict[str, Any] = status.get("ways", {})
     if not outputs:
         return Check("rig", "ok", "latentd is not running")
     jack, synth = outputs.get("jack", {}), outputs.get("osc", {})
-    if synth.get("connected") and jack.get("running") and not jack.get("connected"):
-        step = "If you do not hear it, restart amSynth while JACK runs"
-        return Check("rig", "weak", "amSynth answers, but its MIDI port is not on latentd's JACK server", step)
+    if jack.get("running") and not jack.get("connected"):  # it outlives its server, mute, and never joins another
+        mute = ["amSynth answers"] if synth.get("connected") else []
+        mute += [f"amSynth (pid {synth.pid}) runs" for synth in midi_channel.reached(config)]
+        if mute:
+            found = f"{mute[0]}, but is not on latentd's JACK server, where it would be heard"
+            return Check("rig", "bad", found, "Restart amSynth while JACK runs")
     reached = [name for name, facts in outputs.items() if facts.get("connected")]
     plays = status["output"]
     if plays in reached:

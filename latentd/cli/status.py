@@ -40,7 +40,7 @@ def page(facts: dict[str, Any]) -> str:
         f"latentd {facts['version']} on {facts['listen']}, up {_duration(facts['uptime_s'])}",
         _line("model", facts["model"]),
         _line("mappings", ", ".join(Path(name).name if "/" in name else name for name in facts["mappings"])),
-        _line("output", f"{facts['output']}: {facts['why']}"),
+        _line("output", f"{facts['output']}: {_heard(facts)}"),
         _line("unreached", _unreached(facts["unreached"])),
         _line("point", _point(facts)),
         _line("motion", facts["motion"] + (", because nobody plays" if facts["idle"] == "moving" else "")),
@@ -66,6 +66,16 @@ def _unreached(names: list[str]) -> str:
     shown = ", ".join(names[:_MAX_NAMES]) + (" …" if len(names) > _MAX_NAMES else "")
     step = "run `latentd midimap --install`, then restart amSynth and latentd"
     return f"{len(names)} of {COUNT} parameters ({shown}): {step}"
+
+
+def _heard(facts: dict[str, Any]) -> str:
+    """Why this output plays, or that nobody hears it: an amSynth that has outlived its JACK server is mute."""
+    outputs = facts["ways"]
+    osc, jack = outputs.get("osc", {}), outputs.get("jack", {})
+    if osc.get("connected") and jack.get("running") and not jack.get("connected"):
+        return "amSynth answers, but is not heard: it is not on the JACK server. Restart it while JACK runs"
+    unreached = outputs.get(facts["output"], {}).get("connected") is False
+    return f"not connected to a synth; {facts['why']}" if unreached else facts["why"]
 
 
 def _times(times: dict[str, Any]) -> str:

@@ -25,6 +25,11 @@ class Mismatch(NamedTuple):
     step: str
 
 
+def reached(config: Config, synths: Iterable[RunningSynth] | None = None) -> list[RunningSynth]:
+    """The running amSynths that have the port which latentd looks for; an ALSA port's name shows only the program."""
+    return [synth for synth in (running() if synths is None else synths) if _reaches(config, synth)]
+
+
 def mismatches(config: Config, plays: int, synths: Iterable[RunningSynth] | None = None) -> Iterator[Mismatch]:
     """Every amSynth that does not listen to the channel that latentd plays on.
 
@@ -34,9 +39,9 @@ def mismatches(config: Config, plays: int, synths: Iterable[RunningSynth] | None
     Raises:
         LatentdError: amSynth's config file cannot be read.
     """
-    reached = [synth for synth in (running() if synths is None else synths) if _reaches(config, synth)]
-    found = [_listens(synth) for synth in reached]
-    if not reached and _looks_for_amsynth(config):
+    synths = reached(config, synths)
+    found = [_listens(synth) for synth in synths]
+    if not synths and _looks_for_amsynth(config):
         found = [_configured(None)]
     section = "alsa" if config.output == "alsa" else "jack"
     for why, listens in found:
@@ -61,7 +66,7 @@ def _configured(environ: Mapping[str, str] | None) -> tuple[str, int]:
 
 
 def _reaches(config: Config, synth: RunningSynth) -> bool:
-    """True if this is the synth whose port latentd looks for; an ALSA port's name shows no more than the program."""
+    """See `reached`."""
     if config.output == "alsa":
         return _looks_for_amsynth(config)
     port = f"{synth.client}:midi_in"

@@ -163,9 +163,11 @@ def a_daemon(
 
         thread = threading.Thread(target=answer)
         thread.start()
-        yield f"127.0.0.1:{daemon.getsockname()[1]}"
-        daemon.sendto(b"", daemon.getsockname())
-        thread.join()
+        try:
+            yield f"127.0.0.1:{daemon.getsockname()[1]}"
+        finally:
+            daemon.sendto(b"", daemon.getsockname())
+            thread.join()
 
 
 def test_a_port_that_latentd_holds_is_no_problem(tmp_path: Path) -> None:
@@ -188,7 +190,7 @@ def test_a_daemon_on_a_private_server_shows_that_jack_runs(tmp_path: Path, monke
         ({"osc": {"connected": True}, "jack": {"running": True, "connected": True}}, "ok", "by osc and jack"),
         (
             {"osc": {"connected": True}, "jack": {"running": True, "connected": False}},
-            "weak",
+            "bad",
             "is not on latentd's JACK",
         ),
         ({"osc": {"connected": False}, "jack": {"running": True, "connected": False}}, "weak", "waits for a synth"),
@@ -203,10 +205,26 @@ def test_a_running_rig_whose_parts_do_not_reach_each_other_is_named(
     tmp_path: Path, ways: dict[str, Any], state: str, text: str
 ) -> None:
     with a_daemon(ways, "osc") as address:
-        rig = look(tmp_path, 0, listen=address)["rig"]
+        rig = look(tmp_path, int(state == "bad"), listen=address)["rig"]
     assert rig.state == state
     assert text in rig.found
-    assert bool(rig.step) == (state == "weak")
+    assert bool(rig.step) == (state != "ok")
+
+
+@pytest.mark.parametrize("output", ["osc", "jack"])
+def test_an_amsynth_that_runs_without_a_port_on_the_server_has_to_be_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    synths = [RunningSynth(4711, "amsynth", None), RunningSynth(4712, "other", None)]
+    monkeypatch.setattr(midi_channel, "running", lambda: synths)
+    ways = {"osc": {"connected": False}, "jack": {"running": True, "connected": False, "problem": "no JACK port"}}
+    with a_daemon(ways, output) as address:
+        rig = look(tmp_path, 1, listen=address)["rig"]
+        assert (rig.state, rig.step) == ("bad", "Restart amSynth while JACK runs")
+        assert "amSynth (pid 4711) runs, but is not on latentd's JACK server" in rig.found
+        synths.clear()
+        rig = look(tmp_path, 0, listen=address)["rig"]
+    assert rig.step == "Start amSynth as README.md shows"
 
 
 def test_patterns_that_match_no_port_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,18 @@ def test_frozen_held_and_landmarks_are_shown_only_when_there_are_any() -> None:
     assert "\nlandmarks intro, storm" in text
 
 
+def test_an_amsynth_that_answers_and_is_not_on_the_server_is_said_to_be_unheard_in_the_first_place() -> None:
+    heard = "\noutput    osc: amSynth answers on its own OSC interface\n"
+    assert heard in shown(ways={"osc": OSC, "jack": JACK | {"connected": True}})
+    assert heard in shown(ways={"osc": OSC, "jack": JACK | {"running": False}})
+    assert heard in shown(ways={"osc": OSC})
+    assert "\noutput    osc: amSynth answers, but is not heard: it is not on the JACK server." in shown(
+        ways={"osc": OSC, "jack": JACK}
+    )
+    jack = shown(output="jack", why="MIDI through JACK", ways={"jack": JACK})
+    assert "\noutput    jack: not connected to a synth; MIDI through JACK\n" in jack
+
+
 def test_what_the_rig_does_by_itself_is_shown_only_when_it_does() -> None:
     text = shown()
     assert not any(f"\n{key} " in text for key in ("motion", "notes"))
