@@ -12,6 +12,7 @@ from latentd.instrument.pad import XY
 
 # Comparing two names takes up to 0.2 ms, and a point waits while a misspelled one is answered.
 _MAX_COMPARED = 12
+_MAX_LISTED = 5
 
 
 # Name -> its new point; None where it is to be forgotten.
@@ -62,10 +63,15 @@ class UserLandmarks:
         """The point called `name`.
 
         Raises:
-            UserError: there is none; names the nearest one.
+            UserError: there is none; names the nearest one, or some.
         """
         if name not in self.points:
             alike = (key for key in self.points if key[:1].casefold() == name[:1].casefold())
             near = difflib.get_close_matches(name, itertools.islice(alike, _MAX_COMPARED), n=1)
-            raise UserError(f"no landmark {name!r}", f"Did you mean {near[0]!r}?" if near else "Save one first")
+            raise UserError(f"no landmark {name!r}", f"Did you mean {near[0]!r}?" if near else self._some())
         return self.points[name]
+
+    def _some(self) -> str:
+        listed = ", ".join(map(repr, sorted(self.points)[:_MAX_LISTED]))
+        more = len(self.points) - _MAX_LISTED
+        return f"There are {listed}{f' and {more} more' if more > 0 else ''}" if listed else "Save one first"

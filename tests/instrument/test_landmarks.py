@@ -56,3 +56,18 @@ def test_a_change_that_cannot_be_written_counts_here_and_is_written_with_the_nex
     landmarks.finish(second, {"a": (0.1, 0.1), "b": (0.2, 0.2)})
     assert landmarks.points == second
     assert landmarks.to_write({"c": None}) == {"c": None}
+
+
+@pytest.mark.parametrize(
+    ("names", "step"),
+    [
+        ([], "Save one first"),
+        (["nil"], "Did you mean 'nil'?"),
+        (["storm", "intro"], "There are 'intro', 'storm'"),
+        (list("gfedcba"), "There are 'a', 'b', 'c', 'd', 'e' and 2 more"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest_or_some_that_there_are(names: list[str], step: str) -> None:
+    with pytest.raises(UserError) as caught:
+        UserLandmarks(dict.fromkeys(names, (0.5, 0.5))).find("nix")
+    assert (caught.value.message, caught.value.hint) == ("no landmark 'nix'", step)
