@@ -264,7 +264,8 @@ Status     systemctl --user status 'latentd*'  and  journalctl --user -u latentd
            .venv/bin/latentd status  and  .venv/bin/latentd doctor
 Input      .venv/bin/latentd ports  prints the addresses for phones and the MIDI ports
 Notes      latentd changes the sound of the notes that you play: name your keyboard or sequencer in jack.keyboards of
-           ~/.config/latentd/config.yaml, and latentd connects it to amSynth whenever both are there
+           ~/.config/latentd/config.yaml, and latentd connects it to amSynth whenever both are there. Or let the rig play
+           by itself: notes: there holds a chord or plays a MIDI file (systemd/README.md)
 Settings   $SETTINGS, then: systemctl --user restart latentd.target
 At boot    sudo loginctl enable-linger $(id -un)  (without it the rig starts when you log in)
 Undo       ./setup.sh uninstall
