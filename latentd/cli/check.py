@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -14,7 +13,7 @@ import yaml
 
 from latentd.config import references
 from latentd.config.config import Config, default_file, found_file
-from latentd.daemon import landmark_file
+from latentd.daemon.home import mistake
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import MappingFile, load_mapping, schema, shipped_mappings
 from latentd.schema import scalars
@@ -87,14 +86,9 @@ def _home_mistakes(data: Any, folder: Path) -> Iterator[tuple[Keys, str]]:
     """A home that is no landmark. `run` starts all the same, because landmarks are saved while it runs."""
     given: dict[str, Any] = data if isinstance(data, dict) else {}
     home, state = given.get("home"), given.get("state")
-    if not isinstance(home, str) or not home.strip():
-        return
     place = folder / Path(state).expanduser() if isinstance(state, str) and state else Config().state_folder
-    known = landmark_file.names(place / landmark_file.FILE)
-    if home not in known:
-        near = difflib.get_close_matches(home, known, n=1)
-        step = f"did you mean {near[0]}?" if near else f"save it: `latentd send /latentd/landmark/save {home}`"
-        yield ("home",), f"found {home!r}; no landmark in {place / landmark_file.FILE}; {step}"
+    if found := mistake(home, place):
+        yield ("home",), "; ".join(found)
 
 
 def _report(path: Path, mistakes: list[str], as_json: bool) -> None:

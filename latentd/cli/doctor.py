@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 import click
 
 from latentd.config.config import Config, found_file, load_config
-from latentd.daemon import midi_channel
+from latentd.daemon import home, midi_channel
 from latentd.daemon.synth_link import cc_map, ignored_lines
 from latentd.errors import LatentdError
 from latentd.inputs.mapping import load_mappings
@@ -84,6 +84,8 @@ def _configuration(file: Path | None) -> tuple[Config, Check]:
         step = error.hint or " ".join(["latentd check", *(["--config", shlex.quote(str(file))] if file else [])])
         return Config(), Check("configuration", "bad", error.message, f"{step} (the other checks use the defaults)")
     read = file or found_file()
+    if mistake := home.mistake(config.home, config.state_folder):
+        return config, Check("configuration", "weak", f"{read}: home: {mistake[0]}", mistake[1])
     return config, Check("configuration", "ok", str(read) if read else "the defaults")
 
 

@@ -106,7 +106,7 @@ class Service:
         now = time.monotonic()
         if self._restored is not None:
             restore(self._restored, self.engine, now)
-        home = HomePoint(config.home, self._control.landmarks)
+        home = self._home = HomePoint(config.home, self._control.landmarks)
         if self.engine.xy is None and config.home is not None:
             self.engine.place(home.find(), now)
         self.idle = IdleMotion(config.idle, self.engine, home.find, self._tick_clock.input_arrived, now)
@@ -195,6 +195,7 @@ class Service:
         feedback = self.feedback.step(self.engine.xy, now)
         did("the subscribers", time.monotonic())
         alsa = self._poll_alsa(now) if self._alsa_in is not None else None
+        self._home.step()
         idle, notes = self.idle.step(now), self.notes.step(now)
         did("the idle motion and the notes", time.monotonic())
         session = self._session.step(self.engine, now)

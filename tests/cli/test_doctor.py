@@ -170,6 +170,16 @@ def a_daemon(
             thread.join()
 
 
+def test_a_home_that_is_no_landmark_is_named_as_check_does(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    check = look(tmp_path, 0, home="intro", state=str(state))["configuration"]
+    assert (check.state, "home: found 'intro'; no landmark in" in check.found) == ("weak", True)
+    assert "landmark/save intro" in check.step
+    (state / "landmarks.json").write_text('{"intro": [0.1, 0.9]}', encoding="utf-8")
+    assert look(tmp_path, 0, home="intro", state=str(state))["configuration"].state == "ok"
+
+
 def test_a_port_that_latentd_holds_is_no_problem(tmp_path: Path) -> None:
     with a_daemon({}) as address:
         check = look(tmp_path, 0, listen=address)["OSC port"]

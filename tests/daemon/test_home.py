@@ -14,17 +14,28 @@ from latentd.instrument.landmarks import UserLandmarks
 def test_home_is_a_point_a_landmark_or_the_middle(
     configured: str | list[float] | None, xy: tuple[float, float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert HomePoint(configured, UserLandmarks({"intro": (0.1, 0.9)})).find() == xy
+    home = HomePoint(configured, UserLandmarks({"intro": (0.1, 0.9)}))
+    home.step()
+    assert home.find() == xy
     assert not caplog.messages
 
 
-def test_a_landmark_counts_where_it_is_now_and_its_absence_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_landmark_counts_where_it_is_now_and_its_absence_is_logged_once_each_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     landmarks = UserLandmarks({})
     home = HomePoint("intro", landmarks)
-    assert [home.find(), home.find()] == [(0.5, 0.5)] * 2
-    landmarks.begin({"intro": (0.1, 0.9)})
-    assert home.find() == (0.1, 0.9)
-    landmarks.begin({"intro": None})
+    home.step()
+    home.step()
     assert home.find() == (0.5, 0.5)
     assert len(caplog.messages) == 1
-    assert "home: no landmark 'intro'" in caplog.messages[0]
+    assert "home: no landmark 'intro', so home is the middle" in caplog.messages[0]
+    landmarks.begin({"intro": (0.1, 0.9)})
+    home.step()
+    assert home.find() == (0.1, 0.9)
+    assert len(caplog.messages) == 1
+    landmarks.begin({"intro": None})
+    home.step()
+    home.step()
+    assert home.find() == (0.5, 0.5)
+    assert len(caplog.messages) == 2, "it was deleted"

@@ -60,7 +60,8 @@ def test_at_power_on_home_plays_and_what_was_played_after_a_restart() -> None:
 def test_home_may_be_a_landmark_and_is_the_middle_with_a_warning_while_there_is_none() -> None:
     with latentd(*sets("home=intro")) as daemon:
         assert daemon.status()["xy"] == [0.5, 0.5]
-        assert daemon.log_text().count("home: no landmark 'intro'. Save one first. Until then home is the middle") == 1
+        missing = "home: no landmark 'intro', so home is the middle"
+        wait_for(lambda: daemon.log_text().count(missing) == 1, "the warning")
         daemon.send("/latentd/xy", *FAR)
         daemon.send("/latentd/landmark/save", "intro")
         wait_for((daemon.state / "landmarks.json").exists, "the file")
@@ -68,6 +69,12 @@ def test_home_may_be_a_landmark_and_is_the_middle_with_a_warning_while_there_is_
         daemon.argv.append("--fresh")
         daemon.start()
         assert daemon.status()["xy"] == FAR
+        daemon.send("/latentd/landmark/delete", "intro")
+        wait_for(lambda: daemon.log_text().count(missing) == 2, "a warning that home has gone")
+        assert daemon.end() == 0
+        daemon.argv.remove("--fresh")
+        daemon.start()
+        wait_for(lambda: daemon.log_text().count(missing) == 3, "a warning, with what was played restored")
 
 
 def test_nobody_plays_and_it_goes_home_and_whoever_plays_keeps_the_point() -> None:
