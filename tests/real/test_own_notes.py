@@ -9,7 +9,8 @@ from pathlib import Path
 import mido
 import pytest
 
-from tests.support.daemon import Daemon, free_port, latentd
+from latentd.instrument.note_player import STRIKES_S
+from tests.support.daemon import Daemon, free_port, latentd, wait_s
 from tests.support.listener import Listener
 from tests.support.meter import Meter
 from tests.support.rig import Server, Synth, amsynth, jackd, wait_for
@@ -60,6 +61,26 @@ def test_a_held_chord_sounds_through_restarts_until_a_panic_and_again_after_the_
         sounds(server, daemon)
         assert daemon.end() == 0
         is_silent(server)
+
+
+@pytest.mark.parametrize("received", [True, False], ids=["latentd receives the keyboard", "only amSynth does"])
+def test_a_chord_that_a_keyboard_ends_by_its_own_key_is_struck_again(received: bool) -> None:
+    sources = ["jack.sources=['listener:out']"] if received else []
+    with (
+        rig("notes.chord=[C4]", "jack.keyboards=['listener:out']", *sources) as (server, daemon, synth),
+        Listener(server) as keyboard,
+    ):
+        wait_for(lambda: synth.midi_in in server.connections("listener:out"), "the keyboard to be connected")
+        if received:
+            wait_for(lambda: "latentd:midi_in" in server.connections("listener:out"), "latentd to receive it")
+        sounds(server, daemon)
+        wait_s(STRIKES_S[-1] + 1.0)
+        keyboard.play(bytes((0x91, 60, 90)), bytes((0x81, 60, 0)))
+        if not received:
+            is_silent(server)
+            daemon.send("/latentd/notes", 1)
+        wait_s(2.0)
+        sounds(server, daemon)
 
 
 def test_a_killed_daemon_leaves_no_note_and_plays_again_when_it_is_back() -> None:
