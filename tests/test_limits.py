@@ -29,6 +29,7 @@ OTHERS = {
     "instrument/midi_file.py: MAX_MESSAGES": "of such a file",
     "instrument/midi_file.py: MAX_PER_S": "of such a file",
     "instrument/landmarks.py: _MAX_COMPARED": "the work of one answer",
+    "instrument/landmarks.py: _MAX_LISTED": "the length of a message",
     "outputs/jack/values.py: MAX_REPEATS": "of one value",
     "outputs/jack/rings.py: MAX_LOOKS": "tries, which take microseconds",
     "outputs/jack/child.py: MAX_ATTEMPTS": "tries of one process",

@@ -47,6 +47,8 @@ COMMANDS = (
         "xy", (_coordinate("X"), _coordinate("Y")), point.xy,
         "move the point on the pad, X right, Y up; nil leaves that axis where it is", after_points=False,
     ),
+    Command("x", (_coordinate("X"),), point.x, "move along x alone, for a fader", after_points=False),
+    Command("y", (_coordinate("Y"),), point.y, "move along y alone", after_points=False),
     Command(
         "z", (Number("Z0"), Number("Z1")), point.z,
         "move the point to where the pad shows this latent point", after_points=False,
@@ -72,6 +74,14 @@ COMMANDS = (
         "limit", (_PARAMETER, Number("LOW", nil=True), Number("HIGH", nil=True)), patch.limit,
         "keep a parameter from LOW to HIGH in its musical unit, whatever moves it; nil: no limit at this end",
         limits="the parameter's range", undo=True,
+    ),
+    Command(
+        "limit/low", (_PARAMETER, Number("LOW", nil=True)), patch.limit_low,
+        "the same for the lower end alone, for a fader", limits="the parameter's range", undo=True,
+    ),
+    Command(
+        "limit/high", (_PARAMETER, Number("HIGH", nil=True)), patch.limit_high,
+        "the same for the upper end alone", limits="the parameter's range", undo=True,
     ),
     Command(
         "save", (_NAME,), patch.save,

@@ -125,10 +125,10 @@ def is_copied(player: Player) -> bool:
     return any(message.address == "/latentd/monitor" for message in player.answers())
 
 
-def limit_of(name: str) -> Callable[[Player], list[float] | None]:
-    def ends(player: Player) -> list[float] | None:
+def limit_of(name: str) -> Callable[[Player], list[float | None] | None]:
+    def ends(player: Player) -> list[float | None] | None:
         limits = player.status()["limits"].get(name)
-        return limits and [round(end, 3) for end in limits]
+        return limits and [end if end is None else round(end, 3) for end in limits]
 
     return ends
 
@@ -142,6 +142,8 @@ def landmark_there(player: Player) -> None:
 
 LOW, HIGH = bundle.load().box
 CASES = {
+    "x": Case((0.25,), seen=xy, becomes=lambda _: [0.25, 0.5]),
+    "y": Case((0.75,), seen=xy, becomes=lambda _: [0.5, 0.75]),
     "xy": Case((0.25, 0.75), seen=xy, becomes=lambda _: [0.25, 0.75]),
     "z": Case(tuple((LOW + (HIGH - LOW) * (0.25, 0.75)).tolist()), seen=xy, becomes=lambda _: [0.25, 0.75]),
     "touch": Case((1,), seen=status("touch"), becomes=lambda _: True),
@@ -153,6 +155,8 @@ CASES = {
     "param/NAME": Case(
         (-0.25,), PARAMETER, lambda player: round(player.status()["patch"][PARAMETER], 4), lambda _: -0.25
     ),
+    "limit/low": Case((-12.0,), "osc2_detune", limit_of("osc2_detune"), lambda _: [-12.0, None]),
+    "limit/high": Case((12.0,), "osc2_detune", limit_of("osc2_detune"), lambda _: [None, 12.0]),
     "limit": Case((-12.0, 12.0), "osc2_detune", limit_of("osc2_detune"), lambda _: [-12.0, 12.0]),
     "save": Case(name="mine", seen=saved, becomes=lambda _: True),
     "undo": Case(seen=locked(MARKER), becomes=lambda _: False),

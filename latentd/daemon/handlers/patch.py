@@ -51,6 +51,20 @@ def limit(call: Call, name: str, low: float | None, high: float | None) -> None:
     shaping.take_limits(shaping.limits | {index: limits})
 
 
+def limit_low(call: Call, name: str, low: float | None) -> None:
+    """Move the lower end of a limit."""
+    limit(call, name, low, _limit_ends(call, name)[1])
+
+
+def limit_high(call: Call, name: str, high: float | None) -> None:
+    """Move the upper end of a limit."""
+    limit(call, name, _limit_ends(call, name)[0], high)
+
+
+def _limit_ends(call: Call, name: str) -> tuple[float | None, float | None]:
+    return units.amounts(name, *call.engine.shaping.limits.get(INDEX[name], WHOLE))
+
+
 def save(call: Call, name: str) -> None:
     """Write what the synth holds as a bank file of one preset."""
     patch = call.engine.patch()
