@@ -105,6 +105,8 @@ class Connections:
         self._keyboards = keyboards
         self._made: set[tuple[str, str]] = set()  # keyboard and synth that have been connected since both are there
         self._appeared: deque[str] = deque(maxlen=MAX_APPEARED)  # ports, since the last poll
+        self._listed: set[str] = set()  # ports, at the last look
+        self._unannounced: set[str] = set()  # those of them that were seen before the library told of them
         self._connected: set[str] = set()  # ports that `midi_out` was connected to in the last poll
         self._received_from: set[str] = set()  # ports that `midi_in` was connected to in the last poll
         self._unmatched: list[int] = []  # as last reported
@@ -114,16 +116,18 @@ class Connections:
     def poll(self, now: float) -> None:
         """Connect what has appeared; after a new connection of `midi_out` have everything written again."""
         appeared = {self._appeared.popleft() for _ in range(len(self._appeared))}
+        late = appeared & self._unannounced  # they have not come again: the library is late
+        self._unannounced -= late
         connected = self._connected_to(self._out)
         # What came back between two polls is new, as is a synth that has lost our own connection.
-        new_ports = appeared | (self._connected - connected)
+        new_ports = (appeared - late) | (self._connected - connected)
         self._made = {pair for pair in self._made if new_ports.isdisjoint(pair)}
         # Before `_connect_all`, which switches it on for what it connects: the server may show that only later.
         received_from = self._connected_to(self._in)
         self._callback.listening = bool(received_from)
         before, kept = self._connected, self._connected & connected  # one that is made again below counts as new
         if not connected or appeared or self._polls % LIST_EVERY == 0:
-            self._connect_all(connected)
+            self._connect_all(connected, appeared)
             connected = self._connected_to(self._out)
         self._polls += 1
         new = connected - kept
@@ -142,9 +146,12 @@ class Connections:
             del self._resend_at[0]
             self._memory.bytes[RECONNECTED] = (self._memory.bytes[RECONNECTED] + 1) & 0xFF
 
-    def _connect_all(self, connected: set[str]) -> None:
+    def _connect_all(self, connected: set[str], appeared: set[str]) -> None:
         sinks = self._ports(is_input=True)
         senders = self._ports(is_output=True) if self._sources or self._keyboards else {}
+        listed = {*sinks, *senders}
+        self._unannounced = (self._unannounced | (listed - self._listed - appeared)) & listed if self._polls else set()
+        self._listed = listed
         for name in matching([self._playback], sinks) - connected:
             self._connect(self._out.name, name)
         if self._sources:

@@ -288,6 +288,20 @@ def test_a_keyboard_is_connected_to_the_synth_at_the_next_look(stage: Rig, keys:
     assert (keys, "latentd:midi_in") not in stage.client.links, "only `sources` are connected there"
 
 
+def test_the_library_may_tell_of_a_port_after_it_is_connected(stage: Rig) -> None:
+    """On a busy machine it is late; what someone cuts meanwhile stays cut."""
+    stage.client.outputs.append(KEYS)
+    stage.look(LIST_EVERY)
+    assert PLAYED in stage.client.links
+    stage.client.links.discard(PLAYED)
+    stage.connections.on_port(Port(KEYS), True)
+    stage.look(LIST_EVERY)
+    assert PLAYED not in stage.client.links
+    stage.connections.on_port(Port(KEYS), True)  # now it was gone for less than one look, and is there again
+    stage.look()
+    assert PLAYED in stage.client.links
+
+
 def test_a_keyboard_that_is_there_before_the_synth_is_connected_when_it_comes(memory: Memory) -> None:
     rig = Rig(memory, keyboards=("keys.*",))
     rig.client.outputs.append(KEYS)
