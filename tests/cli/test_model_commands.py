@@ -320,15 +320,13 @@ def test_measuring_without_its_libraries_says_what_to_install(command: str) -> N
         ("decode", "0.5", "0.5", "--model", "{}"),
         ("encode", "{}/../one.bank", "--model", "{}"),
         ("render", "--points", "0.5,0.5", "--model", "{}", "--out", "{}/../out"),
-        ("map", "{}", "--out", "{}/../out"),
-        ("evaluate", "{}"),
         ("check", "--config", "{}/../config.yaml"),
         ("run", "--output", "print", "--set", "state={}/../state", "--model", "{}"),
         ("run", "--output", "print", "--set", "state={}/../state", "--config", "{}/../config.yaml"),
     ],
 )
 @pytest.mark.parametrize("damaged", ["model.json", "decoder.safetensors"])
-def test_a_damaged_model_is_exit_code_2_in_every_command(
+def test_a_damaged_model_is_exit_code_2_in_every_command_of_the_small_install(
     tmp_path: Path, arguments: tuple[str, ...], damaged: str
 ) -> None:
     folder = tmp_path / "model"

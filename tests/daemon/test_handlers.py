@@ -157,7 +157,7 @@ def test_names_cannot_leave_their_folder(daemon: Daemon, address: str, name: str
         ("/latentd/lock", ("master_vol", 7), "/latentd/lock si NAME ON: found 'master_vol', 7. ON is 1 or 0"),
         ("/latentd/lock/master_vol", (7,), "/latentd/lock/NAME i ON: found 'master_vol', 7. ON is 1 or 0"),
         ("/latentd/lock", ("master_volume", 1), "Did you mean 'master_vol'?"),
-        ("/latentd/landmark/goto", ("nowhere",), "/latentd/landmark/goto: no landmark 'nowhere'. Save one first"),
+        ("/latentd/landmark/goto", ("nowhere",), "/latentd/landmark/goto: no landmark 'nowhere'. "),
         (
             "/latentd/landmark/goto",
             ("nowhere", -1.0),

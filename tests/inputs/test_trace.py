@@ -133,7 +133,7 @@ def test_control_messages_are_known_beside_a_daemon_and_without_one() -> None:
     assert line(beside, "/latentd/xy", 0.5, 0.5).endswith("latentd's control interface")
     assert line(beside, "/latentd/lock/master_vol", 1).endswith("latentd's control interface")
     assert line(beside, "/latentd/*", 1).endswith("latentd's control interface")
-    assert "not used: '/latentd/x': no such message. Did you mean /latentd/xy" in line(beside, "/latentd/x", 0.5)
+    assert "not used: '/latentd/xyy': no such message. Did you mean /latentd/xy" in line(beside, "/latentd/xyy", 0.5)
     assert line(tracer("xy"), "/latentd/xy", 0.5, 0.5).endswith("control interface, which needs a running daemon")
 
 
