@@ -58,6 +58,10 @@ def program() -> Path:
     return Path(found)
 
 
+class _HungError(LatentdError):
+    """A synth that does not play its clip to the end."""
+
+
 class JackSynth:
     """A private JACK server, in freewheel mode during a clip. Its programs end with this process, even if it crashes.
 
@@ -97,8 +101,15 @@ class JackSynth:
             LatentdError: the synth did not start or crashed, or no two renderings were the same.
         """
         earlier: list[NDArray[np.float32]] = []
+        hung: _HungError | None = None
         for _ in range(_TRIES):
-            clip = self._played(params, spec)
+            try:
+                clip = self._played(params, spec)
+            except _HungError as error:
+                if hung is not None:
+                    raise
+                hung = error  # on a busy machine jackd can leave a new client without cycles for good
+                continue
             if clip is None:
                 continue
             if any(np.array_equal(clip, other) for other in earlier):
@@ -198,7 +209,7 @@ class _JackClients:
         end = time.monotonic() + limit_s
         while not event.wait(0.2):
             if not synth.running() or time.monotonic() > end:
-                raise LatentdError("amSynth crashed or hung during rendering", "Try again")
+                raise _HungError("amSynth crashed or hung during rendering", "Try again")
 
     def _connect(self, synth: Program) -> None:
         import jack

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from latentd.errors import LatentdError
+from latentd.offline.render import jack as jack_module
 from latentd.offline.render.clip_spec import RATE, ClipSpec
 from latentd.offline.render.jack import JackSynth
 from latentd.offline.render.pool import render
 from latentd.offline.render.synths import to_params
 from latentd.offline.timbre import describe
 from latentd.synth import amsynth, banks
+from latentd.system.processes import Program
 from tests.offline.reference import patches
 
 pytestmark = pytest.mark.offline
@@ -56,6 +60,26 @@ def test_the_sound_is_the_plugin_s_from_the_first_sample_on(synth: JackSynth) ->
         assert np.allclose(
             describe.describe(ours, RATE)[:7], describe.describe(plugin, RATE)[:7], atol=0.01, equal_nan=True
         )
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_synth_that_hangs_once_is_started_again(
+    synth: JackSynth, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    hangs = iter([True] * times)
+    record = synth._clients.record
+
+    def hung(spec: ClipSpec, program: Program) -> NDArray[np.float32] | None:
+        if next(hangs, False):
+            raise jack_module._HungError("amSynth crashed or hung during rendering", "Try again")
+        return record(spec, program)
+
+    monkeypatch.setattr(synth._clients, "record", hung)
+    if times == 1:
+        assert synth.play(to_params(amsynth.DEFAULT), SPEC).any()
+    else:
+        with pytest.raises(LatentdError, match="crashed or hung"):
+            synth.play(to_params(amsynth.DEFAULT), SPEC)
 
 
 def _preset(bank: str, number: int) -> amsynth.Array:
