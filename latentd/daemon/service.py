@@ -97,7 +97,8 @@ class Service:
         settings["latentd"] = GestureSettings(filter=None, retake=0.0)  # the control interface is followed exactly
         inputs, gesture = Inputs(mappings, self.status.counters), Gesture(settings)
         self.engine = Engine(inputs, gesture, model, config.shaping, self.link.output, self.status)
-        self.engine.shaping.take_limits(limits_of(config.limits))
+        limits = limits_of(config.limits)
+        self.engine.shaping.take_limits(limits)
         self.feedback = Feedback(self._datagrams.send, config.feedback_port)
         self.monitors = self._datagrams.monitors
         self.notes = OwnNotes(config.notes, self.link, self._own_note)
@@ -110,7 +111,6 @@ class Service:
         if self.engine.xy is None and config.home is not None:
             self.engine.place(home.find(), now)
         self.idle = IdleMotion(config.idle, self.engine, home.find, self._tick_clock.input_arrived, now)
-        limits = limits_of(config.limits)
         self._session = SessionKeeper(file, config.model, self._loaded, self.engine, self.background, limits)
         self.background.submit(lambda: state_folder.sweep(config.state_folder, config.address[1]), lambda _: None)
         self._report = StatusReport(
