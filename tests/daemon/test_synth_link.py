@@ -17,13 +17,13 @@ from latentd.daemon.sender import Sender
 from latentd.daemon.synth_link import OutputChoice, SynthLink
 from latentd.instrument.point import Change
 from latentd.osc import packets
-from latentd.outputs.amsynth_osc import process, search
+from latentd.outputs.amsynth_osc import search
 from latentd.outputs.amsynth_osc.discovery import remember
 from latentd.outputs.amsynth_osc.output import run_now
 from latentd.synth import midimap
 from latentd.synth.amsynth import COUNT, INDEX
 from tests.support.state_table import StateTable, Transition, rows
-from tests.support.synth_process import Processes
+from tests.support.synth_process import Processes, in_place_of_real_ones
 
 SYNTH = Sender("127.0.0.1", 20000)
 
@@ -136,9 +136,7 @@ class Rig:
 @pytest.fixture(autouse=True)
 def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
     """The process of the synth at each address."""
-    found = Processes()
-    monkeypatch.setattr(process, "find", found.find)
-    return found
+    return in_place_of_real_ones(monkeypatch)
 
 
 @pytest.fixture

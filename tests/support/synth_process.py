@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import select
 
+import pytest
+
 from latentd.osc.address import Address
+from latentd.outputs.amsynth_osc import process
 from latentd.outputs.amsynth_osc.process import Process
 
 
@@ -55,3 +58,10 @@ class Processes:
     def watched(self, address: Address) -> bool:
         """Its descriptor is open."""
         return self._last(address).open
+
+
+def in_place_of_real_ones(monkeypatch: pytest.MonkeyPatch) -> Processes:
+    """The processes of the synths at all addresses, for a test."""
+    found = Processes()
+    monkeypatch.setattr(process, "find", found.find)
+    return found

@@ -8,17 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from latentd.outputs.amsynth_osc import process
 from tests.support.nsm_world import World
-from tests.support.synth_process import Processes
+from tests.support.synth_process import Processes, in_place_of_real_ones
 
 
 @pytest.fixture(autouse=True)
 def processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
     """The processes of all addresses."""
-    found = Processes()
-    monkeypatch.setattr(process, "find", found.find)
-    return found
+    return in_place_of_real_ones(monkeypatch)
 
 
 @pytest.fixture
